@@ -1,0 +1,3 @@
+//! `skillcall`: the one command a person types.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A small wasmtime host for the skillcall component.

@@ -1,0 +1,1 @@
+//! The call plan: read from TOML, checked, compiled, decoded.

@@ -1,0 +1,1 @@
+//! The wire types of skillcall and their rules: Alexa, SIP media application, signing, trace.

@@ -1,0 +1,1 @@
+//! A sans-I/O SIP core: messages, transactions, dialogs, offer/answer.

@@ -1,0 +1,1 @@
+//! The component under wasmtime, and whole calls end to end.

@@ -1,0 +1,1 @@
+//! The SIP media application: SIP and RTP, the action engine, the control API.

@@ -1,0 +1,1 @@
+//! The Alexa service and a device, as exact as the facts allow.

@@ -1,0 +1,3 @@
+//! The program; the library beside it does the work.
+
+fn main() {}
