@@ -1,0 +1,74 @@
+# skillcall: `make help` lists what there is to do.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PROFILE ?= dev
+PROFILE_DIR := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+TARGET_DIR ?= target
+# Cargo is told where to build by the same variable, so that scripts and programs agree.
+export CARGO_TARGET_DIR := $(abspath $(TARGET_DIR))
+SKILLCALL := $(CARGO_TARGET_DIR)/$(PROFILE_DIR)/skillcall
+WASM := $(CARGO_TARGET_DIR)/wasm32-wasip2/component
+export SKILLCALL_COMPONENT := $(CARGO_TARGET_DIR)/skillcall.wasm
+export SKILLCALL_SPIN_COMPONENT := $(CARGO_TARGET_DIR)/skillcall-spin.wasm
+
+.PHONY: help
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: demo
+demo: ## set up, build, and run one whole call; leaves call.html and a recording
+	@tools/setup.sh demo
+	@$(MAKE) --no-print-directory component program
+	@echo "demo: running one call"
+	@$(SKILLCALL) demo
+
+.PHONY: test
+test: ## set up all that the tests need, build, and run every test
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory component program
+	@echo "test: cargo test --workspace"
+	@cargo test --workspace --locked
+
+.PHONY: build
+build: ## the component, and the programs in the profile PROFILE (dev)
+	@tools/setup.sh build
+	@$(MAKE) --no-print-directory component program
+
+.PHONY: program
+program:
+	@echo "build: the program skillcall (profile $(PROFILE); the first time takes some minutes)"
+	@cargo build --locked --profile $(PROFILE) -p skillcall-cli -p skillcall-sidecar -p skillcall-simulator
+
+# The wasm32-wasip2 target comes from rustup, or else from Debian's packages. Both artefacts are
+# rebuilt only when cargo says that something changed.
+.PHONY: component
+component: ## skillcall.wasm (for embedders) and skillcall-spin.wasm (for Spin), into target/
+	@echo "build: the WebAssembly toolchain"
+	@vars=$$(tools/wasm-toolchain.sh --env) && eval "$$vars" && \
+	 echo "build: the component and its Spin adapter" && \
+	 cargo build --locked --profile component --target wasm32-wasip2 -p skillcall -p skillcall-adapter-spin
+	@cp $(WASM)/skillcall.wasm $(SKILLCALL_COMPONENT)
+	@echo "build: skillcall-spin.wasm, composed"
+	@cargo run --quiet --locked -p skillcall-compose -- compose $(SKILLCALL_COMPONENT) $(WASM)/skillcall_adapter_spin.wasm -o $(SKILLCALL_SPIN_COMPONENT)
+
+.PHONY: lint
+lint: ## formatting and clippy, warnings denied
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: bench
+bench: ## the figures of bench/README.md, on this machine
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory component
+	@bench/run
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for SECONDS (60); needs nightly Rust and cargo-fuzz
+	@fuzz/run $(or $(SECONDS),60)
+
+.PHONY: clean
+clean: ## remove what was built and what the demo left
+	@cargo clean
+	@rm -rf skillcall-data

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# setup.sh - what a build, a demo or the tests need on this machine.
+#
+#   tools/setup.sh build|demo|test     install or list what is missing for that job
+#
+# On Debian and its kin, as root, missing packages are installed with apt-get. Without root, or
+# without apt-get, they are listed and the script stops with exit code 1 before anything is built.
+# It never calls sudo by itself; `SKILLCALL_SUDO=1` asks it to.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+
+case ${1-} in
+  build | demo | test) job=$1 ;;
+  -h | --help) sed -n '2,/^set -euo/{/^set -euo/!{s/^# \{0,1\}//;p}}' "$0"; exit 0 ;;
+  *) echo "usage: ${0##*/} build|demo|test" >&2; exit 2 ;;
+esac
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+have() { command -v "$1" >/dev/null 2>&1 || [ -x "$HOME/.cargo/bin/$1" ]; }
+
+# One line a need: the jobs that have it, the program that shows it is there, Debian's package,
+# Homebrew's formula, and what it is for.
+needs() {
+  cat <<'TABLE'
+build,demo,test cc         gcc           gcc         linking Rust programs and building C parts of crates
+build,demo,test /usr/include/stdio.h libc6-dev - the C library's headers
+demo,test       espeak-ng  espeak-ng     espeak-ng   text to speech
+test            sipp       sip-tester    sipp        a SIP peer that nobody here wrote
+test            baresip    baresip-core  baresip     a SIP phone that nobody here wrote
+test            node       nodejs        node        checks the signing vectors as a handler author would
+test            python3    python3       python3     checks the signing vectors as a handler author would
+TABLE
+}
+
+present() {
+  case $1 in
+    /usr/include/*) [ "$(uname -s)" = Darwin ] || [ -e "$1" ] ;;
+    *) have "$1" ;;
+  esac
+}
+
+if ! have cargo; then
+  say "no cargo here. Install Rust's stable toolchain with rustup, then run this again."
+  exit 1
+fi
+
+packages=() formulae=() lines=()
+while read -r jobs program package formula purpose; do
+  [[ ",$jobs," == *",$job,"* ]] || continue
+  present "$program" && continue
+  packages+=("$package")
+  [ "$formula" = - ] || formulae+=("$formula")
+  lines+=("$(printf '  %-14s %s' "$package" "$purpose")")
+done < <(needs)
+
+[ ${#packages[@]} -gt 0 ] || { say "everything for '$job' is here"; exit 0; }
+
+say "missing for '$job':"
+printf '%s\n' "${lines[@]}" >&2
+
+if have apt-get; then
+  root=()
+  if [ "$(id -u)" != 0 ]; then
+    if [ "${SKILLCALL_SUDO-}" = 1 ] && have sudo; then
+      root=(sudo)
+    else
+      say "not root, so nothing was installed. Run this, then start again:"
+      printf '  sudo apt-get install --no-install-recommends %s\n' "${packages[*]}" >&2
+      say "(or set SKILLCALL_SUDO=1, and this script calls sudo itself)"
+      exit 1
+    fi
+  fi
+  say "apt-get install ${packages[*]}"
+  "${root[@]}" apt-get update -qq </dev/null >&2 || say "apt-get update failed; trying with the lists that are here"
+  if ! "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" </dev/null >&2; then
+    say "apt-get could not install: ${packages[*]}. Install them by hand, then start again."
+    exit 1
+  fi
+  say "done"
+  exit 0
+fi
+
+if [ "$(uname -s)" = Darwin ]; then
+  say "install them, then start again:"
+  printf '  brew install %s\n' "${formulae[*]-}" >&2
+else
+  say "no apt-get on this system. Install these with its own package manager (Debian's names), then start again:"
+  printf '  %s\n' "${packages[*]}" >&2
+fi
+exit 1
