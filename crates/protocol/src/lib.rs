@@ -1,1 +1,20 @@
 //! The wire types of skillcall and their rules: Alexa, SIP media application, signing, trace.
+//!
+//! Nothing here does I/O: no clock, no socket, no random number. Time, random bytes and message bytes are passed in;
+//! what comes out is a value or an error that names the field and the rule. "facts D1" in the documentation cites
+//! section D1 of the project's protocol digest.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`ids`], [`e164`] | identifiers and phone numbers, checked once at the border |
+//! | [`user_to_user`] | the `User-to-User` header that carries the `clientSessionId` (facts E1, I1) |
+//! | [`sma`] | the SIP media application's events and actions (facts E2 to F7) |
+//!
+//! `Alexa.Comms.CallSignaling` (facts G) will stand beside [`sma`] as a module `call_signaling`.
+//!
+//! The feature `schema` derives `schemars::JsonSchema` for the types whose schema is published.
+
+pub mod e164;
+pub mod ids;
+pub mod sma;
+pub mod user_to_user;
