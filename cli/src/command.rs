@@ -1,0 +1,175 @@
+//! What a person may type, and the help that they read.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Let an Alexa skill place, take and steer real phone calls on your own machines.
+///
+/// A first call, without Amazon: `skillcall demo`. An installation to change:
+/// `skillcall init hotel && cd hotel && skillcall up`, then in a second terminal
+/// `skillcall say "call the front desk"`.
+#[derive(Debug, Parser)]
+#[command(name = "skillcall", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// The installation's folder: where skillcall.toml, sidecar.toml, host.toml and simulator.toml lie
+    #[arg(long, short = 'C', global = true, value_name = "FOLDER", default_value = ".", env = "SKILLCALL_FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// Print what machines read (one JSON document) in place of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// More of the log on standard error: -v info, -vv debug (RUST_LOG is obeyed too)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a configuration that works, with random secrets
+    ///
+    /// Writes the call plan, the configuration of sidecar, host and simulator, an interaction model,
+    /// a skill manifest, and secrets in files that only you can read (mode 0600). Files that exist
+    /// are left as they are; nothing is overwritten.
+    Init(Init),
+    /// Start component, sidecar and simulator, and stay until Ctrl-C
+    ///
+    /// Everything runs in this one process and listens on 127.0.0.1, unless the configuration says
+    /// otherwise. Ctrl-C lets running calls end, then stops.
+    Up(Up),
+    /// Make the simulated device hear an utterance
+    ///
+    /// What the customer says is matched against the skill's interaction model, becomes a signed
+    /// request to the skill, and the answer is printed. If the skill starts a call, its ids are
+    /// printed too: `skillcall trace ID` shows the call by any of them.
+    Say(Say),
+    /// Press keys on the simulated device during a call
+    Press(Press),
+    /// Hang up the simulated device
+    HangUp(HangUp),
+    /// Print the ladder of a call, by any of its ids
+    ///
+    /// The id may be a TransactionId, a CallId, a clientSessionId, a sessionId, a requestId or a W3C
+    /// trace id. The sidecar's records (which hold the component's) and the simulator's are merged;
+    /// a part that cannot be asked, or has no record, is named.
+    Trace(Trace),
+    /// Say what is wrong in the configuration or the set-up: file, line, column and remedy
+    ///
+    /// Reads every file of the installation, looks for what the machine lacks, and prints one finding
+    /// after the other. Exit code 1 if one of them keeps a call from working.
+    Check(Check),
+    /// Run one whole call from utterance to hang-up, with nothing to configure
+    ///
+    /// Makes an installation in a folder of its own, starts everything on free ports, says "call the
+    /// front desk", presses 1, talks to the desk's phone, and hangs up. Leaves call.html (the ladder,
+    /// the recording's waveform, figures of each leg) and the recording.
+    Demo(Demo),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The folder to write to; made if it is missing. The same as --folder
+    #[arg(value_name = "FOLDER")]
+    pub(crate) into: Option<PathBuf>,
+}
+
+/// Who hosts the component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Host {
+    /// The host built into this program (wasmtime)
+    Embedded,
+    /// An installed Spin (`spin up` with the spin.toml beside the component)
+    Spin,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Who hosts the component
+    #[arg(long, value_enum, default_value = "embedded")]
+    pub(crate) host: Host,
+    /// Leave the simulator out: real Alexa requests only
+    #[arg(long)]
+    pub(crate) no_simulator: bool,
+    /// The manifest for `--host spin`
+    #[arg(long, value_name = "FILE", default_value = "spin.toml")]
+    pub(crate) manifest: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Say {
+    /// What the customer says, such as "call the front desk"
+    #[arg(value_name = "UTTERANCE")]
+    pub(crate) utterance: String,
+    /// Which simulated device hears it (default: the first of simulator.toml)
+    #[arg(long, value_name = "DEVICE-ID")]
+    pub(crate) device: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Press {
+    /// Digits 0-9, *, #, A-D
+    #[arg(value_name = "DIGITS")]
+    pub(crate) digits: String,
+    /// The call (default: the device's only running call)
+    #[arg(long, value_name = "ID")]
+    pub(crate) call: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HangUp {
+    /// The call (default: the device's only running call)
+    #[arg(long, value_name = "ID")]
+    pub(crate) call: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// Any id of the call
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Write the page with ladder, waveform and figures to this file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Print what each message carried (redacted)
+    #[arg(long)]
+    pub(crate) bodies: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Compile the call plan into this file, ready for the component's setting `plan`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compile: Option<PathBuf>,
+    /// Write the compiled plan as base64 text, as Spin's variable `plan` wants it
+    #[arg(long, requires = "compile")]
+    pub(crate) base64: bool,
+    /// Print the JSON Schema of a configuration file, for editors, and stop
+    #[arg(long, value_enum, value_name = "WHICH", conflicts_with = "compile")]
+    pub(crate) schema: Option<Schema>,
+}
+
+/// Which file's schema is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Schema {
+    /// skillcall.toml, the call plan
+    Plan,
+    /// sidecar.toml
+    Sidecar,
+    /// One trace record (a line of the JSON lines files)
+    Trace,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where the demo's installation, call.html and recording go
+    #[arg(long, value_name = "FOLDER", default_value = "skillcall-data/demo")]
+    pub(crate) into: PathBuf,
+}
