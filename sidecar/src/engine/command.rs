@@ -1,0 +1,255 @@
+//! What the engine wants done, and the names of what it is done with.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use skillcall_protocol::sma::action::{
+    BridgeEndpoint, S3Object, SilenceDetection, SpeechParameters, Track,
+};
+use skillcall_protocol::sma::{CallId, Event, ParticipantTag, SipHeaders};
+
+/// A leg within its call: A is 0, every B gets the next number, so that one that is still being cancelled is not
+/// taken for its successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegId(pub(super) u32);
+
+impl LegId {
+    /// The leg that called.
+    pub const A: Self = Self(0);
+
+    /// The leg's role in events (facts E2).
+    pub fn tag(self) -> ParticipantTag {
+        if self == Self::A {
+            ParticipantTag::LegA
+        } else {
+            ParticipantTag::LegB
+        }
+    }
+
+    /// The leg's number: 0 for A.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for LegId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("leg A"),
+            1 => f.write_str("leg B"),
+            n => write!(f, "leg B (the {n}. one)"),
+        }
+    }
+}
+
+macro_rules! number {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        $($(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub(super) u32);
+
+        impl $name {
+            /// The number, unique within the call.
+            pub fn number(self) -> u32 {
+                self.0
+            }
+        })+
+    };
+}
+
+number! {
+    /// A text that is rendered to speech.
+    SpeechId,
+    /// A playback on one leg.
+    PlayId,
+    /// A RecordAudio recording.
+    RecordingId,
+}
+
+/// What a playback plays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaySource {
+    /// A rendered text; `Input::SpeechReady` has been given for it.
+    Speech(SpeechId),
+    /// A file in a bucket. That it is missing or no audio is told by `Input::PlayFailed`.
+    File(S3Object),
+    /// An ordinary ringing tone.
+    RingingTone,
+}
+
+/// One thing to do. They are to be done in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Tell the unanswered leg's caller that it rings: 180, or 183 with an SDP answer when media is to flow before
+    /// the answer. May come twice.
+    Ring {
+        /// Which leg.
+        leg: LegId,
+        /// Whether something will be played to it before it is answered.
+        early_media: bool,
+    },
+    /// Answer the leg: 200 with an SDP answer. Media commands for it may follow at once.
+    Answer {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Refuse the unanswered leg. It is gone then; nothing need be reported.
+    Reject {
+        /// Which leg.
+        leg: LegId,
+        /// The SIP status, 4xx or 5xx.
+        status: u16,
+    },
+    /// Post the event to the handler; the result comes as `Input::Handler` with the same two numbers.
+    Ask {
+        /// The event's Sequence.
+        sequence: u32,
+        /// 1 for the first attempt; retries carry the same event.
+        attempt: u32,
+        /// The event, whose serde form is the body.
+        event: Arc<Event>,
+    },
+    /// Nobody waits for this attempt any more; its connection may be dropped. Its result is ignored if it comes.
+    AbandonAsk {
+        /// The event's Sequence.
+        sequence: u32,
+        /// The attempt.
+        attempt: u32,
+    },
+    /// Render a text; the result comes as `Input::SpeechReady` or `Input::SpeechFailed`.
+    Render {
+        /// The name for it.
+        speech: SpeechId,
+        /// What to say, and how.
+        parameters: SpeechParameters,
+    },
+    /// The rendered text, or the rendering that is under way, is not needed any more.
+    DropSpeech {
+        /// Which one.
+        speech: SpeechId,
+    },
+    /// Play to a leg, over what a bridge would send it; the end comes as `Input::PlayEnded` or `Input::PlayFailed`.
+    Play {
+        /// The name for it.
+        play: PlayId,
+        /// To whom.
+        leg: LegId,
+        /// What.
+        source: PlaySource,
+        /// How often; `None`: until stopped.
+        times: Option<u32>,
+    },
+    /// Stop a playback at once. Nothing need be reported.
+    StopPlay {
+        /// Which one.
+        play: PlayId,
+        /// On which leg.
+        leg: LegId,
+    },
+    /// Whether anybody wants the leg's digits. Digits that come while nobody does are discarded by the engine too,
+    /// so this only saves work.
+    ListenDigits {
+        /// Which leg.
+        leg: LegId,
+        /// On or off.
+        on: bool,
+    },
+    /// Record what the leg says (RecordAudio); the end comes as `Input::RecordingEnded` or `Input::RecordingFailed`.
+    StartRecording {
+        /// The name for it.
+        recording: RecordingId,
+        /// Whom.
+        leg: LegId,
+        /// Where to: a WAV file.
+        object: S3Object,
+        /// End by itself after this time.
+        limit: Option<Duration>,
+        /// End by itself after so much silence.
+        silence: Option<SilenceDetection>,
+    },
+    /// End a recording and keep what there is; `Input::RecordingEnded` or `RecordingFailed` is still expected, except
+    /// when the leg is gone.
+    StopRecording {
+        /// Which one.
+        recording: RecordingId,
+        /// On which leg.
+        leg: LegId,
+    },
+    /// Record a leg until it ends (StartCallRecording); `Input::CallRecordingStarted` or `CallRecordingFailed` is
+    /// expected.
+    StartCallRecording {
+        /// Which leg.
+        leg: LegId,
+        /// The leg's CallId, for the object's metadata (facts F6).
+        call_id: CallId,
+        /// Which side.
+        track: Track,
+        /// Where to: a WAV file.
+        object: S3Object,
+    },
+    /// End the recording of a leg and keep the file.
+    StopCallRecording {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Call another party. `Input::Ringing`, `Answered` or `Refused` is expected; the engine keeps the time.
+    Dial {
+        /// The name of the new leg.
+        leg: LegId,
+        /// The leg's CallId in events.
+        call_id: CallId,
+        /// Whom.
+        endpoint: BridgeEndpoint,
+        /// The caller's number to show.
+        caller_id: String,
+        /// Headers for the INVITE.
+        headers: SipHeaders,
+    },
+    /// Give up calling. `Input::Refused` (with 487), or `Answered` if the other side was faster, is expected.
+    CancelDial {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Let the two legs hear each other.
+    Bridge {
+        /// Leg A.
+        a: LegId,
+        /// The other one.
+        b: LegId,
+    },
+    /// They shall not hear each other any more, because one of them has gone.
+    Unbridge {
+        /// Leg A.
+        a: LegId,
+        /// The other one.
+        b: LegId,
+    },
+    /// End an answered leg: BYE. It is gone then; nothing need be reported.
+    HangUp {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// For the trace: what happened and why, for people.
+    Note(Note),
+    /// The call is over. Nothing follows, and no input is taken any more.
+    End,
+}
+
+/// A line for the trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Whether something went wrong.
+    pub severity: Severity,
+    /// The line. It may hold numbers and digits; redaction is the trace's duty.
+    pub text: String,
+}
+
+/// How much a note matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The ordinary course.
+    Info,
+    /// Something that somebody should look at.
+    Problem,
+}
