@@ -1,1 +1,4 @@
-//! A sans-I/O SIP core: messages, transactions, dialogs, offer/answer.
+#![doc = include_str!("lib.md")]
+#![forbid(unsafe_code)]
+
+pub mod message;
