@@ -1,0 +1,40 @@
+//! What the fuzz targets run: any bytes are decoded and then used, and nothing may panic.
+
+use std::borrow::Cow;
+
+use crate::compiled::{FORMAT, MAGIC, Plan};
+
+/// Decodes `data` as a plan, as it is and behind a right header, and reaches each part of it.
+pub fn compiled_plan(data: &[u8]) {
+    visit(data);
+    let mut headed = Vec::with_capacity(data.len() + 5);
+    headed.extend_from_slice(MAGIC);
+    headed.push(FORMAT);
+    headed.extend_from_slice(data);
+    visit(&headed);
+}
+
+fn visit(data: &[u8]) {
+    let Ok(plan) = Plan::decode(data) else { return };
+    let _ = plan.destination_named("front desk");
+    let _ = plan.destination_with_id("front-desk");
+    for index in 0..plan.destination_count().min(64) {
+        let _ = plan.destination(index);
+    }
+    for number in plan.flow_numbers() {
+        let Ok(Some(flow)) = plan.flow(number) else {
+            continue;
+        };
+        for step in &flow.steps {
+            for action in &step.actions {
+                let _ = action
+                    .template("de-DE")
+                    .map(|t| t.render_json(|_| Cow::Borrowed("\"\n")));
+            }
+        }
+        let _ = flow.step(flow.start);
+    }
+    for key in crate::TextKey::ALL {
+        let _ = plan.text("de-AT", *key);
+    }
+}
