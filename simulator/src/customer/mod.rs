@@ -1,0 +1,101 @@
+//! The customer whose device is simulated: what Alexa knows of them and what they allowed.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+/// Scope of the mobile number (facts C1).
+pub const SCOPE_MOBILE_NUMBER: &str = "alexa::profile:mobile_number:read";
+/// Scope of the full name (facts C1).
+pub const SCOPE_NAME: &str = "alexa::profile:name:read";
+/// Scope of the given name (facts C1).
+pub const SCOPE_GIVEN_NAME: &str = "alexa::profile:given_name:read";
+/// Scope of the e-mail address (facts C1).
+pub const SCOPE_EMAIL: &str = "alexa::profile:email:read";
+/// Scope that the paths under `/v2/persons` want beside the field's own (facts C1).
+pub const SCOPE_PERSON_ID: &str = "alexa::person_id:read";
+
+/// Where the customer's account lives. Skill calling works in North America only (facts 0.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Region {
+    /// North America.
+    #[default]
+    Na,
+    /// Europe: the calling API answers 404.
+    Eu,
+    /// Far East: the calling API answers 404.
+    Fe,
+}
+
+/// A phone number as the profile stores it, in two parts (facts C1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct MobileNumber {
+    /// With its plus sign, such as `+1`.
+    pub country_code: String,
+    /// The rest, as the customer typed it.
+    pub phone_number: String,
+}
+
+/// The customer of the simulated device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Customer {
+    /// Where the account lives.
+    pub region: Region,
+    /// `user.userId`.
+    pub user_id: String,
+    /// `device.deviceId`.
+    pub device_id: String,
+    /// `person.personId` of a recognised speaker.
+    pub person_id: Option<String>,
+    /// `unit.unitId` of an Alexa Smart Properties room.
+    pub unit_id: Option<String>,
+    /// `unit.persistentUnitId` of an Alexa Smart Properties room.
+    pub persistent_unit_id: Option<String>,
+    /// The number in the profile; absent: none is stored, and the API answers 204 (facts C1).
+    pub mobile_number: Option<MobileNumber>,
+    /// The full name in the profile.
+    pub name: Option<String>,
+    /// The given name in the profile.
+    pub given_name: Option<String>,
+    /// The e-mail address in the profile.
+    pub email: Option<String>,
+    /// Scopes that the customer granted.
+    pub granted: BTreeSet<String>,
+    /// Scopes that the customer was asked for and denied.
+    pub denied: BTreeSet<String>,
+    /// The account-linking token (facts C2); set by a file or by a test, never in a settings file.
+    #[serde(skip)]
+    pub access_token: Option<String>,
+}
+
+impl Default for Customer {
+    fn default() -> Self {
+        Self {
+            region: Region::Na,
+            user_id: "amzn1.ask.account.SIMULATEDCUSTOMER".to_owned(),
+            device_id: "amzn1.ask.device.SIMULATEDDEVICE".to_owned(),
+            person_id: None,
+            unit_id: None,
+            persistent_unit_id: None,
+            mobile_number: Some(MobileNumber { country_code: "+1".to_owned(), phone_number: "2045550100".to_owned() }),
+            name: Some("Robin Guest".to_owned()),
+            given_name: Some("Robin".to_owned()),
+            email: Some("robin@example.com".to_owned()),
+            granted: BTreeSet::from([SCOPE_MOBILE_NUMBER.to_owned()]),
+            denied: BTreeSet::new(),
+            access_token: None,
+        }
+    }
+}
+
+impl Customer {
+    /// The number in the profile as digits with a plus sign, as a skill has to compose it (facts C1).
+    pub fn number(&self) -> Option<String> {
+        let parts = self.mobile_number.as_ref()?;
+        let digits = parts.country_code.chars().chain(parts.phone_number.chars()).filter(char::is_ascii_digit);
+        Some(std::iter::once('+').chain(digits).collect())
+    }
+}

@@ -1,0 +1,275 @@
+//! Trouble on order: errors, delays and silences that the simulator shall make, so that a test can see what becomes of them.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::authority::ChainFault;
+
+/// Orders that can wait at once.
+const MAX_ORDERS: usize = 256;
+/// The longest delay that can be ordered, in milliseconds: ten minutes.
+const MAX_DELAY: u64 = 600_000;
+
+/// Where trouble is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// The customer profile API (facts C1).
+    Profile,
+    /// StartCommunicationSession (facts D2).
+    StartSession,
+    /// Progressive responses (facts A5).
+    Directives,
+    /// The certificate chain's download (facts B).
+    Chain,
+    /// The signed request to the skill (facts B).
+    Request,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fault", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Fault {
+    /// An answer with this status; code and message are those of the facts unless given.
+    Answer {
+        /// 100 to 599.
+        status: u16,
+        /// The error code in the body.
+        #[serde(default)]
+        code: Option<String>,
+        /// The error message in the body.
+        #[serde(default)]
+        message: Option<String>,
+    },
+    /// The right answer, later.
+    Delay {
+        /// At most 600 000.
+        milliseconds: u64,
+    },
+    /// No answer; the connection stays open.
+    Silence,
+    /// No answer; the connection is closed.
+    Close,
+    /// 200 with a body that is not what it should be.
+    Nonsense,
+    /// The call is started, but the answer has this status. Start-session only.
+    StartedThenAnswer {
+        /// 100 to 599.
+        status: u16,
+    },
+    /// The call is started, but no answer comes and the connection stays open. Start-session only.
+    StartedThenSilence,
+    /// The call is started, but the connection is closed without an answer. Start-session only.
+    StartedThenClose,
+    /// 200, but the device never calls. Start-session only.
+    NoCall,
+    /// The chain that the request names has a fault. Request only.
+    BadChain {
+        /// Which.
+        chain: ChainFault,
+    },
+    /// The request names this chain URL. Request only.
+    ChainUrl {
+        /// The value of `SignatureCertChainUrl`.
+        url: String,
+    },
+    /// The request has no `SignatureCertChainUrl`. Request only.
+    NoChainUrl,
+    /// The request has no signature at all. Request only.
+    Unsigned,
+    /// The request has only the old SHA-1 `Signature`. Request only.
+    LegacySignatureOnly,
+    /// The signature is over another body. Request only.
+    Tampered,
+    /// The time stamp is this old. Request only.
+    Stale {
+        /// Seconds into the past.
+        seconds: u64,
+    },
+    /// The time stamp is this far ahead. Request only.
+    Future {
+        /// Seconds into the future.
+        seconds: u64,
+    },
+    /// The request has no time stamp. Request only.
+    NoTimestamp,
+    /// The request is for this other skill. Request only.
+    OtherSkill {
+        /// The application id it carries.
+        skill_id: String,
+    },
+    /// The request names another API endpoint. Request only.
+    OtherApiEndpoint {
+        /// The value of `apiEndpoint`.
+        url: String,
+    },
+    /// The request carries a token that has already expired. Request only.
+    ExpiredToken,
+    /// The request carries no `apiAccessToken`. Request only.
+    NoToken,
+    /// The same signed request is sent this many times more, at the same moment. Request only.
+    Repeated {
+        /// 1 to 100.
+        copies: u16,
+    },
+}
+
+/// How often an order holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Times {
+    /// Until it is taken back.
+    Always,
+    /// So often.
+    #[serde(untagged)]
+    Count(u32),
+}
+
+fn once() -> Times {
+    Times::Count(1)
+}
+
+/// One order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Trouble {
+    /// Where.
+    pub at: Place,
+    /// What.
+    #[serde(flatten)]
+    pub fault: Fault,
+    /// How often; once unless said.
+    #[serde(default = "once")]
+    pub times: Times,
+}
+
+impl Trouble {
+    /// This fault, once.
+    pub fn once(at: Place, fault: Fault) -> Self {
+        Self { at, fault, times: once() }
+    }
+
+    /// This fault, until it is taken back.
+    pub fn always(at: Place, fault: Fault) -> Self {
+        Self { at, fault, times: Times::Always }
+    }
+
+    /// This fault, so many times.
+    pub fn times(at: Place, fault: Fault, count: u32) -> Self {
+        Self { at, fault, times: Times::Count(count) }
+    }
+
+    fn check(&self) -> Result<(), TroubleError> {
+        let fits = match &self.fault {
+            Fault::Answer { status, .. } | Fault::StartedThenAnswer { status } if !(100..=599).contains(status) => {
+                return Err(TroubleError::Status(*status));
+            }
+            Fault::Delay { milliseconds } if *milliseconds > MAX_DELAY => return Err(TroubleError::Delay(*milliseconds)),
+            Fault::Repeated { copies } if !(1..=100).contains(copies) => return Err(TroubleError::Copies(*copies)),
+            Fault::Answer { .. } | Fault::Delay { .. } | Fault::Silence | Fault::Close | Fault::Nonsense => {
+                self.at != Place::Request
+            }
+            Fault::StartedThenAnswer { .. } | Fault::StartedThenSilence | Fault::StartedThenClose | Fault::NoCall => {
+                self.at == Place::StartSession
+            }
+            _ => self.at == Place::Request,
+        };
+        if fits { Ok(()) } else { Err(TroubleError::Place(self.at)) }
+    }
+}
+
+/// Why an order cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TroubleError {
+    /// No HTTP status.
+    #[error("status {0} is none of 100 to 599")]
+    Status(u16),
+    /// Too long a delay.
+    #[error("a delay of {0} ms is longer than {MAX_DELAY} ms")]
+    Delay(u64),
+    /// Not that many copies.
+    #[error("{0} copies are not 1 to 100")]
+    Copies(u16),
+    /// The fault cannot happen there.
+    #[error("this fault cannot happen at {0:?}")]
+    Place(Place),
+    /// Too many orders.
+    #[error("more than {MAX_ORDERS} orders at once")]
+    TooMany,
+}
+
+/// The orders that are open.
+#[derive(Debug, Default)]
+pub struct Orders(Mutex<Vec<Trouble>>);
+
+impl Orders {
+    /// Replaces all orders.
+    pub fn replace(&self, orders: Vec<Trouble>) -> Result<(), TroubleError> {
+        if orders.len() > MAX_ORDERS {
+            return Err(TroubleError::TooMany);
+        }
+        orders.iter().try_for_each(Trouble::check)?;
+        *self.open() = orders;
+        Ok(())
+    }
+
+    /// Adds an order behind the others.
+    pub fn add(&self, order: Trouble) -> Result<(), TroubleError> {
+        order.check()?;
+        let mut open = self.open();
+        if open.len() >= MAX_ORDERS {
+            return Err(TroubleError::TooMany);
+        }
+        open.push(order);
+        Ok(())
+    }
+
+    /// What is still open.
+    pub fn list(&self) -> Vec<Trouble> {
+        self.open().clone()
+    }
+
+    /// The first fault ordered for this place; counts it as made.
+    pub(crate) fn take(&self, at: Place) -> Option<Fault> {
+        let mut open = self.open();
+        let index = open.iter().position(|order| order.at == at)?;
+        take_at(&mut open, index)
+    }
+
+    /// One fault of each order for this place: a request may have several at once.
+    pub(crate) fn take_all(&self, at: Place) -> Vec<Fault> {
+        let mut open = self.open();
+        let mut faults = Vec::new();
+        for index in (0..open.len()).rev() {
+            if open.get(index).is_some_and(|order| order.at == at) {
+                faults.extend(take_at(&mut open, index));
+            }
+        }
+        faults.reverse();
+        faults
+    }
+
+    fn open(&self) -> std::sync::MutexGuard<'_, Vec<Trouble>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn take_at(open: &mut Vec<Trouble>, index: usize) -> Option<Fault> {
+    let order = open.get_mut(index)?;
+    let fault = order.fault.clone();
+    match &mut order.times {
+        Times::Always => Some(fault),
+        Times::Count(0) => {
+            open.remove(index);
+            None
+        }
+        Times::Count(count) => {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(index);
+            }
+            Some(fault)
+        }
+    }
+}
