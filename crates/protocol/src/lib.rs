@@ -7,6 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`ids`], [`e164`] | identifiers and phone numbers, checked once at the border |
+//! | [`communication`], [`profile`], [`manifest`] | StartCommunicationSession, the customer profile API, the skill manifest (facts C, D, A8) |
 //! | [`user_to_user`] | the `User-to-User` header that carries the `clientSessionId` (facts E1, I1) |
 //! | [`sma`] | the SIP media application's events and actions (facts E2 to F7) |
 //!
@@ -14,7 +15,10 @@
 //!
 //! The feature `schema` derives `schemars::JsonSchema` for the types whose schema is published.
 
+pub mod communication;
 pub mod e164;
 pub mod ids;
+pub mod manifest;
+pub mod profile;
 pub mod sma;
 pub mod user_to_user;

@@ -1,0 +1,212 @@
+//! StartCommunicationSession: the request that starts a call, its answer and its errors (facts D).
+//!
+//! [`StartSession`] is built strictly ([`StartSession::skill_call`]) and read leniently, as
+//! [`StartSession::validate`] names every rule of facts D1 that a request breaks.
+
+mod error;
+mod validate;
+
+pub use error::{CommunicationError, ErrorCode};
+pub use validate::{Broken, Validity};
+
+use serde::{Deserialize, Serialize};
+
+use crate::e164::E164;
+use crate::ids::{ClientSessionId, DeviceId, SessionId};
+
+/// The path of StartCommunicationSession at the request's `apiEndpoint` (facts D1).
+pub const PATH: &str = "/v1/communications/session";
+
+/// The provider of a call to a SIP media application's number (facts D1).
+pub const PROVIDER_SIP_MEDIA_APPLICATION: &str =
+    "amzn1.alexa.csp.id.82bb98bc-384a-11ed-a261-0242ac120002";
+
+/// The provider of a call to an extension of an Alexa Smart Properties PBX (facts D5).
+pub const PROVIDER_PBX: &str = "amzn1.comms.csp.id.c0e1cd84-a846-11ed-afa1-0242ac120002";
+
+/// The body of a StartCommunicationSession request (facts D1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartSession {
+    /// The two ends: one originator, one not.
+    #[serde(default)]
+    pub participants: Vec<Participant>,
+    /// What comes back in the device's User-to-User header (facts E1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_context: Option<ClientContext>,
+}
+
+/// One end of the session (facts D1, D5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Participant {
+    /// Who it is.
+    pub id: ParticipantId,
+    /// The device that dials: on the originator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint_id: Option<String>,
+    /// True on the originator; absent or false on the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_originator: Option<bool>,
+    /// Which provider carries the call: on the other participant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub communication_provider_id: Option<String>,
+}
+
+/// How a participant is named (facts D1, D5).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParticipantId {
+    /// What kind of name it is.
+    #[serde(rename = "type")]
+    pub kind: IdType,
+    /// The number, address or profile id: 1 to 128 characters.
+    pub value: String,
+}
+
+impl std::fmt::Debug for ParticipantId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "ParticipantId({} ***{})",
+            self.kind.as_str(),
+            crate::ids::tail(&self.value, 4)
+        )
+    }
+}
+
+/// The kinds of participant names (facts D1, D5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum IdType {
+    /// An E.164 number: the only kind that is documented for skill calling.
+    PhoneNumber,
+    /// An extension of a PBX.
+    RawAddress,
+    /// A communication profile of an Alexa Smart Properties unit.
+    CommunicationProfileId,
+    /// A kind that this version does not know.
+    Other(String),
+}
+
+impl IdType {
+    /// The kind as it stands on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::PhoneNumber => "PHONE_NUMBER",
+            Self::RawAddress => "RAW_ADDRESS",
+            Self::CommunicationProfileId => "COMMUNICATION_PROFILE_ID",
+            Self::Other(kind) => kind,
+        }
+    }
+}
+
+impl From<String> for IdType {
+    fn from(kind: String) -> Self {
+        match kind.as_str() {
+            "PHONE_NUMBER" => Self::PhoneNumber,
+            "RAW_ADDRESS" => Self::RawAddress,
+            "COMMUNICATION_PROFILE_ID" => Self::CommunicationProfileId,
+            _ => Self::Other(kind),
+        }
+    }
+}
+
+impl From<IdType> for String {
+    fn from(kind: IdType) -> Self {
+        kind.as_str().to_owned()
+    }
+}
+
+/// What the skill gives along and finds again in the INVITE (facts D1, E1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientContext {
+    /// 1 to 100 characters, unique per session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_session_id: Option<String>,
+}
+
+/// The body of a successful answer (facts D2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionStarted {
+    /// Alexa's id of the session.
+    pub session_id: SessionId,
+}
+
+impl StartSession {
+    /// The request of facts D1: the customer's device calls a SIP media application's number.
+    #[must_use]
+    pub fn skill_call(
+        caller: &E164,
+        device: &DeviceId,
+        dialled: &E164,
+        csi: &ClientSessionId,
+    ) -> Self {
+        Self {
+            participants: vec![
+                Participant {
+                    id: ParticipantId {
+                        kind: IdType::PhoneNumber,
+                        value: caller.as_str().to_owned(),
+                    },
+                    endpoint_id: Some(device.as_str().to_owned()),
+                    is_originator: Some(true),
+                    communication_provider_id: None,
+                },
+                Participant {
+                    id: ParticipantId {
+                        kind: IdType::PhoneNumber,
+                        value: dialled.as_str().to_owned(),
+                    },
+                    endpoint_id: None,
+                    is_originator: None,
+                    communication_provider_id: Some(PROVIDER_SIP_MEDIA_APPLICATION.to_owned()),
+                },
+            ],
+            client_context: Some(ClientContext {
+                client_session_id: Some(csi.as_str().to_owned()),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> StartSession {
+        StartSession::skill_call(
+            &E164::parse("+12045550100").unwrap(),
+            &DeviceId::parse("amzn1.ask.device.TEST").unwrap(),
+            &E164::parse("+16075550199").unwrap(),
+            &ClientSessionId::parse("a1-b2").unwrap(),
+        )
+    }
+
+    #[test]
+    fn the_request_is_that_of_d1() {
+        let expected = serde_json::json!({
+            "participants": [
+                { "id": { "type": "PHONE_NUMBER", "value": "+12045550100" },
+                  "endpointId": "amzn1.ask.device.TEST", "isOriginator": true },
+                { "id": { "type": "PHONE_NUMBER", "value": "+16075550199" },
+                  "communicationProviderId": "amzn1.alexa.csp.id.82bb98bc-384a-11ed-a261-0242ac120002" }
+            ],
+            "clientContext": { "clientSessionId": "a1-b2" }
+        });
+        assert_eq!(serde_json::to_value(example()).unwrap(), expected);
+        assert_eq!(
+            serde_json::from_value::<StartSession>(expected).unwrap(),
+            example()
+        );
+    }
+
+    #[test]
+    fn a_debug_print_hides_the_numbers() {
+        let printed = format!("{:?}", example());
+        assert!(!printed.contains("2045550100"), "{printed}");
+        assert!(printed.contains("***0100"), "{printed}");
+    }
+}
