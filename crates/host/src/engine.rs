@@ -1,0 +1,85 @@
+//! The wasmtime engine: a pool of instances, and a clock that interrupts them.
+
+use std::time::Duration;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// How instances run, and how many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// The time that a request may take until its reply begins, waiting included. 10 s.
+    pub deadline: Duration,
+    /// The time that the instance may work on after its reply began. 30 s.
+    pub after_reply: Duration,
+    /// The most linear memory of one instance, in bytes. 64 MiB.
+    pub memory: usize,
+    /// The most instances at once, at least 1. 64.
+    pub concurrency: u32,
+    /// How long a request waits for a free instance before it is turned away. 2 s.
+    pub queue_wait: Duration,
+    /// The stack of WebAssembly code, in bytes. 512 KiB.
+    pub wasm_stack: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(10),
+            after_reply: Duration::from_secs(30),
+            memory: 64 << 20,
+            concurrency: 64,
+            queue_wait: Duration::from_secs(2),
+            wasm_stack: 512 << 10,
+        }
+    }
+}
+
+/// How often running instances give way to others, and look at their deadline.
+const TICK: Duration = Duration::from_millis(10);
+/// The skill, its adapter, and two more.
+const MEMORIES: u32 = 4;
+/// A component of two such parts has about eight core instances.
+const CORE_INSTANCES: u32 = 24;
+const TABLES: u32 = 8;
+/// Kept between two uses of a slot and cleared by hand, which is cheaper than by the kernel.
+const KEEP_RESIDENT: usize = 256 << 10;
+
+/// Makes an engine with its pool and starts its clock, which ends with the engine.
+pub(crate) fn engine(config: &EngineConfig) -> wasmtime::Result<Engine> {
+    let instances = config.concurrency.max(1);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
+        .total_memories(instances.saturating_mul(MEMORIES))
+        .total_tables(instances.saturating_mul(TABLES))
+        .total_stacks(instances)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_memory_size(config.memory)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT / 16);
+    let mut settings = Config::new();
+    settings
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .epoch_interruption(true)
+        .max_wasm_stack(config.wasm_stack)
+        // The host's own frames lie on the same stack.
+        .async_stack_size(config.wasm_stack.saturating_add(512 << 10));
+    let engine = Engine::new(&settings)?;
+    start_clock(&engine)?;
+    Ok(engine)
+}
+
+fn start_clock(engine: &Engine) -> wasmtime::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new()
+        .name("skillcall-epoch".into())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })?;
+    Ok(())
+}
