@@ -25,7 +25,9 @@ pub enum E164Error {
     #[error("the phone number does not begin with `+`; expected E.164, such as +12045550100")]
     NoPlus,
     /// Something else than a digit follows the `+`.
-    #[error("character {character:?} at position {position} of the phone number is no digit; expected E.164, such as +12045550100")]
+    #[error(
+        "character {character:?} at position {position} of the phone number is no digit; expected E.164, such as +12045550100"
+    )]
     NotADigit {
         /// The character.
         character: char,
@@ -39,7 +41,9 @@ pub enum E164Error {
         found: usize,
     },
     /// No country code begins with 0.
-    #[error("the phone number begins with 0 after the `+`; E.164 begins with the country code, which has no leading 0")]
+    #[error(
+        "the phone number begins with 0 after the `+`; E.164 begins with the country code, which has no leading 0"
+    )]
     LeadingZero,
 }
 
@@ -53,11 +57,20 @@ impl E164 {
             return Err(E164Error::Empty);
         }
         let digits = text.strip_prefix('+').ok_or(E164Error::NoPlus)?;
-        if let Some((position, character)) = digits.chars().enumerate().find(|(_, c)| !c.is_ascii_digit()) {
-            return Err(E164Error::NotADigit { character, position: position + 1 });
+        if let Some((position, character)) = digits
+            .chars()
+            .enumerate()
+            .find(|(_, c)| !c.is_ascii_digit())
+        {
+            return Err(E164Error::NotADigit {
+                character,
+                position: position + 1,
+            });
         }
         if digits.is_empty() || digits.len() > E164_MAX_DIGITS {
-            return Err(E164Error::Digits { found: digits.len() });
+            return Err(E164Error::Digits {
+                found: digits.len(),
+            });
         }
         if digits.starts_with('0') {
             return Err(E164Error::LeadingZero);
@@ -98,7 +111,11 @@ impl E164 {
     #[must_use]
     pub fn redacted(&self) -> String {
         let digits = self.digits();
-        let tail = if digits.len() > 4 { crate::ids::tail(digits, 4) } else { "" };
+        let tail = if digits.len() > 4 {
+            crate::ids::tail(digits, 4)
+        } else {
+            ""
+        };
         format!("***{tail}")
     }
 }
@@ -174,8 +191,20 @@ mod tests {
             ("+", E164Error::Digits { found: 0 }),
             ("+1234567890123456", E164Error::Digits { found: 16 }),
             ("+0441234567", E164Error::LeadingZero),
-            ("+1 204", E164Error::NotADigit { character: ' ', position: 2 }),
-            ("+1204555010٣", E164Error::NotADigit { character: '٣', position: 11 }),
+            (
+                "+1 204",
+                E164Error::NotADigit {
+                    character: ' ',
+                    position: 2,
+                },
+            ),
+            (
+                "+1204555010٣",
+                E164Error::NotADigit {
+                    character: '٣',
+                    position: 11,
+                },
+            ),
         ] {
             assert_eq!(E164::parse(bad), Err(why), "{bad:?}");
         }
@@ -192,8 +221,14 @@ mod tests {
         ] {
             assert_eq!(E164::from_parts(country, number).unwrap().as_str(), whole);
         }
-        assert_eq!(E164::from_parts("+1", "1234567890123456"), Err(E164Error::Digits { found: 17 }));
-        assert_eq!(E164::from_parts("", ""), Err(E164Error::Digits { found: 0 }));
+        assert_eq!(
+            E164::from_parts("+1", "1234567890123456"),
+            Err(E164Error::Digits { found: 17 })
+        );
+        assert_eq!(
+            E164::from_parts("", ""),
+            Err(E164Error::Digits { found: 0 })
+        );
     }
 
     #[test]

@@ -22,7 +22,10 @@ impl UuiValue {
     /// The value of the parameter `name` (given in lower case).
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(n, _)| n == name).and_then(|(_, value)| value.as_deref())
+        self.parameters
+            .iter()
+            .find(|(n, _)| n == name)
+            .and_then(|(_, value)| value.as_deref())
     }
 
     /// The decoded bytes: of an even number of hex digits when the encoding is `hex` or not named (RFC 7434 §3.4 makes
@@ -62,14 +65,20 @@ pub fn encode_csi(id: &ClientSessionId) -> String {
 /// one. Malformed values are passed over.
 #[must_use]
 pub fn decode_csi<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<ClientSessionId> {
-    headers.into_iter().flat_map(parse).find_map(|value| value.client_session_id())
+    headers
+        .into_iter()
+        .flat_map(parse)
+        .find_map(|value| value.client_session_id())
 }
 
 /// Splits one header's text into its values (RFC 7433 §4.1). Commas and semicolons within quotes do not separate. Never
 /// fails: a value whose data is empty is left out, an unterminated quote ends with the text.
 #[must_use]
 pub fn parse(header: &str) -> Vec<UuiValue> {
-    split(header, ',').into_iter().filter_map(parse_value).collect()
+    split(header, ',')
+        .into_iter()
+        .filter_map(parse_value)
+        .collect()
 }
 
 fn parse_value(text: &str) -> Option<UuiValue> {
@@ -111,7 +120,9 @@ fn split(text: &str, separator: char) -> Vec<&str> {
 /// The content of a quoted string without its escapes, or the trimmed text when it is not quoted.
 fn unquote(text: &str) -> String {
     let text = text.trim();
-    let Some(inner) = text.strip_prefix('"') else { return text.to_owned() };
+    let Some(inner) = text.strip_prefix('"') else {
+        return text.to_owned();
+    };
     let inner = inner.strip_suffix('"').unwrap_or(inner);
     let mut out = String::with_capacity(inner.len());
     let mut escaped = false;
@@ -175,7 +186,10 @@ mod tests {
         ] {
             assert_eq!(csi(header), None, "{header}");
         }
-        let too_long = format!("{};encoding=hex", hex::encode(format!("csi={}", "x".repeat(101))));
+        let too_long = format!(
+            "{};encoding=hex",
+            hex::encode(format!("csi={}", "x".repeat(101)))
+        );
         assert_eq!(csi(&too_long), None);
     }
 
@@ -188,7 +202,9 @@ mod tests {
     #[test]
     fn the_second_header_counts_when_the_first_is_foreign() {
         assert_eq!(
-            decode_csi(["00c8;encoding=hex", "6373693d61312d6232;encoding=hex"]).unwrap().as_str(),
+            decode_csi(["00c8;encoding=hex", "6373693d61312d6232;encoding=hex"])
+                .unwrap()
+                .as_str(),
             "a1-b2"
         );
         assert_eq!(decode_csi([]), None);

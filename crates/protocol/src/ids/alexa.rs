@@ -53,13 +53,25 @@ impl SkillId {
 
 fn lwa_client_id(text: &str) -> Result<(), IdProblem> {
     visible_ascii(text, 64)?;
-    let digits = text.strip_prefix(LwaClientId::PREFIX).ok_or(IdProblem::Prefix(LwaClientId::PREFIX))?;
-    if digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()) { Ok(()) } else { Err(IdProblem::Form) }
+    let digits = text
+        .strip_prefix(LwaClientId::PREFIX)
+        .ok_or(IdProblem::Prefix(LwaClientId::PREFIX))?;
+    if digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Ok(())
+    } else {
+        Err(IdProblem::Form)
+    }
 }
 
 fn skill_id(text: &str) -> Result<(), IdProblem> {
     visible_ascii(text, 256)?;
-    let rest = text.strip_prefix(SkillId::PREFIX).ok_or(IdProblem::Prefix(SkillId::PREFIX))?;
+    let rest = text
+        .strip_prefix(SkillId::PREFIX)
+        .ok_or(IdProblem::Prefix(SkillId::PREFIX))?;
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    if !rest.is_empty() && rest.bytes().all(fits) { Ok(()) } else { Err(IdProblem::Form) }
+    if !rest.is_empty() && rest.bytes().all(fits) {
+        Ok(())
+    } else {
+        Err(IdProblem::Form)
+    }
 }

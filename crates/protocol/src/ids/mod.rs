@@ -6,7 +6,10 @@
 mod alexa;
 mod call;
 
-pub use alexa::{AccessToken, ApiAccessToken, ClientSessionId, DeviceId, LwaClientId, RequestId, SessionId, SkillId, UserId};
+pub use alexa::{
+    AccessToken, ApiAccessToken, ClientSessionId, DeviceId, LwaClientId, RequestId, SessionId,
+    SkillId, UserId,
+};
 pub use call::{CallId, TransactionId};
 
 /// Why a text is not an identifier of the wanted kind.
@@ -56,8 +59,15 @@ pub enum IdProblem {
 /// Visible ASCII only, between one and `limit` characters.
 fn visible_ascii(text: &str, limit: usize) -> Result<(), IdProblem> {
     within(text, limit)?;
-    match text.chars().enumerate().find(|(_, c)| !c.is_ascii_graphic()) {
-        Some((position, character)) => Err(IdProblem::Character { character, position }),
+    match text
+        .chars()
+        .enumerate()
+        .find(|(_, c)| !c.is_ascii_graphic())
+    {
+        Some((position, character)) => Err(IdProblem::Character {
+            character,
+            position,
+        }),
         None => Ok(()),
     }
 }
@@ -66,7 +76,10 @@ fn visible_ascii(text: &str, limit: usize) -> Result<(), IdProblem> {
 fn printable(text: &str, limit: usize) -> Result<(), IdProblem> {
     within(text, limit)?;
     match text.chars().enumerate().find(|(_, c)| c.is_control()) {
-        Some((position, character)) => Err(IdProblem::Character { character, position }),
+        Some((position, character)) => Err(IdProblem::Character {
+            character,
+            position,
+        }),
         None => Ok(()),
     }
 }
@@ -223,7 +236,10 @@ mod tests {
             "amzn1.ask.skill.0123456789abcdefABCDEF0123456789",
         ] {
             let error = LwaClientId::parse(bad).unwrap_err().to_string();
-            assert!(error.contains("LwaClientId") && error.contains("32 hexadecimal digits"), "{error}");
+            assert!(
+                error.contains("LwaClientId") && error.contains("32 hexadecimal digits"),
+                "{error}"
+            );
         }
     }
 
@@ -232,12 +248,21 @@ mod tests {
         assert!(ClientSessionId::parse("ä".repeat(100)).is_ok());
         assert_eq!(
             ClientSessionId::parse("ä".repeat(101)).unwrap_err().problem,
-            IdProblem::TooLong { found: 101, limit: 100 }
+            IdProblem::TooLong {
+                found: 101,
+                limit: 100
+            }
         );
-        assert_eq!(ClientSessionId::parse("").unwrap_err().problem, IdProblem::Empty);
+        assert_eq!(
+            ClientSessionId::parse("").unwrap_err().problem,
+            IdProblem::Empty
+        );
         assert_eq!(
             ClientSessionId::parse("a\nb").unwrap_err().problem,
-            IdProblem::Character { character: '\n', position: 1 }
+            IdProblem::Character {
+                character: '\n',
+                position: 1
+            }
         );
     }
 
@@ -255,14 +280,19 @@ mod tests {
     #[test]
     fn errors_never_repeat_the_value() {
         let error = ApiAccessToken::parse("top secret").unwrap_err();
-        assert!(!error.to_string().contains("secret part") && !error.to_string().contains("top"), "{error}");
+        assert!(
+            !error.to_string().contains("secret part") && !error.to_string().contains("top"),
+            "{error}"
+        );
     }
 
     #[test]
     fn wire_form_is_the_bare_string() {
         let id: TransactionId = serde_json::from_str("\"6b1f\"").unwrap();
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"6b1f\"");
-        let error = serde_json::from_str::<TransactionId>("\"\"").unwrap_err().to_string();
+        let error = serde_json::from_str::<TransactionId>("\"\"")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("TransactionId: it is empty"), "{error}");
     }
 }
