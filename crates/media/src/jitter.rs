@@ -1,0 +1,459 @@
+//! An adaptive jitter buffer, driven by a sample clock.
+//!
+//! Every call of [`JitterBuffer::play`] is 20 ms of the listener's time. A packet's *slack* is how far ahead of the
+//! playout point it arrives. Too little slack (late packets again and again) puts the playout point back; slack that
+//! nobody has needed for some seconds brings it forward again, in a pause if there is one. So the delay follows the
+//! network, and a sender whose clock runs faster or slower than ours is followed by the same rule, without ever
+//! looking at a wall clock. A single late packet is concealed and moves nothing.
+
+use std::collections::VecDeque;
+
+use crate::{
+    FRAME_SAMPLES, Frame, SAMPLES_PER_MS,
+    codec::Codec,
+    rtp::{Sequence, Timestamp},
+};
+
+const FRAME: i32 = FRAME_SAMPLES as i32;
+/// Longest payload that is kept: 200 ms, the largest packet time in use being 60 ms.
+const MAX_PAYLOAD: usize = 1_600;
+/// A packet this far from the playout point belongs to another time line.
+const JUMP: i32 = 8_000;
+/// Frames after which unused slack is given up: 4 s.
+const OBSERVED_FRAMES: u32 = 200;
+/// Frames that a rise of the delay waits for a gap in the audio, before a frame is repeated inside the audio.
+const SHIFT_PATIENCE: u32 = 25;
+/// Unused slack that is worth a cut inside the audio: 60 ms. Less is only given up in a pause.
+const WORTH_A_CUT: i32 = 3 * FRAME;
+/// Late packets no further apart than 100 ms are one event: a hiccup of a machine or a router.
+const ONE_EVENT_FRAMES: u32 = 5;
+/// So many late packets in a row are no hiccup, but a longer path.
+const LONGER_PATH: u32 = 8;
+/// Frames without any packet after which nothing is made up any more: 60 ms, where concealment has faded out.
+const CONCEALED_FRAMES: u32 = 3;
+
+/// Bounds of the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JitterConfig {
+    /// Delay at the start, in milliseconds.
+    pub initial_ms: u32,
+    /// The delay never goes below, in milliseconds.
+    pub min_ms: u32,
+    /// Nor above, in milliseconds.
+    pub max_ms: u32,
+    /// Packets that are kept, at most. With 20 ms packets and 200 ms delay, ten are.
+    pub capacity: usize,
+}
+
+impl Default for JitterConfig {
+    fn default() -> Self {
+        Self {
+            initial_ms: 40,
+            min_ms: 20,
+            max_ms: 200,
+            capacity: 32,
+        }
+    }
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It will be played.
+    Kept,
+    /// It is there already.
+    Duplicate,
+    /// Its time has passed.
+    Late,
+    /// It is of another time line than the packets so far; if the next one is too, the buffer follows.
+    Stray,
+    /// Empty, or longer than 200 ms.
+    Unusable,
+}
+
+/// What a frame is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Played {
+    /// Received audio.
+    Audio,
+    /// Something is missing here: conceal it. The frame holds what little there was, else zeros.
+    Missing,
+    /// The sender is silent, or has not begun. The frame is zeros.
+    Silence,
+}
+
+/// Counters since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JitterCounters {
+    /// Packets too late to be played.
+    pub late: u64,
+    /// Packets that were there already.
+    pub duplicates: u64,
+    /// Packets pushed out because the buffer was full, or the delay over its bound.
+    pub discarded: u64,
+    /// Frames by which the delay was raised.
+    pub stretched: u64,
+    /// Frames by which the delay was lowered.
+    pub skipped: u64,
+    /// Times the time line was left for another one.
+    pub resynchronised: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    sequence: Sequence,
+    timestamp: Timestamp,
+    codec: Codec,
+    marker: bool,
+    payload: Vec<u8>,
+}
+
+impl Held {
+    fn end(&self) -> Timestamp {
+        self.timestamp.plus(self.payload.len() as u32)
+    }
+}
+
+/// The buffer of one source.
+#[derive(Clone, Debug)]
+pub struct JitterBuffer {
+    config: JitterConfig,
+    /// In the order of their timestamps.
+    held: VecDeque<Held>,
+    /// Payload buffers to use again: steady traffic allocates nothing.
+    spare: Vec<Vec<u8>>,
+    /// Timestamp of the next sample to play; `None` before the first packet.
+    point: Option<Timestamp>,
+    last_played: Option<Sequence>,
+    stray: Option<Timestamp>,
+    /// Frames played since audio was last there.
+    idle_frames: u32,
+    /// Slack that packets are given when the time line is laid anew, in samples: what has been learned.
+    target: i32,
+    since_late: u32,
+    late_run: u32,
+    /// Samples by which the point shall go back (raises the delay).
+    wanted_back: i32,
+    waited: u32,
+    least_slack: i32,
+    observed: u32,
+    counters: JitterCounters,
+}
+
+impl JitterBuffer {
+    /// An empty buffer. Bounds out of order are put in order.
+    pub fn new(config: JitterConfig) -> Self {
+        let max_ms = config
+            .max_ms
+            .clamp(FRAME_SAMPLES as u32 / SAMPLES_PER_MS, 800);
+        let min_ms = config.min_ms.min(max_ms);
+        let config = JitterConfig {
+            min_ms,
+            max_ms,
+            initial_ms: config.initial_ms.clamp(min_ms, max_ms),
+            capacity: config.capacity.clamp(4, 256),
+        };
+        Self {
+            config,
+            held: VecDeque::new(),
+            spare: Vec::new(),
+            point: None,
+            last_played: None,
+            stray: None,
+            idle_frames: 0,
+            target: (config.initial_ms * SAMPLES_PER_MS) as i32,
+            since_late: u32::MAX,
+            late_run: 0,
+            wanted_back: 0,
+            waited: 0,
+            least_slack: i32::MAX,
+            observed: 0,
+            counters: JitterCounters::default(),
+        }
+    }
+
+    /// Takes a packet's payload of G.711 codes.
+    pub fn insert(
+        &mut self,
+        sequence: Sequence,
+        timestamp: Timestamp,
+        marker: bool,
+        codec: Codec,
+        payload: &[u8],
+    ) -> Inserted {
+        if payload.is_empty() || payload.len() > MAX_PAYLOAD {
+            return Inserted::Unusable;
+        }
+        let len = payload.len() as i32;
+        let point = match self.point {
+            None => self.start_at(timestamp),
+            Some(point)
+                if timestamp
+                    .since(point)
+                    .checked_abs()
+                    .is_none_or(|distance| distance > JUMP) =>
+            {
+                // A marker, or a second packet that follows the first, shows that the sender means it.
+                let follows = self
+                    .stray
+                    .is_some_and(|stray| (1..=JUMP).contains(&timestamp.since(stray)));
+                if !marker && !follows && self.idle_frames <= CONCEALED_FRAMES {
+                    self.stray = Some(timestamp);
+                    return Inserted::Stray;
+                }
+                self.counters.resynchronised += 1;
+                self.empty();
+                self.start_at(timestamp)
+            }
+            // After a silence, the time line may be laid anew without anybody hearing it.
+            Some(point) if self.held.is_empty() && self.idle_frames > CONCEALED_FRAMES => {
+                let near = self.target - FRAME..=self.target + FRAME;
+                if near.contains(&timestamp.since(point)) {
+                    point
+                } else {
+                    self.start_at(timestamp)
+                }
+            }
+            Some(point) => point,
+        };
+        self.stray = None;
+        let slack = timestamp.since(point);
+        self.least_slack = self.least_slack.min(slack);
+        if slack < 0 {
+            self.note_late(-slack);
+        }
+        if slack + len <= 0 {
+            self.counters.late += 1;
+            return Inserted::Late;
+        }
+        let at = self
+            .held
+            .iter()
+            .rposition(|held| timestamp.since(held.timestamp) >= 0)
+            .map_or(0, |before| before + 1);
+        if at
+            .checked_sub(1)
+            .and_then(|before| self.held.get(before))
+            .is_some_and(|held| held.timestamp == timestamp)
+        {
+            self.counters.duplicates += 1;
+            return Inserted::Duplicate;
+        }
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(payload);
+        self.held.insert(
+            at,
+            Held {
+                sequence,
+                timestamp,
+                codec,
+                marker,
+                payload: buffer,
+            },
+        );
+        if self.held.len() > self.config.capacity {
+            self.counters.discarded += 1;
+            self.drop_first();
+        }
+        Inserted::Kept
+    }
+
+    /// Plays the next 20 ms into `frame`.
+    pub fn play(&mut self, frame: &mut Frame) -> Played {
+        *frame = crate::SILENT_FRAME;
+        let Some(point) = self.point else {
+            return Played::Silence;
+        };
+        let point = self.bound_delay(point);
+        let mut filled = 0;
+        for held in &self.held {
+            let offset = held.timestamp.since(point);
+            if offset >= FRAME {
+                break;
+            }
+            let skipped = usize::try_from(-offset).unwrap_or(0);
+            let start = usize::try_from(offset).unwrap_or(0);
+            let (Some(codes), Some(samples)) =
+                (held.payload.get(skipped..), frame.get_mut(start..))
+            else {
+                continue;
+            };
+            filled += held.codec.decode(codes, samples);
+        }
+        let played = if filled * 2 >= FRAME_SAMPLES {
+            self.idle_frames = 0;
+            Played::Audio
+        } else {
+            self.idle_frames = self.idle_frames.saturating_add(1);
+            let next_is_spurt = self.held.front().is_some_and(|held| {
+                held.marker
+                    || self
+                        .last_played
+                        .is_some_and(|last| held.sequence == last.plus(1))
+            });
+            if filled == 0
+                && (next_is_spurt
+                    || self.last_played.is_none()
+                    || self.idle_frames > CONCEALED_FRAMES)
+            {
+                Played::Silence
+            } else {
+                Played::Missing
+            }
+        };
+        self.advance(point, played);
+        played
+    }
+
+    /// Forgets everything held and the time line, and keeps the counters: another source follows.
+    pub fn restart(&mut self) {
+        self.empty();
+        self.point = None;
+        self.target = (self.config.initial_ms * SAMPLES_PER_MS) as i32;
+        self.since_late = u32::MAX;
+    }
+
+    /// Packets held.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Audio between the playout point and the end of the newest packet, in milliseconds.
+    pub fn delay_ms(&self) -> u32 {
+        self.delay_samples().max(0) as u32 / SAMPLES_PER_MS
+    }
+
+    /// Counters since the start.
+    pub fn counters(&self) -> JitterCounters {
+        self.counters
+    }
+
+    fn max_samples(&self) -> i32 {
+        (self.config.max_ms * SAMPLES_PER_MS) as i32
+    }
+
+    fn delay_samples(&self) -> i32 {
+        match (self.point, self.held.back()) {
+            (Some(point), Some(newest)) => newest.end().since(point),
+            _ => 0,
+        }
+    }
+
+    fn note_late(&mut self, by: i32) {
+        self.late_run = if self.since_late <= ONE_EVENT_FRAMES {
+            self.late_run.saturating_add(1)
+        } else {
+            1
+        };
+        let again = (ONE_EVENT_FRAMES + 1..=OBSERVED_FRAMES).contains(&self.since_late);
+        self.since_late = 0;
+        if again || self.late_run >= LONGER_PATH {
+            let room = (self.max_samples() - self.delay_samples()).max(0);
+            self.wanted_back = self.wanted_back.max(by.min(room));
+        }
+    }
+
+    fn start_at(&mut self, timestamp: Timestamp) -> Timestamp {
+        let point = timestamp.minus(self.target.unsigned_abs());
+        self.point = Some(point);
+        self.last_played = None;
+        self.idle_frames = 0;
+        self.wanted_back = 0;
+        self.observe_anew();
+        point
+    }
+
+    fn empty(&mut self) {
+        while self.drop_first() {}
+        self.last_played = None;
+        self.stray = None;
+    }
+
+    fn drop_first(&mut self) -> bool {
+        let Some(first) = self.held.pop_front() else {
+            return false;
+        };
+        self.last_played = Some(first.sequence);
+        if self.spare.len() < self.config.capacity {
+            self.spare.push(first.payload);
+        }
+        true
+    }
+
+    /// Brings the point forward when more waits than the bound allows: the listener's clock had stood still.
+    fn bound_delay(&mut self, mut point: Timestamp) -> Timestamp {
+        let longest = self.held.back().map_or(0, |held| held.payload.len() as i32);
+        let over = self.delay_samples() - self.max_samples() - longest;
+        if over > 0 {
+            let frames = over as u32 / FRAME_SAMPLES as u32 + 1;
+            self.counters.skipped += u64::from(frames);
+            point = point.plus(frames * FRAME_SAMPLES as u32);
+            self.point = Some(point);
+            while self
+                .held
+                .front()
+                .is_some_and(|held| held.end().since(point) <= 0)
+            {
+                self.counters.discarded += 1;
+                self.drop_first();
+            }
+        }
+        point
+    }
+
+    fn advance(&mut self, point: Timestamp, played: Played) {
+        let gap = played != Played::Audio;
+        self.since_late = self.since_late.saturating_add(1);
+        self.observed += 1;
+        let min = (self.config.min_ms * SAMPLES_PER_MS) as i32;
+        if self.wanted_back > 0 {
+            self.waited += 1;
+            if gap || self.waited > SHIFT_PATIENCE {
+                // The point stands still for a frame; what is made up, silent or repeated lasts the longer.
+                self.wanted_back -= FRAME;
+                self.target = (self.target + FRAME).min(self.max_samples());
+                self.counters.stretched += 1;
+                self.observe_anew();
+                return;
+            }
+        } else if self.observed >= OBSERVED_FRAMES {
+            let spare = if self.least_slack == i32::MAX {
+                0
+            } else {
+                self.least_slack.saturating_sub(min)
+            };
+            if spare < FRAME {
+                self.observe_anew();
+            } else if gap || spare >= WORTH_A_CUT {
+                self.target = (self.target - FRAME).max(min);
+                self.counters.skipped += 1;
+                self.observe_anew();
+                self.point = Some(point.plus(2 * FRAME_SAMPLES as u32));
+                self.drop_played();
+                return;
+            }
+        }
+        self.point = Some(point.plus(FRAME_SAMPLES as u32));
+        self.drop_played();
+    }
+
+    fn observe_anew(&mut self) {
+        self.waited = 0;
+        self.least_slack = i32::MAX;
+        self.observed = 0;
+    }
+
+    fn drop_played(&mut self) {
+        while let (Some(point), Some(first)) = (self.point, self.held.front())
+            && first.end().since(point) <= 0
+        {
+            self.drop_first();
+        }
+    }
+}
