@@ -7,6 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`ids`], [`e164`] | identifiers and phone numbers, checked once at the border |
+//! | [`alexa`] | the skill's requests and responses, chain URL and freshness (facts A, B) |
 //! | [`communication`], [`profile`], [`manifest`] | StartCommunicationSession, the customer profile API, the skill manifest (facts C, D, A8) |
 //! | [`user_to_user`] | the `User-to-User` header that carries the `clientSessionId` (facts E1, I1) |
 //! | [`sma`] | the SIP media application's events and actions (facts E2 to F7) |
@@ -15,6 +16,7 @@
 //!
 //! The feature `schema` derives `schemars::JsonSchema` for the types whose schema is published.
 
+pub mod alexa;
 pub mod communication;
 pub mod e164;
 pub mod ids;

@@ -1,0 +1,282 @@
+//! Intents, slots and their resolutions (facts A2).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Declares an enum of wire words that keeps what it does not know.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(from = "String", into = "String")]
+        pub enum $name {
+            $($(#[$inner])* $variant,)+
+            /// A word that this version does not know.
+            Other(String),
+        }
+
+        impl $name {
+            /// The word as it stands on the wire.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)+
+                    Self::Other(word) => word,
+                }
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(word: String) -> Self {
+                match word.as_str() {
+                    $($word => Self::$variant,)+
+                    _ => Self::Other(word),
+                }
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(word: $name) -> Self {
+                word.as_str().to_owned()
+            }
+        }
+    };
+}
+
+words! {
+    /// Where a dialog stands (facts A2).
+    DialogState {
+        /// The first request of the dialog.
+        Started = "STARTED",
+        /// Slots are being asked for.
+        InProgress = "IN_PROGRESS",
+        /// All required slots are filled and confirmed.
+        Completed = "COMPLETED",
+    }
+}
+
+words! {
+    /// Whether the customer confirmed an intent or a slot (facts A2).
+    ConfirmationStatus {
+        /// Not asked.
+        None = "NONE",
+        /// Yes.
+        Confirmed = "CONFIRMED",
+        /// No.
+        Denied = "DENIED",
+    }
+}
+
+words! {
+    /// What an authority says of a slot's value (facts A2).
+    StatusCode {
+        /// The value matches one of the authority's.
+        SuccessMatch = "ER_SUCCESS_MATCH",
+        /// The value matches none.
+        SuccessNoMatch = "ER_SUCCESS_NO_MATCH",
+        /// The authority did not answer in time.
+        ErrorTimeout = "ER_ERROR_TIMEOUT",
+        /// The authority failed.
+        ErrorException = "ER_ERROR_EXCEPTION",
+    }
+}
+
+impl Default for ConfirmationStatus {
+    fn default() -> Self {
+        Self::None
+    }
+}
+
+/// What the customer wants (facts A2).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// The intent's name in the interaction model.
+    pub name: String,
+    /// Whether the intent was confirmed.
+    #[serde(default)]
+    pub confirmation_status: ConfirmationStatus,
+    /// The slots by name; absent for intents without.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "null_is_empty"
+    )]
+    pub slots: BTreeMap<String, Slot>,
+}
+
+/// One slot of an intent (facts A2).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Slot {
+    /// The slot's name.
+    #[serde(default)]
+    pub name: String,
+    /// What the customer said; absent when the slot is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Whether the slot was confirmed.
+    #[serde(default)]
+    pub confirmation_status: ConfirmationStatus,
+    /// What the interaction model's authorities make of the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolutions: Option<Resolutions>,
+    /// The same in the newer form, which has lists too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_value: Option<SlotValue>,
+    /// USER, or others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+/// A slot's value in the newer form (facts A2).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum SlotValue {
+    /// One value.
+    Simple {
+        /// What the customer said.
+        #[serde(default)]
+        value: String,
+        /// What the authorities make of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resolutions: Option<Resolutions>,
+    },
+    /// Several values.
+    List {
+        /// The values.
+        #[serde(default)]
+        values: Vec<SlotValue>,
+    },
+    /// A form that this version does not know.
+    #[serde(untagged)]
+    Other(Value),
+}
+
+/// What each authority makes of a value (facts A2).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resolutions {
+    /// One entry an authority.
+    #[serde(default)]
+    pub resolutions_per_authority: Vec<Resolution>,
+}
+
+/// What one authority makes of a value (facts A2).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// `amzn1.er-authority.echo-sdk.<skill>.<type>`.
+    #[serde(default)]
+    pub authority: String,
+    /// Whether it matched.
+    pub status: ResolutionStatus,
+    /// The matches, best first.
+    #[serde(default)]
+    pub values: Vec<ResolvedValue>,
+}
+
+/// Holds the code of a resolution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolutionStatus {
+    /// Whether it matched.
+    pub code: StatusCode,
+}
+
+/// Holds one match.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedValue {
+    /// The match.
+    pub value: EntityValue,
+}
+
+/// A value of a slot type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntityValue {
+    /// The value's canonical name.
+    #[serde(default)]
+    pub name: String,
+    /// The value's id in the interaction model; absent when it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+impl Slot {
+    /// The matches of all authorities, best first; empty without a match.
+    pub fn matches(&self) -> impl Iterator<Item = &EntityValue> {
+        let newer = match &self.slot_value {
+            Some(SlotValue::Simple { resolutions, .. }) => resolutions.as_ref(),
+            _ => None,
+        };
+        self.resolutions
+            .as_ref()
+            .or(newer)
+            .into_iter()
+            .flat_map(|resolutions| &resolutions.resolutions_per_authority)
+            .filter(|authority| authority.status.code == StatusCode::SuccessMatch)
+            .flat_map(|authority| &authority.values)
+            .map(|value| &value.value)
+    }
+}
+
+/// Alexa sends null for an intent without slots, or leaves them out.
+fn null_is_empty<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Slot>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_with_resolutions_round_trips() {
+        let json = serde_json::json!({
+            "name": "CallIntent", "confirmationStatus": "NONE",
+            "slots": { "who": {
+                "name": "who", "value": "billing", "confirmationStatus": "NONE",
+                "resolutions": { "resolutionsPerAuthority": [ {
+                    "authority": "amzn1.er-authority.echo-sdk.s.t",
+                    "status": { "code": "ER_SUCCESS_MATCH" },
+                    "values": [ { "value": { "name": "billing", "id": "BILLING" } } ] } ] },
+                "slotValue": { "type": "Simple", "value": "billing" } } }
+        });
+        let intent: Intent = serde_json::from_value(json.clone()).unwrap();
+        let ids: Vec<_> = intent.slots["who"]
+            .matches()
+            .filter_map(|v| v.id.as_deref())
+            .collect();
+        assert_eq!(ids, ["BILLING"]);
+        assert_eq!(serde_json::to_value(&intent).unwrap(), json);
+    }
+
+    #[test]
+    fn no_match_and_unknown_codes_match_nothing() {
+        for code in ["ER_SUCCESS_NO_MATCH", "ER_ERROR_TIMEOUT", "ER_NEW"] {
+            let slot: Slot = serde_json::from_value(serde_json::json!({
+                "name": "who", "value": "x",
+                "resolutions": { "resolutionsPerAuthority": [ { "authority": "a", "status": { "code": code } } ] }
+            }))
+            .unwrap();
+            assert_eq!(slot.matches().count(), 0, "{code}");
+        }
+    }
+
+    #[test]
+    fn list_slots_and_null_slots_are_read() {
+        let slot: Slot = serde_json::from_value(serde_json::json!({
+            "name": "who", "slotValue": { "type": "List", "values": [ { "type": "Simple", "value": "a" } ] }
+        }))
+        .unwrap();
+        assert!(
+            matches!(slot.slot_value, Some(SlotValue::List { ref values }) if values.len() == 1)
+        );
+        let intent: Intent = serde_json::from_value(
+            serde_json::json!({ "name": "AMAZON.HelpIntent", "slots": null }),
+        )
+        .unwrap();
+        assert!(intent.slots.is_empty());
+    }
+}
