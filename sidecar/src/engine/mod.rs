@@ -13,11 +13,39 @@
 //!     }
 //! }
 //! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `call`, `leg`, `timers` | the call, its legs, its times |
+//! | `handler` | asking the handler: time-outs, retries, what a reply does (facts F1, F3, F4) |
+//! | `list`, `running` | which action runs, which success is told (facts F2, F5, F8) |
+//! | `playing`, `get_digits`, `listener`, `recording`, `bridge` | the actions (facts F6) |
+//! | `ending` | HANGUP (facts E3) |
 
+mod bridge;
+mod call;
 mod command;
 mod config;
+mod digits;
+mod ending;
+mod get_digits;
+mod handler;
 mod input;
+mod leg;
+mod list;
+mod listener;
+mod playing;
+mod recording;
+mod running;
+mod snapshot;
+mod timers;
 
+#[cfg(test)]
+mod tests;
+
+pub use call::{Call, CallIds};
 pub use command::{Command, LegId, Note, PlayId, PlaySource, RecordingId, Severity, SpeechId};
 pub use config::{EngineConfig, Limits};
 pub use input::{Failure, HandlerOutcome, InboundCall, Input, Now, RecordingEnd};
+pub use recording::{call_recording_key, recording_key};
+pub use snapshot::{RunningAction, Snapshot};

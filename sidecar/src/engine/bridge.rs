@@ -1,0 +1,222 @@
+//! CallAndBridge (facts F6, E4): leg A stays unanswered until leg B answers.
+
+use skillcall_protocol::sma::ErrorType;
+use skillcall_protocol::sma::SipHeaders;
+use skillcall_protocol::sma::action::{BridgeEndpoint, CallAndBridge};
+use skillcall_protocol::sma::event::Direction;
+
+use super::call::Call;
+use super::command::{Command, LegId, PlayId, PlaySource};
+use super::input::Failure;
+use super::leg::{CallRecording, Leg, LegState};
+use super::running::{Origin, Running, Step};
+use super::timers::Timer;
+
+impl Call {
+    pub(super) fn start_call_and_bridge(&mut self, origin: Origin, action: CallAndBridge) {
+        let endpoint = match self.may_bridge(&origin, &action) {
+            Ok(endpoint) => endpoint,
+            Err(told) => {
+                return self.failed(
+                    &origin,
+                    &Failure::new(ErrorType::InvalidActionParameter, told),
+                );
+            }
+        };
+        let unanswered = self.legs.a.state == LegState::Unanswered;
+        if unanswered {
+            self.push(Command::Ring {
+                leg: LegId::A,
+                early_media: action.ringback_tone.is_some(),
+            });
+        }
+        let timeout = action.timeout();
+        let leg = self.legs.next_id();
+        let call_id = (self.ids)();
+        self.legs.b = Some(Leg {
+            id: leg,
+            call_id: call_id.clone(),
+            to: endpoint.uri().to_owned(),
+            from: action.caller_id_number.clone(),
+            direction: Direction::Outbound,
+            start_unix_millis: self.now.unix_millis,
+            state: LegState::Unanswered,
+            headers: SipHeaders::new(),
+            recording: CallRecording::Never,
+            listening: false,
+        });
+        self.push(Command::Dial {
+            leg,
+            call_id,
+            endpoint,
+            caller_id: action.caller_id_number,
+            headers: action.sip_headers,
+        });
+        self.timers.set(Timer::Step, self.now.instant + timeout);
+        // An unanswered caller's own telephone makes the ordinary tone.
+        let tone = match action.ringback_tone {
+            Some(file) => Some(PlaySource::File(file)),
+            None => (!unanswered).then_some(PlaySource::RingingTone),
+        };
+        let ringback = tone.map(|source| {
+            let play = PlayId(self.number());
+            self.push(Command::Play {
+                play,
+                leg: LegId::A,
+                source,
+                times: None,
+            });
+            play
+        });
+        self.run(origin, Step::Calling { leg, ringback });
+    }
+
+    fn may_bridge(
+        &self,
+        origin: &Origin,
+        action: &CallAndBridge,
+    ) -> Result<BridgeEndpoint, String> {
+        if origin.leg != LegId::A {
+            return Err(format!(
+                "the leg is {}; expected LEG-A, which alone can be bridged",
+                origin.leg.tag()
+            ));
+        }
+        if let Some(b) = self.legs.b.as_ref().filter(|leg| leg.is_alive()) {
+            return Err(format!(
+                "LEG-B is there already (CallId {}); hang it up first",
+                b.call_id
+            ));
+        }
+        let caller = &action.caller_id_number;
+        if self.skill_call
+            && same_number(caller, &self.legs.a.from)
+            && !same_number(caller, &self.legs.a.to)
+        {
+            return Err("CallerIdNumber is the From of an Alexa skill call, which may not be used; expected a number of your own".to_owned());
+        }
+        let own = |number: &String| same_number(number, caller);
+        let is_own = self.config.own_numbers.is_empty()
+            || self.config.own_numbers.iter().any(own)
+            || same_number(caller, &self.legs.a.to)
+            || same_number(caller, &self.legs.a.from);
+        if !is_own {
+            return Err(
+                "CallerIdNumber is neither a number of your own nor leg A's From".to_owned(),
+            );
+        }
+        action
+            .endpoints
+            .first()
+            .cloned()
+            .ok_or_else(|| "Endpoints is empty; expected one".to_owned())
+    }
+
+    fn is_calling(&self, leg: LegId) -> bool {
+        matches!(&self.running, Some(Running { step: Step::Calling { leg: mine, .. }, .. }) if *mine == leg)
+    }
+
+    /// The other party answered: both legs are connected (facts E4) and bridged.
+    pub(super) fn on_answered(&mut self, leg: LegId) {
+        if self.stop_awaiting(leg) {
+            self.info(format!(
+                "{leg} answered after it was given up, and is hung up"
+            ));
+            return self.push(Command::HangUp { leg });
+        }
+        if !self.is_calling(leg) {
+            return;
+        }
+        let Some(running) = self.take_running() else {
+            return;
+        };
+        if let Step::Calling {
+            ringback: Some(play),
+            ..
+        } = running.step
+        {
+            self.stop_play(LegId::A, play);
+        }
+        self.ensure_answered(LegId::A);
+        if let Some(called) = self.legs.get_mut(leg) {
+            called.state = LegState::Connected;
+        }
+        self.bridged = Some(leg);
+        self.push(Command::Bridge {
+            a: LegId::A,
+            b: leg,
+        });
+        self.succeeded(&running.origin, running.origin.data());
+    }
+
+    /// The other party refused, or could not be reached.
+    pub(super) fn on_refused(&mut self, leg: LegId, status: u16, reason: &str) {
+        if self.stop_awaiting(leg) || !self.is_calling(leg) {
+            return;
+        }
+        self.not_answered(leg, &format!("{leg} was refused with {status} {reason}"));
+    }
+
+    pub(super) fn dial_timed_out(&mut self) {
+        if let Some(Running {
+            step: Step::Calling { leg, .. },
+            ..
+        }) = &self.running
+        {
+            let leg = *leg;
+            self.give_up_dialing(leg);
+            self.not_answered(
+                leg,
+                &format!("{leg} did not answer within CallTimeoutSeconds"),
+            );
+        }
+    }
+
+    /// The call attempt came to nothing. Leg B was never connected, so that no HANGUP follows.
+    fn not_answered(&mut self, leg: LegId, told: &str) {
+        let Some(running) = self.take_running() else {
+            return;
+        };
+        if let Step::Calling {
+            ringback: Some(play),
+            ..
+        } = running.step
+        {
+            self.stop_play(LegId::A, play);
+        }
+        if self.legs.b.as_ref().is_some_and(|b| b.id == leg) {
+            self.legs.b = None;
+        }
+        self.problem(told.to_owned());
+        self.failed(
+            &running.origin,
+            &Failure::new(ErrorType::CallNotAnswered, "Call not answered"),
+        );
+    }
+
+    /// Cancels a call attempt, whose end is then awaited. The leg is no part of the call any more.
+    pub(super) fn give_up_dialing(&mut self, leg: LegId) {
+        if self.legs.b.as_ref().is_some_and(|b| b.id == leg) {
+            self.legs.b = None;
+        }
+        self.legs.leaving.push(leg);
+        self.timers.set(
+            Timer::Cancel(leg),
+            self.now.instant + self.config.limits.cancel,
+        );
+        self.push(Command::CancelDial { leg });
+    }
+
+    /// A leg that was given up has come to its end. Says whether it was such a leg.
+    pub(super) fn stop_awaiting(&mut self, leg: LegId) -> bool {
+        self.timers.clear(Timer::Cancel(leg));
+        let before = self.legs.leaving.len();
+        self.legs.leaving.retain(|leaving| *leaving != leg);
+        self.legs.leaving.len() != before
+    }
+}
+
+/// Whether two texts are the same telephone number; a plus sign in front may be missing.
+fn same_number(one: &str, other: &str) -> bool {
+    one.trim_start_matches('+') == other.trim_start_matches('+')
+}

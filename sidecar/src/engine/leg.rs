@@ -1,0 +1,130 @@
+//! The legs of a call: who they are and how far they are (facts E2).
+
+use skillcall_protocol::sma::event::{Direction, ParticipantStatus};
+use skillcall_protocol::sma::{CallId, Participant, SipHeaders};
+
+use super::command::LegId;
+
+/// How far a leg is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LegState {
+    /// Leg A before its answer, leg B while it is called.
+    Unanswered,
+    /// Answered.
+    Connected,
+    /// Ended.
+    Gone,
+}
+
+/// How far a leg's call recording is: it may be started once and stopped once (facts F6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CallRecording {
+    /// Not started.
+    Never,
+    /// Started, and not stopped.
+    On,
+    /// Stopped.
+    Ended,
+}
+
+/// One leg.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) id: LegId,
+    pub(super) call_id: CallId,
+    pub(super) to: String,
+    pub(super) from: String,
+    pub(super) direction: Direction,
+    pub(super) start_unix_millis: u64,
+    pub(super) state: LegState,
+    pub(super) headers: SipHeaders,
+    pub(super) recording: CallRecording,
+    /// Whether the media side was told to listen for digits.
+    pub(super) listening: bool,
+}
+
+impl Leg {
+    /// The leg as events show it: no Status before its answer (facts E2), no SipHeaders when there are none.
+    pub(super) fn participant(&self) -> Participant {
+        Participant {
+            call_id: self.call_id.clone(),
+            participant_tag: self.id.tag(),
+            to: self.to.clone(),
+            from: self.from.clone(),
+            direction: self.direction,
+            start_time_in_milliseconds: self.start_unix_millis.to_string(),
+            status: match self.state {
+                LegState::Unanswered => None,
+                LegState::Connected => Some(ParticipantStatus::Connected),
+                LegState::Gone => Some(ParticipantStatus::Disconnected),
+            },
+            sip_headers: (!self.headers.is_empty()).then(|| self.headers.clone()),
+        }
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.state != LegState::Gone
+    }
+}
+
+/// Leg A, and the latest leg B.
+#[derive(Debug)]
+pub(super) struct Legs {
+    pub(super) a: Leg,
+    pub(super) b: Option<Leg>,
+    /// Legs that were given up while they rang, and whose end is awaited.
+    pub(super) leaving: Vec<LegId>,
+    next: u32,
+}
+
+impl Legs {
+    pub(super) fn new(a: Leg) -> Self {
+        Self {
+            a,
+            b: None,
+            leaving: Vec::new(),
+            next: 1,
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Leg> {
+        std::iter::once(&self.a).chain(&self.b)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
+        std::iter::once(&mut self.a).chain(&mut self.b)
+    }
+
+    pub(super) fn get(&self, id: LegId) -> Option<&Leg> {
+        self.iter().find(|leg| leg.id == id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        self.iter_mut().find(|leg| leg.id == id)
+    }
+
+    /// A leg that has not ended.
+    pub(super) fn alive(&self, id: LegId) -> Option<&Leg> {
+        self.get(id).filter(|leg| leg.is_alive())
+    }
+
+    pub(super) fn any_alive(&self) -> bool {
+        self.iter().any(Leg::is_alive)
+    }
+
+    pub(super) fn is_connected(&self, id: LegId) -> bool {
+        self.get(id)
+            .is_some_and(|leg| leg.state == LegState::Connected)
+    }
+
+    /// The name for the next leg B.
+    pub(super) fn next_id(&mut self) -> LegId {
+        let id = LegId(self.next);
+        self.next = self.next.saturating_add(1);
+        id
+    }
+
+    pub(super) fn participants(&self) -> Vec<Participant> {
+        self.iter().map(Leg::participant).collect()
+    }
+}

@@ -1,0 +1,324 @@
+//! Any order of actions, events and delays: the invariants hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use skillcall_protocol::sma::action::Digit;
+use skillcall_protocol::sma::{ErrorType, InvocationEventType};
+
+use super::script::{Stage, config, inbound};
+use crate::engine::{
+    Command, Failure, HandlerOutcome, Input, LegId, PlayId, RecordingEnd, RecordingId, SpeechId,
+};
+
+/// Actions as handlers send them, good and bad.
+const ACTIONS: &[&str] = &[
+    r#"{"Type":"Pause","Parameters":{"DurationInMilliseconds":700}}"#,
+    r#"{"Type":"Pause","Parameters":{"DurationInMilliseconds":700,"ParticipantTag":"LEG-B"}}"#,
+    r#"{"Type":"Speak","Parameters":{"Text":"Hello"}}"#,
+    r#"{"Type":"Speak","Parameters":{"Text":"Hello","ParticipantTag":"LEG-B"}}"#,
+    r#"{"Type":"Speak","Parameters":{}}"#,
+    r##"{"Type":"PlayAudio","Parameters":{"AudioSource":{"BucketName":"b","Key":"k"},"PlaybackTerminators":["#"]}}"##,
+    r#"{"Type":"SpeakAndGetDigits","Parameters":{"SpeechParameters":{"Text":"Q"},"FailureSpeechParameters":{"Text":"F"},"Repeat":2,"MaxNumberOfDigits":2,"InputDigitsRegex":"1","RepeatDurationInMilliseconds":900}}"#,
+    r#"{"Type":"PlayAudioAndGetDigits","Parameters":{"AudioSource":{"BucketName":"b","Key":"k"},"FailureAudioSource":{"BucketName":"b","Key":"f"},"Repeat":2,"RepeatDurationInMilliseconds":900}}"#,
+    r#"{"Type":"ReceiveDigits","Parameters":{"InputDigitsRegex":"1","InBetweenDigitsDurationInMilliseconds":300,"FlushDigitsDurationInMilliseconds":2000}}"#,
+    r#"{"Type":"ReceiveDigits","Parameters":{"InputDigitsRegex":"(?=","InBetweenDigitsDurationInMilliseconds":300,"FlushDigitsDurationInMilliseconds":2000}}"#,
+    r##"{"Type":"RecordAudio","Parameters":{"RecordingTerminators":["#"],"RecordingDestination":{"BucketName":"b"}}}"##,
+    r#"{"Type":"StartCallRecording","Parameters":{"Track":"BOTH","Destination":{"Location":"b"}}}"#,
+    r#"{"Type":"StopCallRecording","Parameters":{}}"#,
+    r#"{"Type":"CallAndBridge","Parameters":{"CallTimeoutSeconds":3,"CallerIdNumber":"+16075550199","Endpoints":[{"BridgeEndpointType":"AWS","Uri":"1"}]}}"#,
+    r#"{"Type":"CallAndBridge","Parameters":{"CallTimeoutSeconds":3,"CallerIdNumber":"+16075550199","Endpoints":[{"BridgeEndpointType":"AWS","Uri":"1"}],"RingbackTone":{"BucketName":"b","Key":"r"}}}"#,
+    r#"{"Type":"Hangup","Parameters":{"SipResponseCode":486}}"#,
+    r#"{"Type":"Hangup","Parameters":{"ParticipantTag":"LEG-B"}}"#,
+    r#"{"Type":"VoiceFocus","Parameters":{"Enable":true}}"#,
+];
+
+const BODIES: &[&str] = &[
+    r#"{"SchemaVersion":"1.0"}"#,
+    r#"{"SchemaVersion":"1.0","Actions":[]}"#,
+    "null",
+    "",
+    r#"{"SchemaVersion":"1.0","Actions":[{"Type":"Dance"}]}"#,
+];
+
+#[derive(Debug, Clone)]
+enum Move {
+    Reply(Vec<usize>),
+    Body(usize),
+    Status(u16),
+    Late,
+    Wait(u64),
+    Speech(u32, bool),
+    Play(u32, bool),
+    Recording(u32, bool),
+    CallRecording(u32, bool),
+    Digit(u32, usize),
+    Answered(u32),
+    Refused(u32),
+    HungUp(u32),
+    Cancelled,
+    NoAck,
+    Update,
+    Shutdown,
+}
+
+/// Ids lie near those in use: now and then they hit, now and then they miss.
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let id = 0..40u32;
+    let leg = 0..3u32;
+    let one = prop_oneof![
+        8 => proptest::collection::vec(0..ACTIONS.len(), 1..5).prop_map(Move::Reply),
+        1 => (0..BODIES.len()).prop_map(Move::Body),
+        1 => prop_oneof![Just(404), Just(500)].prop_map(Move::Status),
+        1 => Just(Move::Late),
+        8 => prop_oneof![0..1000u64, 0..40_000u64].prop_map(Move::Wait),
+        8 => (0..4u32, any::<bool>()).prop_map(|(id, good)| Move::Speech(id, good)),
+        8 => (0..4u32, any::<bool>()).prop_map(|(id, good)| Move::Play(id, good)),
+        2 => (0..2u32, any::<bool>()).prop_map(|(id, good)| Move::Recording(id, good)),
+        1 => (id, any::<bool>()).prop_map(|(id, good)| Move::Play(id + 4, good)),
+        2 => (leg.clone(), any::<bool>()).prop_map(|(leg, good)| Move::CallRecording(leg, good)),
+        6 => (leg.clone(), 0..4usize).prop_map(|(leg, digit)| Move::Digit(leg, digit)),
+        4 => leg.clone().prop_map(Move::Answered),
+        1 => leg.clone().prop_map(Move::Refused),
+        1 => leg.prop_map(Move::HungUp),
+        1 => Just(Move::Cancelled),
+        1 => Just(Move::NoAck),
+        2 => Just(Move::Update),
+        1 => Just(Move::Shutdown),
+    ];
+    proptest::collection::vec(one, 1..60)
+}
+
+/// The media and SIP side as the engine's commands describe it, and what was reported.
+#[derive(Default)]
+struct World {
+    asked: Option<(u32, u32)>,
+    events: u32,
+    /// Each action of a reply carries a number that its events give back.
+    markers: u32,
+    reported: BTreeSet<u64>,
+    hangups: BTreeMap<String, u32>,
+    speeches: Vec<u32>,
+    dropped: BTreeSet<u32>,
+    plays: Vec<u32>,
+    recordings: Vec<u32>,
+    dialed: Vec<u32>,
+    answered: bool,
+    ended: bool,
+}
+
+impl World {
+    fn see(&mut self, command: Command) {
+        assert!(!self.ended, "{command:?} after the end");
+        match command {
+            Command::Ask {
+                sequence,
+                attempt,
+                event,
+            } => {
+                if attempt == 1 {
+                    self.events += 1;
+                    assert_eq!(
+                        sequence, self.events,
+                        "events are numbered without gaps, one at a time"
+                    );
+                    match &event.invocation_event_type {
+                        InvocationEventType::Hangup => {
+                            let data = event.action_data.as_ref().unwrap();
+                            let call = data.parameters["CallId"].as_str().unwrap().to_owned();
+                            let count = self.hangups.entry(call).or_default();
+                            *count += 1;
+                            assert_eq!(*count, 1, "one HANGUP a leg");
+                        }
+                        InvocationEventType::ActionSuccessful
+                        | InvocationEventType::ActionFailed
+                        | InvocationEventType::ActionInterrupted => {
+                            let data = event.action_data.as_ref().unwrap();
+                            let marker = data.parameters["Marker"].as_u64().unwrap();
+                            assert!(self.reported.insert(marker), "{data:?} was reported before");
+                        }
+                        _ => {}
+                    }
+                }
+                self.asked = Some((sequence, attempt));
+            }
+            Command::Render { speech, .. } => self.speeches.push(speech.number()),
+            Command::DropSpeech { speech } => {
+                assert!(self.dropped.insert(speech.number()), "dropped twice")
+            }
+            Command::Play { play, source, .. } => {
+                if let crate::engine::PlaySource::Speech(speech) = source {
+                    assert!(
+                        !self.dropped.contains(&speech.number()),
+                        "played after it was dropped"
+                    );
+                }
+                self.plays.push(play.number());
+            }
+            Command::StartRecording { recording, .. } => self.recordings.push(recording.number()),
+            Command::Dial { leg, .. } => self.dialed.push(leg.number()),
+            Command::Answer { leg } => {
+                assert_eq!(leg, LegId::A);
+                assert!(!self.answered, "answered twice");
+                self.answered = true;
+            }
+            Command::Reject { .. } => assert!(!self.answered, "rejected after the answer"),
+            Command::Ring { .. } => assert!(!self.answered, "rings after the answer"),
+            Command::End => self.ended = true,
+            _ => {}
+        }
+    }
+
+    fn watch(&mut self, stage: &mut Stage) {
+        while let Some(command) = stage.call.poll() {
+            self.see(command);
+        }
+    }
+
+    /// One of the latest ids, if there is one, else one that is not in use.
+    fn recent(ids: &[u32], back: u32) -> u32 {
+        ids.iter()
+            .rev()
+            .nth(back as usize)
+            .copied()
+            .unwrap_or(1000 + back)
+    }
+}
+
+fn play(stage: &mut Stage, world: &mut World, step: Move) {
+    let leg = |n: u32, world: &World| {
+        if n == 0 {
+            LegId::A
+        } else {
+            LegId(World::recent(&world.dialed, n - 1))
+        }
+    };
+    let failure = || Failure::new(ErrorType::SystemException, "why");
+    let handler = |world: &World, outcome| {
+        let (sequence, attempt) = world.asked.unwrap_or((0, 0));
+        Input::Handler {
+            sequence,
+            attempt,
+            outcome,
+        }
+    };
+    let body = |text: &str| HandlerOutcome::from_http(200, text.as_bytes());
+    let input = match step {
+        Move::Reply(actions) => {
+            let mark = |n: usize| {
+                world.markers += 1;
+                ACTIONS[n].replacen(
+                    r#""Parameters":{"#,
+                    &format!(r#""Parameters":{{"Marker":{},"#, world.markers),
+                    1,
+                )
+            };
+            let actions: Vec<String> = actions.into_iter().map(mark).collect();
+            let actions = actions.join(",").replace(",}", "}");
+            handler(
+                world,
+                body(&format!(
+                    r#"{{"SchemaVersion":"1.0","Actions":[{actions}]}}"#
+                )),
+            )
+        }
+        Move::Body(n) => handler(world, body(BODIES[n])),
+        Move::Status(status) => handler(world, HandlerOutcome::from_http(status, b"no")),
+        Move::Late => Input::Handler {
+            sequence: 1,
+            attempt: 1,
+            outcome: body(BODIES[0]),
+        },
+        Move::Wait(millis) => {
+            let until = stage.now.instant + Duration::from_millis(millis);
+            while let Some(deadline) = stage.call.deadline().filter(|deadline| *deadline <= until) {
+                stage.now.instant = stage.now.instant.max(deadline);
+                stage.call.handle_timeout(stage.now);
+                world.watch(stage);
+            }
+            stage.now.instant = until;
+            return;
+        }
+        Move::Speech(back, true) => Input::SpeechReady {
+            speech: SpeechId(World::recent(&world.speeches, back)),
+        },
+        Move::Speech(back, false) => Input::SpeechFailed {
+            speech: SpeechId(World::recent(&world.speeches, back)),
+            failure: failure(),
+        },
+        Move::Play(back, true) => Input::PlayEnded {
+            play: PlayId(World::recent(&world.plays, back)),
+        },
+        Move::Play(back, false) => Input::PlayFailed {
+            play: PlayId(World::recent(&world.plays, back)),
+            failure: failure(),
+        },
+        Move::Recording(back, true) => Input::RecordingEnded {
+            recording: RecordingId(World::recent(&world.recordings, back)),
+            length: Duration::from_secs(1),
+            end: RecordingEnd::Silence,
+        },
+        Move::Recording(back, false) => Input::RecordingFailed {
+            recording: RecordingId(World::recent(&world.recordings, back)),
+            failure: failure(),
+        },
+        Move::CallRecording(n, true) => Input::CallRecordingStarted { leg: leg(n, world) },
+        Move::CallRecording(n, false) => Input::CallRecordingFailed {
+            leg: leg(n, world),
+            failure: failure(),
+        },
+        Move::Digit(n, digit) => Input::Digit {
+            leg: leg(n, world),
+            digit: ['1', '2', '#', '*']
+                .get(digit)
+                .and_then(|digit| Digit::new(*digit))
+                .unwrap(),
+        },
+        Move::Answered(n) => Input::Answered { leg: leg(n, world) },
+        Move::Refused(n) => Input::Refused {
+            leg: leg(n, world),
+            status: 486,
+            reason: "Busy".to_owned(),
+        },
+        Move::HungUp(n) => Input::HungUp {
+            leg: leg(n, world),
+            code: 0,
+        },
+        Move::Cancelled => Input::Cancelled { leg: LegId::A },
+        Move::NoAck => Input::AckTimeout { leg: LegId::A },
+        Move::Update => Input::UpdateRequested {
+            arguments: BTreeMap::new(),
+        },
+        Move::Shutdown => Input::Shutdown,
+    };
+    stage.call.handle(input, stage.now);
+    world.watch(stage);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_of_things_keeps_the_rules(moves in moves()) {
+        let mut stage = Stage::new(config(), inbound(&[]));
+        let mut world = World::default();
+        world.watch(&mut stage);
+        for step in moves {
+            play(&mut stage, &mut world, step);
+            prop_assert_eq!(stage.call.deadline().is_none(), world.ended, "a call waits for something until its end");
+        }
+        // Whatever happened, it ends when it is told to, by itself.
+        play(&mut stage, &mut world, Move::Shutdown);
+        for _ in 0..200 {
+            play(&mut stage, &mut world, Move::Wait(20_000));
+        }
+        prop_assert!(world.ended && stage.call.is_over(), "{:?}", stage.call);
+        prop_assert_eq!(stage.call.deadline(), None);
+        prop_assert_eq!(world.hangups.get("a"), Some(&1));
+        let speeches: BTreeSet<u32> = world.speeches.iter().copied().collect();
+        prop_assert_eq!(&speeches, &world.dropped, "every speech is dropped");
+        play(&mut stage, &mut world, Move::Reply(vec![2]));
+        play(&mut stage, &mut world, Move::Digit(0, 0));
+    }
+}

@@ -1,0 +1,446 @@
+//! Plays a script against a call.
+//!
+//! A step is a line, and what follows it are the commands in short. Notes are left out, and kept for
+//! [`Stage::notes`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use skillcall_protocol::sma::action::Digit;
+use skillcall_protocol::sma::{CallId, ErrorType, Event, SipHeaders};
+
+use crate::engine::{
+    Call, Command, EngineConfig, Failure, HandlerOutcome, InboundCall, Input, LegId, Note, Now,
+    PlayId, PlaySource, RecordingEnd, RecordingId, SpeechId,
+};
+
+/// The wall clock's beginning: 2024-05-01T10:11:12.000Z.
+pub(super) const START: u64 = 1_714_558_272_000;
+
+pub(super) struct Stage {
+    pub(super) call: Call,
+    pub(super) now: Now,
+    /// The latest event and its attempt.
+    pub(super) asked: Option<(u32, u32, Arc<Event>)>,
+    pub(super) events: Vec<Arc<Event>>,
+    pub(super) notes: Vec<Note>,
+    pub(super) ended: bool,
+}
+
+pub(super) fn config() -> EngineConfig {
+    EngineConfig {
+        aws_account_id: "111122223333".to_owned(),
+        aws_region: "us-east-1".to_owned(),
+        sip_rule_id: Some("r".to_owned()),
+        sip_media_application_id: "m".to_owned(),
+        ..EngineConfig::default()
+    }
+}
+
+pub(super) fn inbound(headers: &[(&str, &str)]) -> InboundCall {
+    InboundCall {
+        transaction_id: "t".into(),
+        call_id: "a".into(),
+        to: "+16075550199".to_owned(),
+        from: "+12045550100".to_owned(),
+        headers: headers.iter().copied().collect::<SipHeaders>(),
+    }
+}
+
+impl Stage {
+    pub(super) fn new(config: EngineConfig, inbound: InboundCall) -> Self {
+        let now = Now {
+            instant: Instant::now(),
+            unix_millis: START,
+        };
+        let mut dialed = 0;
+        let ids = move || {
+            dialed += 1;
+            CallId::new(format!("b{dialed}"))
+        };
+        let call = Call::inbound(Arc::new(config), inbound, Box::new(ids), now);
+        Self {
+            call,
+            now,
+            asked: None,
+            events: Vec::new(),
+            notes: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// Gives an input and returns the commands that follow, in short.
+    pub(super) fn give(&mut self, input: Input) -> Vec<String> {
+        self.call.handle(input, self.now);
+        self.drain()
+    }
+
+    /// Lets time pass, with every time-out at its moment.
+    pub(super) fn wait(&mut self, time: Duration) -> Vec<String> {
+        let until = self.now.instant + time;
+        let mut commands = Vec::new();
+        while let Some(deadline) = self.call.deadline().filter(|deadline| *deadline <= until) {
+            self.advance(deadline);
+            self.call.handle_timeout(self.now);
+            commands.extend(self.drain());
+        }
+        self.advance(until);
+        commands
+    }
+
+    fn advance(&mut self, to: Instant) {
+        let passed = to.saturating_duration_since(self.now.instant);
+        self.now.instant += passed;
+        self.now.unix_millis += u64::try_from(passed.as_millis()).unwrap();
+    }
+
+    pub(super) fn drain(&mut self) -> Vec<String> {
+        let mut commands = Vec::new();
+        while let Some(command) = self.call.poll() {
+            assert!(!self.ended, "{command:?} after the end");
+            match &command {
+                Command::Note(note) => {
+                    self.notes.push(note.clone());
+                    continue;
+                }
+                Command::Ask {
+                    sequence,
+                    attempt,
+                    event,
+                } => {
+                    assert_eq!(event.sequence, *sequence);
+                    if *attempt == 1 {
+                        self.events.push(Arc::clone(event));
+                    }
+                    self.asked = Some((*sequence, *attempt, Arc::clone(event)));
+                }
+                Command::End => self.ended = true,
+                _ => {}
+            }
+            commands.push(short(&command));
+        }
+        commands
+    }
+
+    pub(super) fn reply(&mut self, status: u16, body: &str) -> Vec<String> {
+        let (sequence, attempt, _) = self.asked.clone().expect("an event to reply to");
+        self.give(Input::Handler {
+            sequence,
+            attempt,
+            outcome: HandlerOutcome::from_http(status, body.as_bytes()),
+        })
+    }
+
+    /// Carries out one line of a script.
+    pub(super) fn step(&mut self, line: &str) -> Vec<String> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let number = || rest.parse::<u32>().unwrap();
+        let first_number = || rest.split(' ').next().unwrap().parse::<u32>().unwrap();
+        let failure = || Failure::new(ErrorType::from(rest.split(' ').nth(1).unwrap()), "why");
+        let leg = || {
+            LegId(
+                rest.split(' ')
+                    .next()
+                    .unwrap()
+                    .strip_prefix('B')
+                    .map_or(0, |n| n.parse().unwrap_or(1)),
+            )
+        };
+        let input = match word {
+            "call" => return self.drain(),
+            "reply" => {
+                return self.reply(
+                    200,
+                    &format!(r#"{{"SchemaVersion":"1.0","Actions":[{rest}]}}"#),
+                );
+            }
+            "nothing" => return self.reply(200, r#"{"SchemaVersion":"1.0"}"#),
+            "body" => return self.reply(200, rest),
+            "status" => return self.reply(rest.parse().unwrap(), "no"),
+            "wait" => return self.wait(Duration::from_millis(rest.parse().unwrap())),
+            "unreachable" => {
+                let (sequence, attempt, _) = self.asked.clone().unwrap();
+                Input::Handler {
+                    sequence,
+                    attempt,
+                    outcome: HandlerOutcome::Unreachable {
+                        reason: "refused".to_owned(),
+                    },
+                }
+            }
+            "late" => {
+                let (sequence, attempt) = rest.split_once('.').unwrap();
+                let outcome = HandlerOutcome::from_http(
+                    200,
+                    br#"{"SchemaVersion":"1.0","Actions":[{"Type":"Hangup"}]}"#,
+                );
+                Input::Handler {
+                    sequence: sequence.parse().unwrap(),
+                    attempt: attempt.parse().unwrap(),
+                    outcome,
+                }
+            }
+            "ready" => Input::SpeechReady {
+                speech: SpeechId(number()),
+            },
+            "unspeakable" => Input::SpeechFailed {
+                speech: SpeechId(first_number()),
+                failure: failure(),
+            },
+            "played" => Input::PlayEnded {
+                play: PlayId(number()),
+            },
+            "unplayable" => Input::PlayFailed {
+                play: PlayId(first_number()),
+                failure: failure(),
+            },
+            "digits" => {
+                let digits = rest.split(' ').nth(1).unwrap();
+                let mut commands = Vec::new();
+                for digit in digits.chars() {
+                    commands.extend(self.give(Input::Digit {
+                        leg: leg(),
+                        digit: Digit::new(digit).unwrap(),
+                    }));
+                }
+                return commands;
+            }
+            "recorded" => Input::RecordingEnded {
+                recording: RecordingId(first_number()),
+                length: Duration::from_secs(3),
+                end: match rest.split(' ').nth(1).unwrap() {
+                    "silence" => RecordingEnd::Silence,
+                    "limit" => RecordingEnd::Limit,
+                    _ => RecordingEnd::Stopped,
+                },
+            },
+            "unrecordable" => Input::RecordingFailed {
+                recording: RecordingId(first_number()),
+                failure: failure(),
+            },
+            "recording" => Input::CallRecordingStarted { leg: leg() },
+            "no-recording" => Input::CallRecordingFailed {
+                leg: leg(),
+                failure: failure(),
+            },
+            "ringing" => Input::Ringing { leg: leg() },
+            "answered" => Input::Answered { leg: leg() },
+            "refused" => Input::Refused {
+                leg: leg(),
+                status: rest.split(' ').nth(1).unwrap().parse().unwrap(),
+                reason: "no".to_owned(),
+            },
+            "hungup" => Input::HungUp {
+                leg: leg(),
+                code: 0,
+            },
+            "cancelled" => Input::Cancelled { leg: LegId::A },
+            "no-ack" => Input::AckTimeout { leg: LegId::A },
+            "update" => Input::UpdateRequested {
+                arguments: [("say".to_owned(), "hello".to_owned())].into(),
+            },
+            "terminate" => Input::Terminate,
+            "shutdown" => Input::Shutdown,
+            other => panic!("no such step: {other}"),
+        };
+        self.give(input)
+    }
+
+    pub(super) fn last_event(&self) -> serde_json::Value {
+        serde_json::to_value(self.events.last().unwrap().as_ref()).unwrap()
+    }
+}
+
+fn leg(id: LegId) -> String {
+    match id.number() {
+        0 => "A".to_owned(),
+        1 => "B".to_owned(),
+        n => format!("B{n}"),
+    }
+}
+
+fn short(command: &Command) -> String {
+    match command {
+        Command::Ring {
+            leg: id,
+            early_media,
+        } => format!(
+            "ring {}{}",
+            leg(*id),
+            if *early_media { " early" } else { "" }
+        ),
+        Command::Answer { leg: id } => format!("answer {}", leg(*id)),
+        Command::Reject { leg: id, status } => format!("reject {} {status}", leg(*id)),
+        Command::Ask {
+            sequence,
+            attempt,
+            event,
+        } => format!("ask {sequence}.{attempt} {}", short_event(event)),
+        Command::AbandonAsk { sequence, attempt } => format!("abandon {sequence}.{attempt}"),
+        Command::Render { speech, parameters } => {
+            format!("render {} {}", speech.number(), parameters.text)
+        }
+        Command::DropSpeech { speech } => format!("drop {}", speech.number()),
+        Command::Play {
+            play,
+            leg: id,
+            source,
+            times,
+        } => {
+            let source = match source {
+                PlaySource::Speech(speech) => format!("speech {}", speech.number()),
+                PlaySource::File(object) => format!("file {}", object.key),
+                PlaySource::RingingTone => "ringing".to_owned(),
+            };
+            let times = times.map_or_else(|| "for ever".to_owned(), |times| format!("x{times}"));
+            format!("play {} {} {source} {times}", play.number(), leg(*id))
+        }
+        Command::StopPlay { play, leg: id } => format!("stop-play {} {}", play.number(), leg(*id)),
+        Command::ListenDigits { leg: id, on } => {
+            format!("{} {}", if *on { "listen" } else { "deaf" }, leg(*id))
+        }
+        Command::StartRecording {
+            recording,
+            leg: id,
+            object,
+            limit,
+            silence,
+        } => {
+            let limit = limit.map_or(0, |limit| limit.as_secs());
+            let silence = silence.map_or(0, |silence| silence.duration.as_secs());
+            format!(
+                "record {} {} {}/{} {limit} {silence}",
+                recording.number(),
+                leg(*id),
+                object.bucket_name,
+                object.key
+            )
+        }
+        Command::StopRecording { recording, leg: id } => {
+            format!("stop-record {} {}", recording.number(), leg(*id))
+        }
+        Command::StartCallRecording {
+            leg: id,
+            track,
+            object,
+            ..
+        } => {
+            format!(
+                "record-call {} {track:?} {}/{}",
+                leg(*id),
+                object.bucket_name,
+                object.key
+            )
+        }
+        Command::StopCallRecording { leg: id } => format!("stop-record-call {}", leg(*id)),
+        Command::Dial {
+            leg: id,
+            call_id,
+            endpoint,
+            caller_id,
+            headers,
+        } => {
+            format!(
+                "dial {} {call_id} {} from {caller_id} +{} headers",
+                leg(*id),
+                endpoint.uri(),
+                headers.len()
+            )
+        }
+        Command::CancelDial { leg: id } => format!("cancel {}", leg(*id)),
+        Command::Bridge { a, b } => format!("bridge {} {}", leg(*a), leg(*b)),
+        Command::Unbridge { a, b } => format!("unbridge {} {}", leg(*a), leg(*b)),
+        Command::HangUp { leg: id } => format!("hangup {}", leg(*id)),
+        Command::Note(_) => "note".to_owned(),
+        Command::End => "end".to_owned(),
+    }
+}
+
+/// The event's type, its action, and what came of it.
+fn short_event(event: &Event) -> String {
+    let mut text = event.invocation_event_type.to_string();
+    if let Some(data) = &event.action_data {
+        text.push_str(&format!(" {}", data.kind));
+        if event.invocation_event_type.as_str() == "HANGUP" {
+            let text_of = |key: &str| {
+                data.parameters
+                    .get(key)
+                    .map(ToString::to_string)
+                    .unwrap_or_default()
+            };
+            text.push_str(&format!(
+                " {} {}",
+                text_of("ParticipantTag").trim_matches('"'),
+                text_of("SipResponseCode")
+            ));
+        }
+        if let Some(digits) = &data.received_digits {
+            text.push_str(&format!(" digits={digits}"));
+        }
+        if let Some(used) = &data.recording_terminator_used {
+            text.push_str(&format!(" by={used}"));
+        }
+        if let Some(error) = &data.error_type {
+            text.push_str(&format!(" {error}"));
+        }
+    }
+    if let Some(error) = &event.error_type {
+        text.push_str(&format!(" {error}"));
+    }
+    text
+}
+
+/// Plays a script: each step with the commands that must follow, no more and no fewer.
+pub(super) fn play(steps: &[(&str, &[&str])]) -> Stage {
+    play_on(Stage::new(config(), inbound(&[])), steps)
+}
+
+pub(super) fn play_on(mut stage: Stage, steps: &[(&str, &[&str])]) -> Stage {
+    for (step, expected) in steps {
+        let commands = stage.step(step);
+        assert_eq!(
+            commands, *expected,
+            "after {step:?}; notes: {:#?}",
+            stage.notes
+        );
+    }
+    stage
+}
+
+/// A call that has been answered and waits for a reply, by way of a Speak.
+pub(super) const ANSWERED: &[(&str, &[&str])] = &[
+    ("call", &["ask 1.1 NEW_INBOUND_CALL"]),
+    (
+        r#"reply {"Type":"Speak","Parameters":{"Text":"Hello"}}"#,
+        &["render 1 Hello"],
+    ),
+    ("ready 1", &["answer A", "play 2 A speech 1 x1"]),
+    ("played 2", &["drop 1", "ask 2.1 ACTION_SUCCESSFUL Speak"]),
+];
+
+/// The same, bridged, waiting for a reply.
+pub(super) fn bridged() -> Stage {
+    let stage = play(ANSWERED);
+    play_on(
+        stage,
+        &[
+            (
+                BRIDGE,
+                &[
+                    "dial B b1 +14255550123 from +16075550199 +0 headers",
+                    "play 3 A ringing for ever",
+                ],
+            ),
+            (
+                "answered B",
+                &[
+                    "stop-play 3 A",
+                    "bridge A B",
+                    "ask 3.1 ACTION_SUCCESSFUL CallAndBridge",
+                ],
+            ),
+        ],
+    )
+}
+
+pub(super) const BRIDGE: &str = r#"reply {"Type":"CallAndBridge","Parameters":{"CallTimeoutSeconds":"20","CallerIdNumber":"+16075550199","Endpoints":[{"BridgeEndpointType":"PSTN","Uri":"+14255550123"}]}}"#;
