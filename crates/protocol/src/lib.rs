@@ -10,6 +10,7 @@
 //! | [`alexa`] | the skill's requests and responses, chain URL and freshness (facts A, B) |
 //! | [`communication`], [`profile`], [`manifest`] | StartCommunicationSession, the customer profile API, the skill manifest (facts C, D, A8) |
 //! | [`user_to_user`] | the `User-to-User` header that carries the `clientSessionId` (facts E1, I1) |
+//! | [`signing`], [`traceparent`] | how the parts know each other over HTTP, and the trace context that crosses it |
 //! | [`sma`] | the SIP media application's events and actions (facts E2 to F7) |
 //!
 //! `Alexa.Comms.CallSignaling` (facts G) will stand beside [`sma`] as a module `call_signaling`.
@@ -22,5 +23,7 @@ pub mod e164;
 pub mod ids;
 pub mod manifest;
 pub mod profile;
+pub mod signing;
 pub mod sma;
+pub mod traceparent;
 pub mod user_to_user;
