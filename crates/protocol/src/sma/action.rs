@@ -52,7 +52,6 @@ macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
         /// One action (facts F6).
         #[derive(Debug, Clone, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "at most ten live in a reply, and boxing would burden every user")]
         pub enum Action {
             $($(#[$doc])* $name($name),)+
             /// An action that this version does not know: its type and its parameters.
@@ -88,13 +87,15 @@ macro_rules! actions {
             /// in the reply and only serves the message.
             pub fn parse(index: usize, name: &str, parameters: &Map<String, Value>) -> Result<Self, ActionError> {
                 let fields = Fields::new(parameters);
-                let read = match name {
-                    $(stringify!($name) => <$name as Parameters>::read(&fields).map(Self::$name),)+
-                    other => Ok(Self::Other(other.to_owned(), Value::Object(parameters.clone()))),
+                let (known, read) = match name {
+                    $(stringify!($name) => {
+                        (stringify!($name), <$name as Parameters>::read(&fields).map(Self::$name))
+                    })+
+                    other => return Ok(Self::Other(other.to_owned(), Value::Object(parameters.clone()))),
                 };
                 read.map_err(|error| ActionError {
                     index,
-                    action: name.to_owned(),
+                    action: known,
                     field: error.field,
                     found: error.found,
                     expected: error.expected,
@@ -179,7 +180,7 @@ pub struct ActionError {
     /// The action's place in the reply, from 0.
     pub index: usize,
     /// The action's type.
-    pub action: String,
+    pub action: &'static str,
     /// The parameter's path, such as `AudioSource.Key`.
     pub field: String,
     /// What was found, shortened.

@@ -188,7 +188,8 @@ pub struct ActionData {
     /// ACTION_FAILED.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
-    /// "Type: text", the form of a few of Amazon's pages (facts E3); read only.
+    /// "Type: text", the form of a few of Amazon's pages (facts E3, F7); written beside the two above for the errors that
+    /// those pages show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// ModifyChimeMeetingAttendees.

@@ -12,6 +12,8 @@ pub mod attributes;
 pub mod error_type;
 pub mod event;
 mod fields;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod headers;
 pub mod ids;
 pub mod reply;
