@@ -121,7 +121,7 @@ pub struct JitterBuffer {
     /// In the order of their timestamps.
     held: VecDeque<Held>,
     /// Payload buffers to use again: steady traffic allocates nothing.
-    spare: Vec<Vec<u8>>,
+    free: Vec<Vec<u8>>,
     /// Timestamp of the next sample to play; `None` before the first packet.
     point: Option<Timestamp>,
     last_played: Option<Sequence>,
@@ -137,6 +137,8 @@ pub struct JitterBuffer {
     waited: u32,
     least_slack: i32,
     observed: u32,
+    /// Slack above the minimum that no packet needed in the last whole observation, less what was given up since.
+    spare: i32,
     counters: JitterCounters,
 }
 
@@ -156,7 +158,7 @@ impl JitterBuffer {
         Self {
             config,
             held: VecDeque::new(),
-            spare: Vec::new(),
+            free: Vec::new(),
             point: None,
             last_played: None,
             stray: None,
@@ -168,6 +170,7 @@ impl JitterBuffer {
             waited: 0,
             least_slack: i32::MAX,
             observed: 0,
+            spare: 0,
             counters: JitterCounters::default(),
         }
     }
@@ -239,7 +242,7 @@ impl JitterBuffer {
             self.counters.duplicates += 1;
             return Inserted::Duplicate;
         }
-        let mut buffer = self.spare.pop().unwrap_or_default();
+        let mut buffer = self.free.pop().unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(payload);
         self.held.insert(
@@ -365,6 +368,7 @@ impl JitterBuffer {
         self.last_played = None;
         self.idle_frames = 0;
         self.wanted_back = 0;
+        self.spare = 0;
         self.observe_anew();
         point
     }
@@ -380,8 +384,8 @@ impl JitterBuffer {
             return false;
         };
         self.last_played = Some(first.sequence);
-        if self.spare.len() < self.config.capacity {
-            self.spare.push(first.payload);
+        if self.free.len() < self.config.capacity {
+            self.free.push(first.payload);
         }
         true
     }
@@ -419,21 +423,26 @@ impl JitterBuffer {
                 self.wanted_back -= FRAME;
                 self.target = (self.target + FRAME).min(self.max_samples());
                 self.counters.stretched += 1;
+                self.spare = 0;
                 self.observe_anew();
                 return;
             }
-        } else if self.observed >= OBSERVED_FRAMES {
-            let spare = if self.least_slack == i32::MAX {
-                0
-            } else {
-                self.least_slack.saturating_sub(min)
-            };
-            if spare < FRAME {
+        } else {
+            let spare = self.least_slack.saturating_sub(min);
+            if self.observed >= OBSERVED_FRAMES {
+                self.spare = if self.least_slack == i32::MAX {
+                    0
+                } else {
+                    spare
+                };
                 self.observe_anew();
-            } else if gap || spare >= WORTH_A_CUT {
+            }
+            self.spare = self.spare.min(spare);
+            if self.spare >= WORTH_A_CUT || (self.spare >= FRAME && played == Played::Silence) {
                 self.target = (self.target - FRAME).max(min);
                 self.counters.skipped += 1;
-                self.observe_anew();
+                self.spare -= FRAME;
+                self.least_slack = i32::MAX;
                 self.point = Some(point.plus(2 * FRAME_SAMPLES as u32));
                 self.drop_played();
                 return;

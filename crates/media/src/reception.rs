@@ -192,11 +192,9 @@ impl Reception {
         self.prior_expected = self.expected();
         self.prior_received = self.received;
         let lost = expected.saturating_sub(received);
-        if expected == 0 {
-            0
-        } else {
-            u8::try_from((lost << 8) / expected).unwrap_or(u8::MAX)
-        }
+        (lost << 8)
+            .checked_div(expected)
+            .map_or(0, |fraction| u8::try_from(fraction).unwrap_or(u8::MAX))
     }
 }
 

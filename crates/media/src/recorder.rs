@@ -160,3 +160,61 @@ impl<W: Write + Seek> Recorder<W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn record(track: Track, steps: impl Fn(&mut Recorder<&mut Cursor<Vec<u8>>>)) -> Vec<i16> {
+        let mut target = Cursor::new(Vec::new());
+        let mut recorder = Recorder::new(&mut target, track).unwrap();
+        steps(&mut recorder);
+        recorder.finish().unwrap();
+        let reader = hound::WavReader::new(Cursor::new(target.into_inner())).unwrap();
+        assert_eq!(
+            reader.spec().channels,
+            if track == Track::Both { 2 } else { 1 }
+        );
+        reader.into_samples().collect::<Result<_, _>>().unwrap()
+    }
+
+    const IN: Frame = [11; FRAME_SAMPLES];
+    const OUT: Frame = [22; FRAME_SAMPLES];
+
+    #[test]
+    fn both_directions_stay_aligned_over_holes() {
+        let samples = record(Track::Both, |recorder| {
+            recorder.write(0, Some(&IN), None).unwrap();
+            recorder.write(400, Some(&IN), Some(&OUT)).unwrap();
+            recorder.write(480, None, Some(&OUT)).unwrap();
+            assert_eq!(recorder.samples(), 640);
+        });
+        let expected = |at: usize| match at {
+            0..160 => [11, 0],
+            160..400 => [0, 0],
+            400..560 => [11, 22],
+            _ => [0, 22],
+        };
+        assert_eq!(samples.len(), 1_280);
+        for (at, pair) in samples.chunks_exact(2).enumerate() {
+            assert_eq!(pair, expected(at), "sample {at}");
+        }
+    }
+
+    #[test]
+    fn one_direction_is_mono_and_a_pause_is_silence() {
+        for (track, level) in [(Track::Incoming, 11), (Track::Outgoing, 22)] {
+            let samples = record(track, |recorder| {
+                recorder.push(Some(&IN), Some(&OUT)).unwrap();
+                recorder.pause();
+                recorder.push(Some(&IN), Some(&OUT)).unwrap();
+                recorder.resume();
+                recorder.push(Some(&IN), Some(&OUT)).unwrap();
+                assert!((recorder.seconds() - 0.06).abs() < 1e-9);
+            });
+            assert_eq!(samples, [[level; 160], [0; 160], [level; 160]].concat());
+        }
+    }
+}

@@ -12,8 +12,9 @@ use crate::{SAMPLE_RATE, SAMPLES_PER_MS, rtp::Timestamp};
 const SILENT_FOR: Duration = Duration::from_millis(150);
 /// Other media this far behind the last report means that the event ended unseen: three packets of 20 ms.
 const PASSED_BY: i32 = 480;
-/// A report this much older than the newest event is late; one still older comes from a restarted sender.
-const LATE_WINDOW: i32 = 5 * SAMPLE_RATE as i32;
+/// A report up to a segment and five seconds older than the newest event is late; one still older comes from a
+/// restarted sender.
+const LATE_WINDOW: i32 = u16::MAX as i32 + 5 * SAMPLE_RATE as i32;
 /// Digits that wait to be fetched; a stranger who sends more loses the oldest.
 const MAX_WAITING: usize = 128;
 /// Reports packed into one packet that are looked at (RFC 4733 §2.5.1.5).
@@ -200,6 +201,14 @@ mod tests {
 
     type Step = (u64, u32, bool, &'static str, bool, u16);
 
+    /// Name, when to report, what comes, and which digits with how many milliseconds are wanted.
+    type Case = (
+        &'static str,
+        DigitReport,
+        &'static [Step],
+        &'static [(char, u32)],
+    );
+
     fn play(report: DigitReport, steps: &[Step]) -> Vec<(char, u32)> {
         let epoch = Instant::now();
         let mut receiver = DtmfReceiver::new(report);
@@ -226,7 +235,7 @@ mod tests {
     #[test]
     fn each_press_counts_once() {
         use DigitReport::{AtEnd, AtStart};
-        let cases: &[(&str, DigitReport, &[Step], &[(char, u32)])] = &[
+        let cases: &[Case] = &[
             (
                 "three final reports",
                 AtEnd,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{AudioSession, Media, Received};
 use crate::{
-    FRAME_SAMPLES,
+    dtmf::EventPayload,
     rtp::{RtpHeader, Sequence, Timestamp},
     samples_in,
 };
@@ -23,14 +23,15 @@ pub(super) struct Anchor {
     /// Number of the first packet that was relayed: older ones would take numbers that were sent already.
     first: Sequence,
     highest: Sequence,
+    /// Where the source's newest packet ended, and when it came.
     latest: Timestamp,
     at: Instant,
 }
 
 impl Anchor {
-    fn covers(&self, now: Instant, header: &RtpHeader) -> bool {
+    fn covers(&self, now: Instant, header: &RtpHeader, end: Timestamp) -> bool {
         let passed = i64::from(samples_in(now.saturating_duration_since(self.at)));
-        let moved = i64::from(header.timestamp.since(self.latest));
+        let moved = i64::from(end.since(self.latest));
         let gap = header.sequence.since(self.highest);
         header.ssrc == self.source
             && gap.checked_abs().is_some_and(|gap| gap <= MAX_GAP)
@@ -65,9 +66,15 @@ impl AudioSession {
             // It has no meaning that all peers know; a pause says the same.
             Media::ComfortNoise => return None,
         };
+        // All reports of an event carry the time of its beginning; their duration tells how far it has come.
+        let samples = match received.media {
+            Media::Event => EventPayload::parse(payload)?.duration.into(),
+            _ => payload.len() as u32,
+        };
+        let end = source.timestamp.plus(samples);
         let mut marker = source.marker;
         let anchor = match &mut self.anchor {
-            Some(anchor) if anchor.covers(now, source) => anchor,
+            Some(anchor) if anchor.covers(now, source, end) => anchor,
             _ => {
                 // An event that began before the relay reports from its beginning, whose timestamp lies back.
                 let begins = self.clock.timestamp(now);
@@ -79,7 +86,7 @@ impl AudioSession {
                     timestamp_offset: begins.0.wrapping_sub(source.timestamp.0),
                     first: source.sequence,
                     highest: source.sequence,
-                    latest: source.timestamp,
+                    latest: end,
                     at: now,
                 })
             }
@@ -94,8 +101,8 @@ impl AudioSession {
                 anchor.first = source.sequence.plus((MAX_GAP as u16).wrapping_neg());
             }
         }
-        if source.timestamp.since(anchor.latest) > 0 {
-            anchor.latest = source.timestamp;
+        if end.since(anchor.latest) > 0 {
+            anchor.latest = end;
             anchor.at = now;
         }
         let header = RtpHeader {
@@ -112,12 +119,7 @@ impl AudioSession {
             }
             None => body.copy_from_slice(payload),
         })?;
-        let samples = if received.media == Media::Event {
-            FRAME_SAMPLES
-        } else {
-            payload.len()
-        };
-        self.sent(header.sequence, header.timestamp.plus(samples as u32), len)
+        self.sent(header.sequence, header.timestamp.plus(samples), len)
     }
 
     /// Ends the relaying: the next packet of the other leg begins anew. Not needed when a tick sends audio or a digit.

@@ -1,0 +1,181 @@
+//! The fuzz bodies on stable: good inputs, mutated in ways that repeat from run to run.
+
+use proptest::prelude::*;
+use skillcall_media::{
+    codec::Codec,
+    dtmf::{Digit, DtmfSender, SendStep},
+    fuzz,
+    rtcp::{ReportBlock, SenderInfo, write_compound},
+    rtp::{PayloadType, RtpHeader, Sequence, Timestamp},
+    wav,
+};
+
+fn rtp_packet() -> Vec<u8> {
+    let mut out = [0; 200];
+    let header = RtpHeader {
+        marker: false,
+        payload_type: PayloadType::PCMU,
+        sequence: Sequence(65_530),
+        timestamp: Timestamp(u32::MAX - 100),
+        ssrc: 7,
+    };
+    let len = header.write(&[0xff; 160], &mut out).unwrap();
+    // Sources, extension and padding, so that mutations reach their lengths.
+    let mut packet = out[..len].to_vec();
+    packet[0] |= 0x31;
+    packet.splice(
+        12..12,
+        [0, 0, 0, 9, 0xbe, 0xde, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8],
+    );
+    *packet.last_mut().unwrap() = 4;
+    packet
+}
+
+fn rtcp_packet() -> Vec<u8> {
+    let mut out = [0; 300];
+    let sender = SenderInfo {
+        ntp: Default::default(),
+        rtp: 1,
+        packets: 2,
+        bytes: 3,
+    };
+    let len = write_compound(
+        &mut out,
+        1,
+        Some(sender),
+        &[ReportBlock::default(); 3],
+        "name@host",
+        true,
+    )
+    .unwrap();
+    out[..len].to_vec()
+}
+
+fn events() -> Vec<u8> {
+    let mut sender = DtmfSender::new();
+    for digit in Digit::all() {
+        sender.queue_digit(digit, 60).unwrap();
+    }
+    let mut steps = Vec::new();
+    for frame in 0..200u32 {
+        if let SendStep::Report(report) = sender.step(Timestamp((frame * 160) << 8)) {
+            let [t0, t1, t2, _] = report.timestamp.0.to_be_bytes();
+            steps.extend([20, t0, t1, t2, u8::from(report.marker) << 7 | 2]);
+            steps.extend(report.payload.to_bytes());
+        }
+    }
+    steps
+}
+
+fn jitter_steps() -> Vec<u8> {
+    (0..200u32)
+        .flat_map(|frame| {
+            let [_, _, t1, t2] = (frame * 160).to_be_bytes();
+            [1, frame as u8, 0, t1, t2, 20, 0, 0, 0, 0, 0, 0]
+        })
+        .collect()
+}
+
+fn datagrams() -> Vec<u8> {
+    [(rtp_packet(), 21), (rtcp_packet(), 20), (rtp_packet(), 19)]
+        .into_iter()
+        .flat_map(|(packet, kind)| [vec![packet.len() as u8, kind], packet].concat())
+        .collect()
+}
+
+/// Some bytes changed, a piece cut out, a piece doubled, the end cut off.
+fn mutations() -> impl Strategy<
+    Value = (
+        Vec<(prop::sample::Index, u8)>,
+        u8,
+        prop::sample::Index,
+        prop::sample::Index,
+    ),
+> {
+    (
+        prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+        any::<u8>(),
+        any::<prop::sample::Index>(),
+        any::<prop::sample::Index>(),
+    )
+}
+
+fn mutate(
+    mut bytes: Vec<u8>,
+    (changes, kind, from, to): (
+        Vec<(prop::sample::Index, u8)>,
+        u8,
+        prop::sample::Index,
+        prop::sample::Index,
+    ),
+) -> Vec<u8> {
+    for (at, value) in changes {
+        let at = at.index(bytes.len());
+        bytes[at] = value;
+    }
+    let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
+    let (from, to) = (from.min(to), from.max(to));
+    match kind % 4 {
+        0 => {}
+        1 => drop(bytes.drain(from..to)),
+        2 => {
+            let piece = bytes[from..to].to_vec();
+            bytes.splice(from..from, piece);
+        }
+        _ => bytes.truncate(from),
+    }
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2_000,
+        rng_seed: prop::test_runner::RngSeed::Fixed(4_733),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn mutated_rtp(mutation in mutations()) {
+        fuzz::rtp(&mutate(rtp_packet(), mutation));
+    }
+
+    #[test]
+    fn mutated_rtcp(mutation in mutations()) {
+        fuzz::rtcp(&mutate(rtcp_packet(), mutation));
+    }
+
+    #[test]
+    fn mutated_events(mutation in mutations()) {
+        fuzz::dtmf(&mutate(events(), mutation));
+    }
+
+    #[test]
+    fn mutated_jitter_steps(mutation in mutations(), noise in prop::collection::vec(any::<u8>(), 0..600)) {
+        fuzz::jitter(&mutate(jitter_steps(), mutation));
+        fuzz::jitter(&noise);
+    }
+
+    #[test]
+    fn mutated_datagrams(mutation in mutations()) {
+        fuzz::session(&mutate(datagrams(), mutation));
+    }
+
+    #[test]
+    fn mutated_wav(mutation in mutations()) {
+        let mut file = wav::to_bytes(&[1_000; 500], 2).unwrap();
+        file.splice(36..36, *b"LIST\x03\0\0\0abc\0");
+        fuzz::wav(&mutate(file, mutation));
+    }
+
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        fuzz::rtp(&bytes);
+        fuzz::rtcp(&bytes);
+        fuzz::dtmf(&bytes);
+        fuzz::session(&bytes);
+        fuzz::wav(&bytes);
+        let mut codes = [0; 400];
+        Codec::Pcmu.transcode(Codec::Pcma, &bytes, &mut codes);
+    }
+}
