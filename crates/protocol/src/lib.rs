@@ -10,6 +10,7 @@
 //! | [`alexa`] | the skill's requests and responses, chain URL and freshness (facts A, B) |
 //! | [`communication`], [`profile`], [`manifest`] | StartCommunicationSession, the customer profile API, the skill manifest (facts C, D, A8) |
 //! | [`user_to_user`] | the `User-to-User` header that carries the `clientSessionId` (facts E1, I1) |
+//! | [`trace`], [`redact`] | what each part records of a call, and what never leaves a part |
 //! | [`signing`], [`traceparent`] | how the parts know each other over HTTP, and the trace context that crosses it |
 //! | [`sma`] | the SIP media application's events and actions (facts E2 to F7) |
 //!
@@ -23,7 +24,9 @@ pub mod e164;
 pub mod ids;
 pub mod manifest;
 pub mod profile;
+pub mod redact;
 pub mod signing;
 pub mod sma;
+pub mod trace;
 pub mod traceparent;
 pub mod user_to_user;

@@ -1,0 +1,251 @@
+//! JSON: one pass from the parser to the redacted text, which keeps the members' order and builds no tree.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::{
+    DIGITS, HIDDEN, any,
+    names::{Meaning, meaning},
+    numbers, text, tokens,
+};
+
+/// How many characters of a personal identifier stay.
+const TAIL: usize = 4;
+
+/// Redacts a JSON text: the values of secret names are hidden, numbers and tokens in all other strings too. A string that
+/// is itself JSON, SIP or SDP is redacted as such. The result is compact. `None` when `input` is not one JSON value.
+#[must_use]
+pub fn json(input: &[u8]) -> Option<String> {
+    let mut out = String::with_capacity(input.len());
+    let mut deserializer = serde_json::Deserializer::from_slice(input);
+    Walker {
+        name: "",
+        parent: "",
+        inherited: Meaning::Unknown,
+        out: &mut out,
+    }
+    .deserialize(&mut deserializer)
+    .ok()?;
+    deserializer.end().ok()?;
+    Some(out)
+}
+
+struct Walker<'a> {
+    /// The member that the value belongs to; elements of an array belong to the array's.
+    name: &'a str,
+    /// The member that holds that member's object.
+    parent: &'a str,
+    /// What the object around it is said to be: everything within a secret is secret.
+    inherited: Meaning,
+    out: &'a mut String,
+}
+
+impl Walker<'_> {
+    fn meaning(&self) -> Meaning {
+        match self.inherited {
+            Meaning::Secret => Meaning::Secret,
+            _ => meaning(self.name, self.parent),
+        }
+    }
+
+    fn string(&mut self, value: &str) {
+        let redacted = match self.meaning() {
+            Meaning::Secret if value.is_empty() => String::new(),
+            Meaning::Secret => HIDDEN.to_owned(),
+            Meaning::Digits if value == DIGITS || value.chars().count() <= 1 => value.to_owned(),
+            Meaning::Digits => DIGITS.to_owned(),
+            Meaning::Number if value.is_empty() || value.starts_with("***") => value.to_owned(),
+            Meaning::Number => numbers::hide(value),
+            Meaning::Personal if value.starts_with("***") => value.to_owned(),
+            Meaning::Personal => format!(
+                "***{}",
+                crate::ids::tail(value, TAIL.min(value.chars().count() / 2))
+            ),
+            Meaning::Plain => tokens::redact(value),
+            Meaning::Unknown => any(value),
+        };
+        push_string(&redacted, self.out);
+    }
+
+    fn number(&mut self, value: impl fmt::Display) {
+        let value = value.to_string();
+        match self.meaning() {
+            Meaning::Secret => push_string(HIDDEN, self.out),
+            Meaning::Digits if value.len() > 1 => push_string(DIGITS, self.out),
+            Meaning::Number => push_string(&numbers::hide(&value), self.out),
+            _ => self.out.push_str(&value),
+        }
+    }
+}
+
+fn push_string(value: &str, out: &mut String) {
+    // Serializing a string cannot fail.
+    out.push_str(&serde_json::to_string(value).unwrap_or_else(|_| "\"\"".to_owned()));
+}
+
+impl<'de> DeserializeSeed<'de> for Walker<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walker<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.out.push_str("null");
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.out.push_str(if value { "true" } else { "false" });
+        Ok(())
+    }
+
+    fn visit_i64<E>(mut self, value: i64) -> Result<(), E> {
+        self.number(value);
+        Ok(())
+    }
+
+    fn visit_u64<E>(mut self, value: u64) -> Result<(), E> {
+        self.number(value);
+        Ok(())
+    }
+
+    fn visit_f64<E>(mut self, value: f64) -> Result<(), E> {
+        self.number(serde_json::Value::from(value));
+        Ok(())
+    }
+
+    fn visit_str<E>(mut self, value: &str) -> Result<(), E> {
+        self.string(value);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        self.out.push('[');
+        loop {
+            // The comma is written before it is known whether an element follows, and taken back when none does.
+            let before = self.out.len();
+            if before > 0 && !self.out.ends_with('[') {
+                self.out.push(',');
+            }
+            let element = Walker {
+                name: self.name,
+                parent: self.parent,
+                inherited: self.inherited,
+                out: &mut *self.out,
+            };
+            if elements.next_element_seed(element)?.is_none() {
+                self.out.truncate(before);
+                break;
+            }
+        }
+        self.out.push(']');
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let inherited = match self.meaning() {
+            Meaning::Secret => Meaning::Secret,
+            _ => Meaning::Unknown,
+        };
+        self.out.push('{');
+        let mut first = true;
+        while let Some(name) = members.next_key::<String>()? {
+            if !first {
+                self.out.push(',');
+            }
+            first = false;
+            // A name can hold a number too, as in a map from numbers to people.
+            push_string(&text(&name), self.out);
+            self.out.push(':');
+            members.next_value_seed(Walker {
+                name: &name,
+                parent: self.name,
+                inherited,
+                out: &mut *self.out,
+            })?;
+        }
+        self.out.push('}');
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redacted(input: &str) -> String {
+        let output = json(input.as_bytes()).unwrap();
+        assert_eq!(json(output.as_bytes()).unwrap(), output, "twice");
+        output
+    }
+
+    #[test]
+    fn hides_by_name_at_any_depth_and_keeps_the_order() {
+        assert_eq!(
+            redacted(
+                r#"{"z":1,"context":{"System":{"apiAccessToken":"abc","apiEndpoint":"https://api.amazonalexa.com"}},"a":[true,null,1.5,-2]}"#
+            ),
+            r#"{"z":1,"context":{"System":{"apiAccessToken":"[hidden]","apiEndpoint":"https://api.amazonalexa.com"}},"a":[true,null,1.5,-2]}"#
+        );
+        assert_eq!(
+            redacted(r#"{"grant":{"type":"t","code":"c"},"code":"InvalidInput"}"#),
+            r#"{"grant":{"type":"t","code":"[hidden]"},"code":"InvalidInput"}"#
+        );
+        assert_eq!(
+            redacted(r#"{"Authorization":["Bearer x",{"y":1}]}"#),
+            r#"{"Authorization":["[hidden]",{"y":"[hidden]"}]}"#
+        );
+    }
+
+    #[test]
+    fn hides_numbers_and_digits() {
+        assert_eq!(
+            redacted(
+                r#"{"From":"+12045550100","phoneNumber":"55501","countryCode":"+1","ReceivedDigits":"4711","digits":"1","StartTimeInMilliseconds":"1714558272000","Sequence":3}"#
+            ),
+            r#"{"From":"***0100","phoneNumber":"***5501","countryCode":"+1","ReceivedDigits":"[digits]","digits":"1","StartTimeInMilliseconds":"1714558272000","Sequence":3}"#
+        );
+        assert_eq!(
+            redacted(r#"{"phoneNumber":2045550100,"+12045550100":"x"}"#),
+            r#"{"phoneNumber":"***0100","***0100":"x"}"#
+        );
+    }
+
+    #[test]
+    fn keeps_identifiers_and_the_tail_of_personal_ones() {
+        assert_eq!(
+            redacted(
+                r#"{"TransactionId":"12345678","userId":"amzn1.ask.account.ABCDEFGH","SipHeaders":{"User-to-User":"3132333435363738;encoding=hex"}}"#
+            ),
+            r#"{"TransactionId":"12345678","userId":"***EFGH","SipHeaders":{"User-to-User":"3132333435363738;encoding=hex"}}"#
+        );
+    }
+
+    #[test]
+    fn looks_into_strings_that_are_json_or_sdp() {
+        assert_eq!(
+            redacted(r#"{"body":"{\"accessToken\":\"abc\"}","sdp":"v=0\r\na=ice-pwd:hush\r\n"}"#),
+            r#"{"body":"{\"accessToken\":\"[hidden]\"}","sdp":"v=0\r\na=ice-pwd:[hidden]\r\n"}"#
+        );
+    }
+
+    #[test]
+    fn empty_containers_and_what_is_no_json() {
+        assert_eq!(
+            redacted(r#"{"a":[],"b":{},"c":[[]],"d":[[],[]]}"#),
+            r#"{"a":[],"b":{},"c":[[]],"d":[[],[]]}"#
+        );
+        for bad in ["", "{", "{}x", "\u{1}"] {
+            assert_eq!(json(bad.as_bytes()), None);
+        }
+    }
+}

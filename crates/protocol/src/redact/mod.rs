@@ -1,0 +1,69 @@
+//! What must not leave a part: phone numbers (all but the last four digits), tokens and other secrets, SDP keys, and
+//! received digits longer than one.
+//!
+//! | form | function | by what |
+//! |---|---|---|
+//! | JSON | [`json`] | the members' names, and the text rules in each string |
+//! | SIP message | [`sip`] | the headers' names, the body by its form |
+//! | SDP | [`sdp`] | the lines' types |
+//! | anything else | [`text`] | numbers, bearer tokens, `Atza|`, `Atzr|`, `Atc|`, JWTs, `name=value` of secret names |
+//! | unknown | [`any`] | looks for one of the above |
+//!
+//! All of them may be applied again to their own result without changing it.
+
+mod json;
+mod names;
+mod numbers;
+mod sdp;
+mod sip;
+mod tokens;
+
+pub use json::json;
+pub use sdp::sdp;
+pub use sip::sip;
+
+/// What stands in place of a secret.
+pub const HIDDEN: &str = "[hidden]";
+
+/// What stands in place of received digits longer than one.
+pub const DIGITS: &str = "[digits]";
+
+/// Redacts free text: phone numbers of seven digits and more keep their last four, tokens and the values of secret
+/// names vanish. Lines of SDP within it follow the rules of [`sdp`].
+#[must_use]
+pub fn text(input: &str) -> String {
+    let mut out = String::with_capacity(input.len());
+    for line in input.split_inclusive('\n') {
+        if sdp::is_secret_line(line) {
+            sdp::line(line, &mut out);
+        } else {
+            out.push_str(&numbers::redact(&tokens::redact(line)));
+        }
+    }
+    out
+}
+
+/// Redacts text of unknown form: JSON when it is an object or an array, a SIP message when its first line says so, SDP
+/// when it begins with `v=0`, otherwise free text.
+#[must_use]
+pub fn any(input: &str) -> String {
+    let start = input.trim_start();
+    if start.starts_with(['{', '['])
+        && let Some(redacted) = json(input.as_bytes())
+    {
+        return redacted;
+    }
+    if sip::is_message(start) {
+        return sip(input);
+    }
+    if start.starts_with("v=0\r") || start.starts_with("v=0\n") {
+        return sdp(input);
+    }
+    text(input)
+}
+
+/// Redacts a file's path: like [`text`], but runs of digits that are a date (`20260131`) stay, as folders are named so.
+#[must_use]
+pub fn path(input: &str) -> String {
+    numbers::redact_but_dates(&tokens::redact(input))
+}

@@ -1,0 +1,218 @@
+//! SIP messages.
+
+use super::{HIDDEN, any, numbers, tokens};
+
+/// Headers in which long numbers are no phone numbers, in lower case, with their compact forms (RFC 3261 §7.3.3).
+const STRUCTURAL: &[&str] = &[
+    "call-id",
+    "content-length",
+    "cseq",
+    "date",
+    "i",
+    "l",
+    "max-forwards",
+    "rack",
+    "rseq",
+    "session-expires",
+    "timestamp",
+    "v",
+    "via",
+    "x",
+    "x-alexa-lwa-clientid",
+];
+
+/// Whether `text` begins as a SIP message does: a status line, or a request line (RFC 3261 §7).
+pub(super) fn is_message(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    first.starts_with("SIP/2.0 ") || first.trim_end().ends_with(" SIP/2.0")
+}
+
+/// Redacts a SIP message: credentials in `Authorization` and `Proxy-Authorization` (also in challenges' answers), numbers in
+/// URIs and display names; `User-to-User` in hex stays, as a `clientSessionId` is no secret; the body by its form.
+#[must_use]
+pub fn sip(input: &str) -> String {
+    let (head, gap, body) = split_body(input);
+    let mut out = String::with_capacity(input.len());
+    let mut header = String::new();
+    for (n, line) in head.split_inclusive('\n').enumerate() {
+        let content = line.trim_end_matches(['\r', '\n']);
+        let ending = line.get(content.len()..).unwrap_or_default();
+        if n == 0 {
+            out.push_str(&numbers::redact(content));
+        } else if content.starts_with([' ', '\t']) {
+            // A folded line belongs to the header before it; hidden credentials already stand for all of their lines.
+            if is_secret(&header) {
+                continue;
+            }
+            value(&header, content, &mut out);
+        } else {
+            let (name, rest) =
+                content.split_at(content.find(':').map_or(content.len(), |at| at + 1));
+            header = name.trim_end_matches(':').trim().to_ascii_lowercase();
+            out.push_str(name);
+            value(&header, rest, &mut out);
+        }
+        out.push_str(ending);
+    }
+    out.push_str(gap);
+    if !body.is_empty() {
+        if is_dtmf(body) {
+            out.push_str(body)
+        } else {
+            out.push_str(&any(body))
+        }
+    }
+    out
+}
+
+/// Head, the empty line, body.
+fn split_body(input: &str) -> (&str, &str, &str) {
+    for gap in ["\r\n\r\n", "\n\n"] {
+        if let Some((head, body)) = input.split_once(gap) {
+            return (head, gap, body);
+        }
+    }
+    (input, "", "")
+}
+
+fn is_secret(header: &str) -> bool {
+    matches!(
+        header,
+        "authorization"
+            | "proxy-authorization"
+            | "authentication-info"
+            | "proxy-authentication-info"
+    )
+}
+
+/// `application/dtmf-relay` carries one digit a message (`Signal=5`), which is no longer than one.
+fn is_dtmf(body: &str) -> bool {
+    body.len() < 64
+        && body.trim_start().starts_with("Signal=")
+        && body.lines().next().is_some_and(|l| l.trim().len() <= 9)
+}
+
+fn value(header: &str, text: &str, out: &mut String) {
+    if is_secret(header) {
+        let blank = text.len() - text.trim_start().len();
+        let scheme = text
+            .trim_start()
+            .split([' ', '\t'])
+            .next()
+            .unwrap_or_default();
+        let scheme = if scheme.is_empty() || scheme == HIDDEN || scheme.contains('=') {
+            ""
+        } else {
+            scheme
+        };
+        out.push_str(text.get(..blank).unwrap_or_default());
+        out.push_str(scheme);
+        out.push_str(if scheme.is_empty() { "" } else { " " });
+        out.push_str(HIDDEN);
+    } else if header == "user-to-user" {
+        user_to_user(text, out);
+    } else if STRUCTURAL.contains(&header) {
+        out.push_str(&tokens::redact(text));
+    } else {
+        // A tag is an identifier that may be all digits, and dialogs are recognised by it.
+        let mut rest = text;
+        while let Some(at) = rest.to_ascii_lowercase().find("tag=") {
+            let start = at + "tag=".len();
+            out.push_str(&plain(rest.get(..start).unwrap_or_default()));
+            let tail = rest.get(start..).unwrap_or_default();
+            let end = tail
+                .find(|c: char| matches!(c, ';' | ',' | '>' | ' ' | '\t'))
+                .unwrap_or(tail.len());
+            out.push_str(tail.get(..end).unwrap_or_default());
+            rest = tail.get(end..).unwrap_or_default();
+        }
+        out.push_str(&plain(rest));
+    }
+}
+
+fn plain(text: &str) -> String {
+    numbers::redact(&tokens::redact(text))
+}
+
+fn user_to_user(text: &str, out: &mut String) {
+    for (n, part) in text.split(',').enumerate() {
+        if n > 0 {
+            out.push(',');
+        }
+        let data = part
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .trim_matches('"');
+        let hex = data.len().is_multiple_of(2)
+            && !data.is_empty()
+            && data.bytes().all(|b| b.is_ascii_hexdigit());
+        let named = part.to_ascii_lowercase().contains("hex");
+        if hex && named {
+            out.push_str(part)
+        } else {
+            out.push_str(&plain(part))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INVITE: &str = "INVITE sip:+16075550199@127.0.0.1 SIP/2.0\r\n\
+        Via: SIP/2.0/UDP 127.0.0.1:5090;branch=z9hG4bK12345678901\r\n\
+        From: \"Room +12045550100\" <sip:+12045550100@alexa.example>;tag=12345678\r\n\
+        t: <tel:+16075550199>\r\n\
+        Call-ID: 98765432109@127.0.0.1\r\n\
+        CSeq: 31415926 INVITE\r\n\
+        User-to-User: 3132333435363738;encoding=hex\r\n\
+        Authorization: Digest username=\"desk\",\r\n response=\"0123456789abcdef\"\r\n\
+        P-Asserted-Identity: <sip:12045550100@x>\r\n\
+        Content-Type: application/sdp\r\n\r\n\
+        v=0\r\na=ice-pwd:hushhushhushhushhushhush\r\n";
+
+    #[test]
+    fn hides_numbers_and_credentials() {
+        let output = sip(INVITE);
+        for secret in [
+            "2045550100",
+            "6075550199",
+            "desk",
+            "0123456789abcdef",
+            "hushhush",
+        ] {
+            assert!(!output.contains(secret), "{secret} in {output}");
+        }
+        for kept in [
+            "INVITE sip:***0199@127.0.0.1 SIP/2.0\r\n",
+            "branch=z9hG4bK12345678901\r\n",
+            "<sip:***0100@alexa.example>;tag=12345678\r\n",
+            "t: <tel:***0199>\r\n",
+            "Call-ID: 98765432109@127.0.0.1\r\n",
+            "CSeq: 31415926 INVITE\r\n",
+            "User-to-User: 3132333435363738;encoding=hex\r\n",
+            "Authorization: Digest [hidden]\r\nP-Asserted",
+            "a=ice-pwd:[hidden]\r\n",
+        ] {
+            assert!(output.contains(kept), "{kept} not in {output}");
+        }
+        assert_eq!(sip(&output), output);
+        assert_eq!(any(INVITE), output);
+    }
+
+    #[test]
+    fn a_number_as_user_to_user_is_hidden_unless_it_is_hex() {
+        assert!(
+            sip("SIP/2.0 200 OK\r\nUser-to-User: +12045550100\r\n\r\n")
+                .contains("User-to-User: ***0100")
+        );
+    }
+
+    #[test]
+    fn one_digit_stays() {
+        let info = "INFO sip:a@b SIP/2.0\r\n\r\nSignal=5\r\nDuration=160\r\n";
+        assert_eq!(sip(info), info);
+    }
+}

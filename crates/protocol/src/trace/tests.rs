@@ -1,0 +1,219 @@
+use super::*;
+
+fn message(at: u64, part: Party, from: Party, to: Party, name: &str, ids: Ids) -> Record {
+    let direction = if part == from {
+        Direction::Sent
+    } else {
+        Direction::Received
+    };
+    Record::message(
+        at,
+        part,
+        ids,
+        Message::new(from, to, direction, Protocol::Http, name),
+    )
+}
+
+fn ids(csi: Option<&str>, session: Option<&str>, transaction: Option<&str>) -> Ids {
+    let own = |id: Option<&str>| id.map(str::to_owned);
+    Ids {
+        csi: own(csi),
+        session: own(session),
+        transaction: own(transaction),
+        ..Ids::default()
+    }
+}
+
+#[test]
+fn a_call_is_found_by_any_of_its_ids() {
+    let records = [
+        message(
+            30,
+            Party::Sidecar,
+            Party::Sidecar,
+            Party::Component,
+            "POST",
+            ids(Some("c1"), None, Some("t1")),
+        ),
+        message(
+            10,
+            Party::Component,
+            Party::Component,
+            Party::Alexa,
+            "POST",
+            ids(Some("c1"), Some("s1"), None),
+        ),
+        message(
+            20,
+            Party::Alexa,
+            Party::Alexa,
+            Party::Device,
+            "order",
+            ids(None, Some("s1"), None),
+        ),
+        message(
+            15,
+            Party::Alexa,
+            Party::Alexa,
+            Party::Device,
+            "order",
+            ids(Some("c2"), Some("s2"), None),
+        ),
+    ];
+    for id in ["c1", "s1", "t1"] {
+        let trace = find(&records, id);
+        let times: Vec<u64> = trace.records.iter().map(|record| record.at).collect();
+        assert_eq!(times, [10, 20, 30], "{id}");
+        assert_eq!(trace.missing, [Party::Device]);
+        assert_eq!(trace.ids, ids(Some("c1"), Some("s1"), Some("t1")));
+    }
+    assert!(find(&records, "nobody").records.is_empty());
+}
+
+#[test]
+fn a_message_is_drawn_once_by_its_sender_or_else_its_receiver() {
+    let own = || ids(Some("c"), None, None);
+    let records = [
+        message(
+            1,
+            Party::Alexa,
+            Party::Alexa,
+            Party::Component,
+            "POST /alexa",
+            own(),
+        ),
+        message(
+            2,
+            Party::Component,
+            Party::Alexa,
+            Party::Component,
+            "POST /alexa",
+            own(),
+        ),
+        message(
+            3,
+            Party::Component,
+            Party::Handler,
+            Party::Component,
+            "from a part without records",
+            own(),
+        ),
+    ];
+    let trace = find(&records, "c");
+    let drawn: Vec<u64> = trace.ladder().iter().map(|step| step.offset_us).collect();
+    assert_eq!(drawn, [0, 2]);
+    assert_eq!(
+        trace.lanes(),
+        [&Party::Alexa, &Party::Component, &Party::Handler]
+    );
+}
+
+#[test]
+fn a_record_is_one_line_of_json_and_comes_back() {
+    let figures = MediaFigures {
+        leg: "LEG-A".to_owned(),
+        codec: "PCMU".to_owned(),
+        sent: 10,
+        ..MediaFigures::default()
+    };
+    for record in [
+        message(
+            1,
+            Party::Other("lab".to_owned()),
+            Party::Alexa,
+            Party::Component,
+            "POST",
+            ids(Some("c"), None, None),
+        ),
+        Record::note(
+            2,
+            Party::Sidecar,
+            Ids::default(),
+            Level::Warning,
+            "two\nlines",
+        ),
+        Record::media(3, Party::Sidecar, Ids::default(), figures),
+        Record::recording(
+            4,
+            Party::Sidecar,
+            Ids::default(),
+            "recordings/2026/11/21/x.wav",
+            1.5,
+        ),
+    ] {
+        let line = record.to_line();
+        assert!(!line.contains('\n'), "{line}");
+        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
+    }
+}
+
+#[test]
+fn secrets_that_are_planted_are_not_found_again() {
+    let secrets = [
+        "+12045550100",
+        "eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2lnbmF0dXJl",
+        "Atza|IwEBIPlanted",
+        "4711",
+        "inlinekey0123456789",
+    ];
+    let body = serde_json::json!({
+        "phoneNumber": secrets[0], "apiAccessToken": secrets[1], "text": format!("Bearer {}", secrets[2]),
+        "ActionData": { "ReceivedDigits": secrets[3] },
+        "sdp": format!("v=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n", secrets[4]),
+    });
+    let records = [
+        Record::message(
+            1,
+            Party::Alexa,
+            Ids::default(),
+            Message::new(
+                Party::Alexa,
+                Party::Component,
+                Direction::Sent,
+                Protocol::Http,
+                &format!("GET /x?n={}", secrets[0]),
+            )
+            .outcome(secrets[2])
+            .body(body.to_string().as_bytes()),
+        ),
+        Record::note(
+            2,
+            Party::Sidecar,
+            Ids::default(),
+            Level::Error,
+            &format!("{} called with Bearer {}", secrets[0], secrets[1]),
+        ),
+        Record::recording(
+            3,
+            Party::Sidecar,
+            Ids::default(),
+            &format!("recordings/{}.wav", secrets[0]),
+            1.0,
+        ),
+    ];
+    for record in records {
+        let line = record.to_line();
+        for secret in secrets {
+            assert!(!line.contains(secret), "{secret} in {line}");
+        }
+    }
+}
+
+#[test]
+fn long_bodies_are_cut_at_a_character() {
+    let body = "ä".repeat(BODY_MAX_BYTES);
+    let message = Message::new(
+        Party::Alexa,
+        Party::Component,
+        Direction::Sent,
+        Protocol::Http,
+        "POST",
+    )
+    .body(body.as_bytes());
+    let kept = message.body.unwrap();
+    assert!(
+        kept.len() < BODY_MAX_BYTES + 64 && kept.ends_with("bytes more]"),
+        "{}",
+        kept.len()
+    );
+}
