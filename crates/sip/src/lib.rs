@@ -1,4 +1,9 @@
 #![doc = include_str!("lib.md")]
 #![forbid(unsafe_code)]
 
+pub mod dialog;
+pub mod endpoint;
 pub mod message;
+pub mod peek;
+pub mod sdp;
+pub mod transaction;

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::ValueError;
 use super::params::Params;
 use super::scan::{Scan, is_blank, is_token, text, trim, unquote};
 use super::uri::UriRef;
-use super::ValueError;
 
 /// A display name, a URI and header parameters (RFC 3261 §20.10, §25.1).
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,7 @@ pub struct NameAddr<'a> {
     display: &'a [u8],
     uri: &'a [u8],
     params: Params<'a>,
+    raw: &'a [u8],
 }
 
 impl<'a> NameAddr<'a> {
@@ -58,21 +59,46 @@ impl<'a> NameAddr<'a> {
             }
             let uri = trim(uri);
             if uri.is_empty() {
-                return Err(ValueError { at: open, expected: "a URI in the angle brackets" });
+                return Err(ValueError {
+                    at: open,
+                    expected: "a URI in the angle brackets",
+                });
             }
             let params = Params::scan(scan)?;
-            return Ok(Self { display, uri, params });
+            let raw = start
+                .rest()
+                .get(..scan.at() - start.at())
+                .unwrap_or_default();
+            return Ok(Self {
+                display,
+                uri,
+                params,
+                raw,
+            });
         }
         // addr-spec: what follows `;` belongs to the header, not to the URI (RFC 3261 §20.10).
-        let uri = scan.take_while(|byte| !is_blank(byte) && byte != b';' && (byte != b',' || !in_list));
+        let uri =
+            scan.take_while(|byte| !is_blank(byte) && byte != b';' && (byte != b',' || !in_list));
         if uri.is_empty() {
             return Err(scan.expected("a URI"));
         }
         if uri.contains(&b'?') {
-            return Err(ValueError { at: start.at(), expected: "angle brackets around a URI with `?` (RFC 3261 §20.10)" });
+            return Err(ValueError {
+                at: start.at(),
+                expected: "angle brackets around a URI with `?` (RFC 3261 §20.10)",
+            });
         }
         let params = Params::scan(scan)?;
-        Ok(Self { display: &[], uri, params })
+        let raw = start
+            .rest()
+            .get(..scan.at() - start.at())
+            .unwrap_or_default();
+        Ok(Self {
+            display: &[],
+            uri,
+            params,
+            raw,
+        })
     }
 
     /// The display name without quotes; `None` if there is none.
@@ -99,6 +125,11 @@ impl<'a> NameAddr<'a> {
         self.uri
     }
 
+    /// The whole element as it was written.
+    pub const fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
     /// The header parameters, those behind the URI.
     pub const fn params(&self) -> Params<'a> {
         self.params
@@ -120,7 +151,10 @@ pub struct Addresses<'a> {
 impl<'a> Addresses<'a> {
     /// The list in `value`.
     pub const fn new(value: &'a [u8]) -> Self {
-        Self { scan: Scan::new(value), failed: false }
+        Self {
+            scan: Scan::new(value),
+            failed: false,
+        }
     }
 }
 
@@ -136,7 +170,9 @@ impl<'a> Iterator for Addresses<'a> {
             if self.scan.take_loose(b',') {
                 return Ok(address);
             }
-            self.scan.expect_end("`,` or the end of the list").map(|()| address)
+            self.scan
+                .expect_end("`,` or the end of the list")
+                .map(|()| address)
         });
         self.failed = found.is_err();
         Some(found)

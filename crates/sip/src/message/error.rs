@@ -63,11 +63,24 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    pub(crate) fn new(kind: ParseErrorKind, wire: &[u8], offset: usize, expected: &'static str) -> Self {
+    pub(crate) fn new(
+        kind: ParseErrorKind,
+        wire: &[u8],
+        offset: usize,
+        expected: &'static str,
+    ) -> Self {
         let before = wire.get(..offset.min(wire.len())).unwrap_or_default();
         let line = memchr::memchr_iter(b'\n', before).count() + 1;
         let column = before.len() - memchr::memrchr(b'\n', before).map_or(0, |at| at + 1) + 1;
-        Self { kind, header: None, offset, line, column, expected, in_response: wire.starts_with(b"SIP/") }
+        Self {
+            kind,
+            header: None,
+            offset,
+            line,
+            column,
+            expected,
+            in_response: wire.starts_with(b"SIP/"),
+        }
     }
 
     pub(crate) const fn of_header(mut self, header: &'static str) -> Self {
@@ -110,7 +123,11 @@ impl fmt::Display for ParseError {
         if let Some(header) = self.header {
             write!(f, " ({header})")?;
         }
-        write!(f, " at line {}, byte {}: expected {}", self.line, self.column, self.expected)
+        write!(
+            f,
+            " at line {}, byte {}: expected {}",
+            self.line, self.column, self.expected
+        )
     }
 }
 

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use super::ValueError;
 use super::address::{Addresses, NameAddr};
 use super::method::Method;
 use super::name::HeaderName;
 use super::scan::{Span, text};
 use super::values::{CSeq, MediaType, RetryAfter, TokenList};
 use super::via::Via;
-use super::ValueError;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Line {
@@ -91,7 +91,10 @@ impl<'a> Headers<'a> {
     /// The values of each header called `name`, in order.
     pub fn all(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let head = self.head;
-        head.lines.iter().filter(move |line| line.name == name).map(|line| head.bytes(line.value))
+        head.lines
+            .iter()
+            .filter(move |line| line.name == name)
+            .map(|line| head.bytes(line.value))
     }
 
     /// The value of the first header called `name`.
@@ -103,7 +106,11 @@ impl<'a> Headers<'a> {
     pub fn named(&self, name: &str) -> Option<Cow<'a, str>> {
         let known = HeaderName::from_bytes(name.as_bytes());
         let found = self.iter().find(|field| {
-            if known == HeaderName::Other { field.raw_name.eq_ignore_ascii_case(name.as_bytes()) } else { field.name == known }
+            if known == HeaderName::Other {
+                field.raw_name.eq_ignore_ascii_case(name.as_bytes())
+            } else {
+                field.name == known
+            }
         });
         found.map(|field| field.text())
     }
@@ -149,7 +156,10 @@ impl<'a> Headers<'a> {
 
     /// CSeq.
     pub fn cseq(&self) -> CSeq {
-        CSeq { number: self.head.core.cseq, method: self.head.core.cseq_method.clone() }
+        CSeq {
+            number: self.head.core.cseq,
+            method: self.head.core.cseq_method.clone(),
+        }
     }
 
     /// The first Contact; `None` without one, or for `Contact: *`.
@@ -164,7 +174,10 @@ impl<'a> Headers<'a> {
     }
 
     /// The addresses of all headers called `name` (Contact, Route, Record-Route, P-Asserted-Identity).
-    pub fn addresses(&self, name: HeaderName) -> impl Iterator<Item = Result<NameAddr<'a>, ValueError>> + use<'a> {
+    pub fn addresses(
+        &self,
+        name: HeaderName,
+    ) -> impl Iterator<Item = Result<NameAddr<'a>, ValueError>> + use<'a> {
         self.all(name).flat_map(Addresses::new)
     }
 
@@ -184,7 +197,9 @@ impl<'a> Headers<'a> {
     /// # Errors
     /// A malformed media type.
     pub fn content_type(&self) -> Result<Option<MediaType<'a>>, ValueError> {
-        self.get(HeaderName::ContentType).map(MediaType::parse).transpose()
+        self.get(HeaderName::ContentType)
+            .map(MediaType::parse)
+            .transpose()
     }
 
     /// Retry-After; `None` if absent or malformed.

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::scan::Scan;
 use super::ValueError;
+use super::scan::Scan;
 
 /// A host (RFC 3261 §25.1 `host`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -70,15 +70,19 @@ impl<'a> HostRef<'a> {
     pub(crate) fn scan(scan: &mut Scan<'a>) -> Result<Self, ValueError> {
         if scan.take(b'[') {
             let start = *scan;
-            let inner = scan.take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
-            let ip = std::str::from_utf8(inner).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
+            let inner =
+                scan.take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+            let ip = std::str::from_utf8(inner)
+                .ok()
+                .and_then(|text| text.parse::<Ipv6Addr>().ok());
             return match (ip, scan.take(b']')) {
                 (Some(ip), true) => Ok(Self::Ip(IpAddr::V6(ip))),
                 _ => Err(start.expected("an IPv6 address and `]`")),
             };
         }
         let start = *scan;
-        let name = scan.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+        let name = scan
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
         let name = std::str::from_utf8(name).unwrap_or_default();
         if name.is_empty() {
             return Err(start.expected("a host name or an IP address"));

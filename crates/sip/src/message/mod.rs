@@ -41,8 +41,9 @@ pub use values::{CSeq, MediaType, RetryAfter, TokenList};
 pub use via::{Via, ViaTransport};
 pub use write::{ExtraHeader, InvalidHeader, MessageWriter};
 
-pub(crate) use headers::{Core, Head};
-pub(crate) use scan::{Span, span_of};
+pub(crate) use address::needs_quotes;
+pub(crate) use headers::Head;
+pub(crate) use scan::{Span, trim};
 
 /// A parsed SIP message (RFC 3261 §7).
 #[derive(Debug, Clone)]

@@ -19,7 +19,9 @@ pub struct BodyPart<'a> {
 impl BodyPart<'_> {
     /// Whether the part is of type `kind/subtype`.
     pub fn is(&self, kind: &str, subtype: &str) -> bool {
-        self.content_type.and_then(|value| MediaType::parse(value).ok()).is_some_and(|media| media.is(kind, subtype))
+        self.content_type
+            .and_then(|value| MediaType::parse(value).ok())
+            .is_some_and(|media| media.is(kind, subtype))
     }
 }
 
@@ -60,15 +62,22 @@ fn part_of(part: &[u8]) -> BodyPart<'_> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         rest = rest.get(end + 1..).unwrap_or_default();
         if line.is_empty() {
-            return BodyPart { content_type, content: rest };
+            return BodyPart {
+                content_type,
+                content: rest,
+            };
         }
         if let Some(colon) = memchr::memchr(b':', line)
-            && HeaderName::from_bytes(trim(line.get(..colon).unwrap_or_default())) == HeaderName::ContentType
+            && HeaderName::from_bytes(trim(line.get(..colon).unwrap_or_default()))
+                == HeaderName::ContentType
         {
             content_type = Some(trim(line.get(colon + 1..).unwrap_or_default()));
         }
     }
-    BodyPart { content_type, content: &[] }
+    BodyPart {
+        content_type,
+        content: &[],
+    }
 }
 
 #[cfg(test)]

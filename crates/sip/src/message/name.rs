@@ -113,7 +113,10 @@ impl HeaderName {
     pub fn from_bytes(name: &[u8]) -> Self {
         if let [letter] = name {
             let letter = letter.to_ascii_lowercase();
-            return Self::COMPACT.iter().find(|(compact, _)| *compact == letter).map_or(Self::Other, |(_, name)| *name);
+            return Self::COMPACT
+                .iter()
+                .find(|(compact, _)| *compact == letter)
+                .map_or(Self::Other, |(_, name)| *name);
         }
         let (start, end) = INDEX.0.get(name.len()).copied().unwrap_or((0, 0));
         INDEX
@@ -151,10 +154,17 @@ mod tests {
     fn every_name_is_found_in_any_case_and_compact() {
         for (text, name) in HeaderName::ALL {
             assert_eq!(HeaderName::from_bytes(text.as_bytes()), *name, "{text}");
-            assert_eq!(HeaderName::from_bytes(text.to_ascii_uppercase().as_bytes()), *name, "{text}");
+            assert_eq!(
+                HeaderName::from_bytes(text.to_ascii_uppercase().as_bytes()),
+                *name,
+                "{text}"
+            );
         }
         for (letter, name) in HeaderName::COMPACT {
-            assert_eq!(HeaderName::from_bytes(&[letter.to_ascii_uppercase()]), *name);
+            assert_eq!(
+                HeaderName::from_bytes(&[letter.to_ascii_uppercase()]),
+                *name
+            );
         }
         assert_eq!(HeaderName::from_bytes(b"X-Nobody-Knows"), HeaderName::Other);
         assert_eq!(HeaderName::from_bytes(b""), HeaderName::Other);

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::scan::{Scan, is_token, text, unquote};
 use super::ValueError;
+use super::scan::{Scan, is_token, text, unquote};
 
 /// One parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,9 @@ impl<'a> Params<'a> {
             Self::one(scan)?;
         }
         let length = scan.at() - whole.at();
-        Ok(Self { raw: whole.rest().get(..length).unwrap_or_default() })
+        Ok(Self {
+            raw: whole.rest().get(..length).unwrap_or_default(),
+        })
     }
 
     fn one(scan: &mut Scan<'a>) -> Result<Param<'a>, ValueError> {
@@ -52,25 +54,40 @@ impl<'a> Params<'a> {
         } else {
             // Wider than `gen-value`: real peers put `@`, `/` and `:` (User-to-User, Call-IDs, IPv6) there unquoted.
             let value = scan.take_while(|byte| {
-                is_token(byte) || matches!(byte, b'[' | b']' | b':' | b'/' | b'@' | b'?' | b'&' | b'$' | b'=') || byte >= 0x80
+                is_token(byte)
+                    || matches!(
+                        byte,
+                        b'[' | b']' | b':' | b'/' | b'@' | b'?' | b'&' | b'$' | b'='
+                    )
+                    || byte >= 0x80
             });
             if value.is_empty() {
                 return Err(scan.expected("a parameter value"));
             }
             value
         };
-        Ok(Param { name, raw: Some(raw) })
+        Ok(Param {
+            name,
+            raw: Some(raw),
+        })
     }
 
     /// All parameters in their order.
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
         let mut scan = Scan::new(self.raw);
-        std::iter::from_fn(move || if scan.take_loose(b';') { Self::one(&mut scan).ok() } else { None })
+        std::iter::from_fn(move || {
+            if scan.take_loose(b';') {
+                Self::one(&mut scan).ok()
+            } else {
+                None
+            }
+        })
     }
 
     /// The first parameter called `name`.
     pub fn find(&self, name: &str) -> Option<Param<'a>> {
-        self.iter().find(|param| param.name.eq_ignore_ascii_case(name))
+        self.iter()
+            .find(|param| param.name.eq_ignore_ascii_case(name))
     }
 
     /// The value of the first parameter called `name`, without quotes; `None` if it is absent or bare.

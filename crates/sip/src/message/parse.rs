@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::Message;
 use super::address::NameAddr;
 use super::error::{ParseError, ParseErrorKind as Kind, ValueError};
 use super::headers::{Core, Head, Line};
@@ -14,7 +15,6 @@ use super::status::StatusCode;
 use super::uri::UriRef;
 use super::values::CSeq;
 use super::via::Via;
-use super::Message;
 
 /// The longest message that is read, in bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024;
@@ -39,7 +39,12 @@ pub enum Framing {
 /// See [`ParseErrorKind`](super::ParseErrorKind); [`ParseError::status`] is the answer that fits.
 pub fn parse(wire: Bytes, framing: Framing) -> Result<Message, ParseError> {
     if wire.len() > MAX_MESSAGE {
-        return Err(ParseError::new(Kind::TooLarge, &wire, MAX_MESSAGE, "at most 65536 bytes"));
+        return Err(ParseError::new(
+            Kind::TooLarge,
+            &wire,
+            MAX_MESSAGE,
+            "at most 65536 bytes",
+        ));
     }
     let mut start = 0;
     while wire.get(start..start + 2) == Some(b"\r\n") {
@@ -47,7 +52,10 @@ pub fn parse(wire: Bytes, framing: Framing) -> Result<Message, ParseError> {
     }
     let first = wire.get(start..).unwrap_or_default();
     let in_response = first.starts_with(b"SIP/");
-    let fix = |error: ParseError| ParseError { in_response, ..error };
+    let fix = |error: ParseError| ParseError {
+        in_response,
+        ..error
+    };
     let (wire, lines_end) = unfold(wire, start).map_err(fix)?;
     let start_line_end = line_end(&wire, start).map_err(fix)?;
     let start_line = Span::new(start, start_line_end);
@@ -64,7 +72,14 @@ pub fn parse(wire: Bytes, framing: Framing) -> Result<Message, ParseError> {
 /// The offset of the CRLF that ends the line at `start`.
 fn line_end(wire: &[u8], start: usize) -> Result<usize, ParseError> {
     let rest = wire.get(start..).unwrap_or_default();
-    let fail = |at: usize| Err(ParseError::new(Kind::LineEnd, wire, start + at, "CRLF at the end of the line"));
+    let fail = |at: usize| {
+        Err(ParseError::new(
+            Kind::LineEnd,
+            wire,
+            start + at,
+            "CRLF at the end of the line",
+        ))
+    };
     match memchr::memchr2(b'\r', b'\n', rest) {
         Some(at) if rest.get(at..at + 2) == Some(b"\r\n") => Ok(start + at),
         Some(at) => fail(at),
@@ -95,7 +110,12 @@ fn unfold(wire: Bytes, start: usize) -> Result<(Bytes, usize), ParseError> {
         }
         at = end + 2;
         if at >= wire.len() {
-            return Err(ParseError::new(Kind::LineEnd, &wire, at, "an empty line after the headers"));
+            return Err(ParseError::new(
+                Kind::LineEnd,
+                &wire,
+                at,
+                "an empty line after the headers",
+            ));
         }
     }
 }
@@ -103,8 +123,11 @@ fn unfold(wire: Bytes, start: usize) -> Result<(Bytes, usize), ParseError> {
 fn request_line(wire: &[u8], span: Span) -> Result<(Method, Span), ParseError> {
     let line = span.of(wire);
     let base = span.start as usize;
-    let fail = |at: usize, expected| Err(ParseError::new(Kind::StartLine, wire, base + at, expected));
-    let Some(first) = memchr::memchr(b' ', line) else { return fail(line.len(), "`METHOD URI SIP/2.0`") };
+    let fail =
+        |at: usize, expected| Err(ParseError::new(Kind::StartLine, wire, base + at, expected));
+    let Some(first) = memchr::memchr(b' ', line) else {
+        return fail(line.len(), "`METHOD URI SIP/2.0`");
+    };
     let method = line.get(..first).unwrap_or_default();
     if let Some(at) = method.iter().position(|&byte| !is_token(byte)) {
         return fail(at, "a method of token characters");
@@ -115,19 +138,41 @@ fn request_line(wire: &[u8], span: Span) -> Result<(Method, Span), ParseError> {
         return fail(0, "a method");
     }
     let rest = line.get(first + 1..).unwrap_or_default();
-    let Some(second) = memchr::memrchr(b' ', rest) else { return fail(line.len(), "a blank and `SIP/2.0`") };
+    let Some(second) = memchr::memrchr(b' ', rest) else {
+        return fail(line.len(), "a blank and `SIP/2.0`");
+    };
     let version = rest.get(second + 1..).unwrap_or_default();
     let version_at = base + first + second + 2;
     if !version.eq_ignore_ascii_case(b"SIP/2.0") {
-        let is_version = version.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"SIP/"));
-        let kind = if is_version { Kind::Version } else { Kind::StartLine };
-        return Err(ParseError::new(kind, wire, version_at, "`SIP/2.0` at the end of the request line"));
+        let is_version = version
+            .get(..4)
+            .is_some_and(|name| name.eq_ignore_ascii_case(b"SIP/"));
+        let kind = if is_version {
+            Kind::Version
+        } else {
+            Kind::StartLine
+        };
+        return Err(ParseError::new(
+            kind,
+            wire,
+            version_at,
+            "`SIP/2.0` at the end of the request line",
+        ));
     }
     let uri = rest.get(..second).unwrap_or_default();
-    let checked = UriRef::parse(uri)
-        .map_err(|error| ParseError::new(Kind::StartLine, wire, base + first + 1 + error.at, error.expected))?;
+    let checked = UriRef::parse(uri).map_err(|error| {
+        ParseError::new(
+            Kind::StartLine,
+            wire,
+            base + first + 1 + error.at,
+            error.expected,
+        )
+    })?;
     if checked.headers().next().is_some() {
-        return fail(first + 1, "a Request-URI without headers (RFC 3261 §19.1.1)");
+        return fail(
+            first + 1,
+            "a Request-URI without headers (RFC 3261 §19.1.1)",
+        );
     }
     Ok((method, span_of(wire, uri)))
 }
@@ -136,37 +181,81 @@ fn status_line(wire: &[u8], span: Span) -> Result<(StatusCode, Span), ParseError
     let line = span.of(wire);
     let base = span.start as usize;
     let Some(rest) = line.strip_prefix(b"SIP/2.0 ") else {
-        return Err(ParseError::new(Kind::Version, wire, base, "`SIP/2.0` and a blank"));
+        return Err(ParseError::new(
+            Kind::Version,
+            wire,
+            base,
+            "`SIP/2.0` and a blank",
+        ));
     };
-    let code = rest.get(..memchr::memchr(b' ', rest).unwrap_or(rest.len())).unwrap_or_default();
-    let status = decimal(code).filter(|_| code.len() == 3).and_then(|code| u16::try_from(code).ok());
+    let code = rest
+        .get(..memchr::memchr(b' ', rest).unwrap_or(rest.len()))
+        .unwrap_or_default();
+    let status = decimal(code)
+        .filter(|_| code.len() == 3)
+        .and_then(|code| u16::try_from(code).ok());
     let Some(status) = status.and_then(StatusCode::new) else {
-        return Err(ParseError::new(Kind::StartLine, wire, base + 8, "a status code from 100 to 699"));
+        return Err(ParseError::new(
+            Kind::StartLine,
+            wire,
+            base + 8,
+            "a status code from 100 to 699",
+        ));
     };
-    Ok((status, span_of(wire, rest.get(code.len() + 1..).unwrap_or(&[]).trim_ascii_end()).in_line(span)))
+    Ok((
+        status,
+        span_of(
+            wire,
+            rest.get(code.len() + 1..).unwrap_or(&[]).trim_ascii_end(),
+        )
+        .in_line(span),
+    ))
 }
 
 impl Span {
     /// An empty slice has no place of its own; it is put at the end of its line.
     fn in_line(self, line: Self) -> Self {
-        if self.start < line.start || self.end > line.end { Self { start: line.end, end: line.end } } else { self }
+        if self.start < line.start || self.end > line.end {
+            Self {
+                start: line.end,
+                end: line.end,
+            }
+        } else {
+            self
+        }
     }
 }
 
-fn head(wire: Bytes, from: usize, to: usize, framing: Framing, method: Option<&Method>) -> Result<Head, ParseError> {
+fn head(
+    wire: Bytes,
+    from: usize,
+    to: usize,
+    framing: Framing,
+    method: Option<&Method>,
+) -> Result<Head, ParseError> {
     let mut lines: Vec<Line> = Vec::with_capacity(16);
     let mut at = from;
     while at < to {
         let end = line_end(&wire, at)?;
         if lines.len() >= MAX_HEADERS {
-            return Err(ParseError::new(Kind::TooManyHeaders, &wire, at, "at most 256 headers"));
+            return Err(ParseError::new(
+                Kind::TooManyHeaders,
+                &wire,
+                at,
+                "at most 256 headers",
+            ));
         }
         lines.push(line(&wire, at, end)?);
         at = end + 2;
     }
     let core = core(&wire, &lines, to, method)?;
     let body = body(&wire, &lines, to + 2, framing)?;
-    Ok(Head { wire, lines, body, core })
+    Ok(Head {
+        wire,
+        lines,
+        body,
+        core,
+    })
 }
 
 fn line(wire: &[u8], start: usize, end: usize) -> Result<Line, ParseError> {
@@ -176,20 +265,42 @@ fn line(wire: &[u8], start: usize, end: usize) -> Result<Line, ParseError> {
     };
     let name = bytes.get(..colon).unwrap_or_default();
     // HCOLON allows blanks before the colon, but none before the name.
-    let blanks = name.iter().rev().take_while(|&&byte| is_blank(byte)).count();
+    let blanks = name
+        .iter()
+        .rev()
+        .take_while(|&&byte| is_blank(byte))
+        .count();
     let name = name.get(..name.len() - blanks).unwrap_or_default();
     if let Some(bad) = name.iter().position(|&byte| !is_token(byte)) {
-        return Err(ParseError::new(Kind::Header, wire, start + bad, "a header name of token characters"));
+        return Err(ParseError::new(
+            Kind::Header,
+            wire,
+            start + bad,
+            "a header name of token characters",
+        ));
     }
     if name.is_empty() {
         return Err(ParseError::new(Kind::Header, wire, start, "a header name"));
     }
     let value = trim(bytes.get(colon + 1..).unwrap_or_default());
-    let value = if value.is_empty() { Span::new(end, end) } else { span_of(wire, value) };
-    Ok(Line { name: HeaderName::from_bytes(name), raw_name: span_of(wire, name), value })
+    let value = if value.is_empty() {
+        Span::new(end, end)
+    } else {
+        span_of(wire, value)
+    };
+    Ok(Line {
+        name: HeaderName::from_bytes(name),
+        raw_name: span_of(wire, name),
+        value,
+    })
 }
 
-fn core(wire: &[u8], lines: &[Line], end: usize, method: Option<&Method>) -> Result<Core, ParseError> {
+fn core(
+    wire: &[u8],
+    lines: &[Line],
+    end: usize,
+    method: Option<&Method>,
+) -> Result<Core, ParseError> {
     let mut via = None;
     let mut single: [Option<Span>; 4] = [None; 4];
     // One bit a name; the names are fewer than 64.
@@ -198,7 +309,12 @@ fn core(wire: &[u8], lines: &[Line], end: usize, method: Option<&Method>) -> Res
         if line.name.is_single() {
             let bit = 1u64 << (line.name as u32 % 64);
             if seen & bit != 0 {
-                let error = ParseError::new(Kind::Duplicate, wire, line.raw_name.start as usize, "one such header at most");
+                let error = ParseError::new(
+                    Kind::Duplicate,
+                    wire,
+                    line.raw_name.start as usize,
+                    "one such header at most",
+                );
                 return Err(error.of_header(line.name.as_str()));
             }
             seen |= bit;
@@ -214,34 +330,57 @@ fn core(wire: &[u8], lines: &[Line], end: usize, method: Option<&Method>) -> Res
             _ => {}
         }
     }
-    let missing = |name: HeaderName| ParseError::new(Kind::Missing, wire, end, "the header").of_header(name.as_str());
+    let missing = |name: HeaderName| {
+        ParseError::new(Kind::Missing, wire, end, "the header").of_header(name.as_str())
+    };
     let bad = |name: HeaderName, span: Span| {
         move |error: ValueError| {
-            ParseError::new(Kind::Header, wire, span.start as usize + error.at, error.expected).of_header(name.as_str())
+            ParseError::new(
+                Kind::Header,
+                wire,
+                span.start as usize + error.at,
+                error.expected,
+            )
+            .of_header(name.as_str())
         }
     };
     let [from, to, call_id, cseq] = single;
     let via_line = via.ok_or_else(|| missing(HeaderName::Via))?;
     let from = from.ok_or_else(|| missing(HeaderName::From))?;
     let to = to.ok_or_else(|| missing(HeaderName::To))?;
-    let call_id = call_id.filter(|span| span.start < span.end).ok_or_else(|| missing(HeaderName::CallId))?;
+    let call_id = call_id
+        .filter(|span| span.start < span.end)
+        .ok_or_else(|| missing(HeaderName::CallId))?;
     let cseq_span = cseq.ok_or_else(|| missing(HeaderName::CSeq))?;
 
     let first = Via::parse_first(via_line.of(wire)).map_err(bad(HeaderName::Via, via_line))?;
     let from_addr = NameAddr::parse(from.of(wire)).map_err(bad(HeaderName::From, from))?;
     let to_addr = NameAddr::parse(to.of(wire)).map_err(bad(HeaderName::To, to))?;
     if let Some(at) = call_id.of(wire).iter().position(|&byte| is_blank(byte)) {
-        return Err(bad(HeaderName::CallId, call_id)(ValueError { at, expected: "a Call-ID without blanks" }));
+        return Err(bad(HeaderName::CallId, call_id)(ValueError {
+            at,
+            expected: "a Call-ID without blanks",
+        }));
     }
     let cseq = CSeq::parse(cseq_span.of(wire)).map_err(bad(HeaderName::CSeq, cseq_span))?;
     if method.is_some_and(|method| *method != cseq.method) {
-        let error = ParseError::new(Kind::MethodMismatch, wire, cseq_span.start as usize, "the request line's method");
+        let error = ParseError::new(
+            Kind::MethodMismatch,
+            wire,
+            cseq_span.start as usize,
+            "the request line's method",
+        );
         return Err(error.of_header("CSeq"));
     }
-    if let Some(line) = lines.iter().find(|line| line.name == HeaderName::MaxForwards)
+    if let Some(line) = lines
+        .iter()
+        .find(|line| line.name == HeaderName::MaxForwards)
         && decimal(line.value.of(wire)).is_none()
     {
-        let error = ValueError { at: 0, expected: "a number" };
+        let error = ValueError {
+            at: 0,
+            expected: "a number",
+        };
         return Err(bad(HeaderName::MaxForwards, line.value)(error));
     }
     Ok(Core {
@@ -261,17 +400,23 @@ fn core(wire: &[u8], lines: &[Line], end: usize, method: Option<&Method>) -> Res
 fn body(wire: &[u8], lines: &[Line], start: usize, framing: Framing) -> Result<Span, ParseError> {
     let start = start.min(wire.len());
     let available = wire.len() - start;
-    let Some(line) = lines.iter().find(|line| line.name == HeaderName::ContentLength) else {
+    let Some(line) = lines
+        .iter()
+        .find(|line| line.name == HeaderName::ContentLength)
+    else {
         return match framing {
             Framing::Datagram => Ok(Span::new(start, wire.len())),
             Framing::Stream => {
                 let expected = "Content-Length, which a stream needs (RFC 3261 §18.3)";
-                Err(ParseError::new(Kind::Missing, wire, start, expected).of_header("Content-Length"))
+                Err(ParseError::new(Kind::Missing, wire, start, expected)
+                    .of_header("Content-Length"))
             }
         };
     };
     let at = line.value.start as usize;
-    let fail = |expected| ParseError::new(Kind::ContentLength, wire, at, expected).of_header("Content-Length");
+    let fail = |expected| {
+        ParseError::new(Kind::ContentLength, wire, at, expected).of_header("Content-Length")
+    };
     let length = decimal(line.value.of(wire)).ok_or_else(|| fail("a number of bytes"))?;
     match usize::try_from(length) {
         Ok(length) if length <= available => Ok(Span::new(start, start + length)),

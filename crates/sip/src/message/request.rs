@@ -22,7 +22,9 @@ struct Data {
 
 impl Request {
     pub(crate) fn new(method: Method, uri: Span, head: Head) -> Self {
-        Self { data: Arc::new(Data { method, uri, head }) }
+        Self {
+            data: Arc::new(Data { method, uri, head }),
+        }
     }
 
     pub(crate) fn head(&self) -> &Head {

@@ -22,7 +22,13 @@ struct Data {
 
 impl Response {
     pub(crate) fn new(status: StatusCode, reason: Span, head: Head) -> Self {
-        Self { data: Arc::new(Data { status, reason, head }) }
+        Self {
+            data: Arc::new(Data {
+                status,
+                reason,
+                head,
+            }),
+        }
     }
 
     pub(crate) fn head(&self) -> &Head {

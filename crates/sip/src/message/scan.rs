@@ -13,18 +13,24 @@ pub(crate) struct Span {
 
 impl Span {
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        Self { start: u32::try_from(start).unwrap_or(u32::MAX), end: u32::try_from(end).unwrap_or(u32::MAX) }
+        Self {
+            start: u32::try_from(start).unwrap_or(u32::MAX),
+            end: u32::try_from(end).unwrap_or(u32::MAX),
+        }
     }
 
     /// The bytes of the span; empty when it does not lie inside `wire`.
     pub(crate) fn of(self, wire: &[u8]) -> &[u8] {
-        wire.get(self.start as usize..self.end as usize).unwrap_or_default()
+        wire.get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
     }
 }
 
 /// Where `inner`, a sub-slice of `outer`, lies in it.
 pub(crate) fn span_of(outer: &[u8], inner: &[u8]) -> Span {
-    let start = (inner.as_ptr() as usize).wrapping_sub(outer.as_ptr() as usize).min(outer.len());
+    let start = (inner.as_ptr() as usize)
+        .wrapping_sub(outer.as_ptr() as usize)
+        .min(outer.len());
     Span::new(start, start.saturating_add(inner.len()).min(outer.len()))
 }
 
@@ -167,18 +173,28 @@ impl<'a> Scan<'a> {
     }
 
     pub(crate) const fn expected(&self, expected: &'static str) -> ValueError {
-        ValueError { at: self.at, expected }
+        ValueError {
+            at: self.at,
+            expected,
+        }
     }
 
     pub(crate) fn expect_end(&mut self, expected: &'static str) -> Result<(), ValueError> {
         self.blanks();
-        if self.end() { Ok(()) } else { Err(self.expected(expected)) }
+        if self.end() {
+            Ok(())
+        } else {
+            Err(self.expected(expected))
+        }
     }
 }
 
 /// The content of a quoted string, its quotes and backslashes taken away.
 pub(crate) fn unquote(quoted: &[u8]) -> Cow<'_, [u8]> {
-    let inner = quoted.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(quoted);
+    let inner = quoted
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""))
+        .unwrap_or(quoted);
     if !inner.contains(&b'\\') {
         return Cow::Borrowed(inner);
     }
@@ -205,7 +221,9 @@ pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
         if !digit.is_ascii_digit() {
             return None;
         }
-        value = value.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+        value = value
+            .saturating_mul(10)
+            .saturating_add(u64::from(digit - b'0'));
     }
     Some(value)
 }

@@ -77,7 +77,11 @@ codes! {
 impl StatusCode {
     /// The code, if it lies in 100..=699.
     pub const fn new(code: u16) -> Option<Self> {
-        if code >= 100 && code <= 699 { Some(Self(code)) } else { None }
+        if code >= 100 && code <= 699 {
+            Some(Self(code))
+        } else {
+            None
+        }
     }
 
     /// The number.

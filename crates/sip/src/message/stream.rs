@@ -52,7 +52,12 @@ impl Default for StreamFramer {
 impl StreamFramer {
     /// A framer that refuses messages of more than `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { buffer: BytesMut::new(), limit, searched: 0, needed: None }
+        Self {
+            buffer: BytesMut::new(),
+            limit,
+            searched: 0,
+            needed: None,
+        }
     }
 
     /// Adds bytes that came from the connection; call [`StreamFramer::poll`] until it gives `None` before adding more.
@@ -71,7 +76,10 @@ impl StreamFramer {
                 return Ok(Some(Frame::Ping));
             }
             // A single CRLF is a pong, or padding between messages (RFC 3261 §7.5); one alone may become a ping.
-            while self.buffer.len() > 2 && self.buffer.starts_with(b"\r\n") && self.buffer.get(2) != Some(&b'\r') {
+            while self.buffer.len() > 2
+                && self.buffer.starts_with(b"\r\n")
+                && self.buffer.get(2) != Some(&b'\r')
+            {
                 self.buffer.advance(2);
             }
             if self.buffer.is_empty() || self.buffer.starts_with(b"\r") {
@@ -82,7 +90,9 @@ impl StreamFramer {
             Some(needed) => needed,
             None => {
                 let from = self.searched.saturating_sub(3);
-                let Some(at) = memchr::memmem::find(self.buffer.get(from..).unwrap_or_default(), b"\r\n\r\n") else {
+                let Some(at) =
+                    memchr::memmem::find(self.buffer.get(from..).unwrap_or_default(), b"\r\n\r\n")
+                else {
                     self.searched = self.buffer.len();
                     if self.buffer.len() > self.limit {
                         return Err(FrameError::TooLarge { limit: self.limit });
@@ -119,12 +129,18 @@ fn content_length(head: &[u8]) -> Result<usize, FrameError> {
         if line.first().is_some_and(|&byte| is_blank(byte)) {
             continue;
         }
-        let Some(colon) = memchr::memchr(b':', line) else { continue };
-        if HeaderName::from_bytes(trim(line.get(..colon).unwrap_or_default())) != HeaderName::ContentLength {
+        let Some(colon) = memchr::memchr(b':', line) else {
+            continue;
+        };
+        if HeaderName::from_bytes(trim(line.get(..colon).unwrap_or_default()))
+            != HeaderName::ContentLength
+        {
             continue;
         }
         let value = line.get(colon + 1..).unwrap_or_default().trim_ascii();
-        let length = decimal(value).and_then(|length| usize::try_from(length).ok()).ok_or(FrameError::BadLength)?;
+        let length = decimal(value)
+            .and_then(|length| usize::try_from(length).ok())
+            .ok_or(FrameError::BadLength)?;
         if found.is_some_and(|other| other != length) {
             return Err(FrameError::BadLength);
         }
@@ -156,7 +172,11 @@ mod tests {
                 }
             }
             let message = Frame::Message(Bytes::from_static(ONE));
-            assert_eq!(frames, [message.clone(), Frame::Ping, message], "cut every {chunk} bytes");
+            assert_eq!(
+                frames,
+                [message.clone(), Frame::Ping, message],
+                "cut every {chunk} bytes"
+            );
             assert_eq!(framer.pending(), 0);
         }
     }
@@ -168,10 +188,22 @@ mod tests {
             framer.push(bytes);
             framer.poll().unwrap_err()
         };
-        assert_eq!(refused(b"OPTIONS sip:a@b SIP/2.0\r\n\r\n"), FrameError::NoLength);
-        assert_eq!(refused(b"X\r\nContent-Length: -1\r\n\r\n"), FrameError::BadLength);
-        assert_eq!(refused(b"X\r\nl: 1\r\nContent-Length: 2\r\n\r\n"), FrameError::BadLength);
-        assert_eq!(refused(b"X\r\nl: 99999999999999999999\r\n\r\n"), FrameError::TooLarge { limit: 100 });
+        assert_eq!(
+            refused(b"OPTIONS sip:a@b SIP/2.0\r\n\r\n"),
+            FrameError::NoLength
+        );
+        assert_eq!(
+            refused(b"X\r\nContent-Length: -1\r\n\r\n"),
+            FrameError::BadLength
+        );
+        assert_eq!(
+            refused(b"X\r\nl: 1\r\nContent-Length: 2\r\n\r\n"),
+            FrameError::BadLength
+        );
+        assert_eq!(
+            refused(b"X\r\nl: 99999999999999999999\r\n\r\n"),
+            FrameError::TooLarge { limit: 100 }
+        );
         assert_eq!(refused(&[b'x'; 101]), FrameError::TooLarge { limit: 100 });
     }
 }

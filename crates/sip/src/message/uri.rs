@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 
+use super::ValueError;
 use super::host::{Host, HostRef};
 use super::scan::{Scan, Span, decimal, span_of};
-use super::ValueError;
 
 /// A URI's scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,24 +57,50 @@ impl<'a> UriRef<'a> {
             Ok(text) => text,
             Err(error) => return fail(error.valid_up_to(), "UTF-8"),
         };
-        if let Some(at) = bytes.iter().position(|&byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f)) {
-            return fail(at, "no blank, quote, angle bracket or control character in a URI");
+        if let Some(at) = bytes
+            .iter()
+            .position(|&byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f))
+        {
+            return fail(
+                at,
+                "no blank, quote, angle bracket or control character in a URI",
+            );
         }
-        let Some(colon) = memchr::memchr(b':', bytes) else { return fail(bytes.len(), "`:` after the scheme") };
+        let Some(colon) = memchr::memchr(b':', bytes) else {
+            return fail(bytes.len(), "`:` after the scheme");
+        };
         let scheme = text.get(..colon).unwrap_or_default();
-        let letters = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-        if !letters || !scheme.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic()) {
+        let letters = scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+        if !letters
+            || !scheme
+                .bytes()
+                .next()
+                .is_some_and(|byte| byte.is_ascii_alphabetic())
+        {
             return fail(0, "a URI scheme");
         }
         let is_sip = scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips");
-        let parts = if is_sip { sip_parts(bytes, colon)? } else { other_parts(bytes, colon)? };
+        let parts = if is_sip {
+            sip_parts(bytes, colon)?
+        } else {
+            other_parts(bytes, colon)?
+        };
         Ok(Self { text, parts })
     }
 
     pub(crate) const fn unknown() -> Self {
         const NONE: Span = Span { start: 0, end: 0 };
-        let parts =
-            Parts { scheme_end: 0, user: None, password: None, host: NONE, port: None, params: NONE, headers: NONE };
+        let parts = Parts {
+            scheme_end: 0,
+            user: None,
+            password: None,
+            host: NONE,
+            port: None,
+            params: NONE,
+            headers: NONE,
+        };
         Self { text: "", parts }
     }
 
@@ -84,12 +110,17 @@ impl<'a> UriRef<'a> {
     }
 
     fn slice(&self, span: Span) -> &'a str {
-        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+        self.text
+            .get(span.start as usize..span.end as usize)
+            .unwrap_or_default()
     }
 
     /// The scheme.
     pub fn scheme(&self) -> Scheme<'a> {
-        let scheme = self.text.get(..self.parts.scheme_end as usize).unwrap_or_default();
+        let scheme = self
+            .text
+            .get(..self.parts.scheme_end as usize)
+            .unwrap_or_default();
         if scheme.eq_ignore_ascii_case("sip") {
             Scheme::Sip
         } else if scheme.eq_ignore_ascii_case("sips") {
@@ -128,37 +159,50 @@ impl<'a> UriRef<'a> {
 
     /// The URI parameters: names and values with escapes resolved.
     pub fn params(&self) -> impl Iterator<Item = (Cow<'a, str>, Option<Cow<'a, str>>)> + use<'a> {
-        self.slice(self.parts.params).split(';').filter(|param| !param.is_empty()).map(|param| {
-            match param.split_once('=') {
+        self.slice(self.parts.params)
+            .split(';')
+            .filter(|param| !param.is_empty())
+            .map(|param| match param.split_once('=') {
                 Some((name, value)) => (unescape(name), Some(unescape(value))),
                 None => (unescape(param), None),
-            }
-        })
+            })
     }
 
     /// The value of the parameter `name`: `None` if absent, an empty text if it stands without a value.
     pub fn param(&self, name: &str) -> Option<Cow<'a, str>> {
-        self.params().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.unwrap_or_default())
+        self.params()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.unwrap_or_default())
     }
 
     /// The headers after `?` (RFC 3261 §19.1.1), escapes resolved.
     pub fn headers(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
-        self.slice(self.parts.headers).split('&').filter(|header| !header.is_empty()).map(|header| {
-            let (name, value) = header.split_once('=').unwrap_or((header, ""));
-            (unescape(name), unescape(value))
-        })
+        self.slice(self.parts.headers)
+            .split('&')
+            .filter(|header| !header.is_empty())
+            .map(|header| {
+                let (name, value) = header.split_once('=').unwrap_or((header, ""));
+                (unescape(name), unescape(value))
+            })
     }
 
     /// Where to send, if the host is an IP literal: port 5060, or 5061 for `sips:`, when none is written (RFC 3263 §4).
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         let ip = self.host()?.ip()?;
-        let default = if self.scheme() == Scheme::Sips { 5061 } else { 5060 };
+        let default = if self.scheme() == Scheme::Sips {
+            5061
+        } else {
+            5060
+        };
         Some(SocketAddr::new(ip, self.port().unwrap_or(default)))
     }
 
     /// An owned copy.
     pub fn to_owned(self) -> Uri {
-        Uri { text: self.text.into(), parts: self.parts }
+        Uri {
+            text: self.text.into(),
+            parts: self.parts,
+        }
     }
 }
 
@@ -169,13 +213,19 @@ fn sip_parts(bytes: &[u8], colon: usize) -> Result<Parts, ValueError> {
     let at = memchr::memchr(b'@', rest);
     let (user, password) = match at {
         None => (None, None),
-        Some(0) => return Err(ValueError { at: base, expected: "a user before `@`" }),
+        Some(0) => {
+            return Err(ValueError {
+                at: base,
+                expected: "a user before `@`",
+            });
+        }
         Some(at) => {
             let info = rest.get(..at).unwrap_or_default();
             match memchr::memchr(b':', info) {
-                Some(split) => {
-                    (Some(Span::new(base, base + split)), Some(Span::new(base + split + 1, base + at)))
-                }
+                Some(split) => (
+                    Some(Span::new(base, base + split)),
+                    Some(Span::new(base + split + 1, base + at)),
+                ),
                 None => (Some(Span::new(base, base + at)), None),
             }
         }
@@ -183,7 +233,10 @@ fn sip_parts(bytes: &[u8], colon: usize) -> Result<Parts, ValueError> {
     let host_at = at.map_or(0, |at| at + 1);
     let mut scan = Scan::new(rest);
     scan.skip(host_at);
-    let shift = |error: ValueError| ValueError { at: error.at + base, ..error };
+    let shift = |error: ValueError| ValueError {
+        at: error.at + base,
+        ..error
+    };
     HostRef::scan(&mut scan).map_err(shift)?;
     let host = Span::new(base + host_at, base + scan.at());
     let port = if scan.take(b':') {
@@ -201,21 +254,39 @@ fn sip_parts(bytes: &[u8], colon: usize) -> Result<Parts, ValueError> {
     let params = Span::new(params_at, base + scan.at());
     scan.take(b'?');
     let headers = Span::new(base + scan.at(), bytes.len());
-    Ok(Parts { scheme_end: Span::new(0, colon).end, user, password, host, port, params, headers })
+    Ok(Parts {
+        scheme_end: Span::new(0, colon).end,
+        user,
+        password,
+        host,
+        port,
+        params,
+        headers,
+    })
 }
 
 fn other_parts(bytes: &[u8], colon: usize) -> Result<Parts, ValueError> {
     let rest = bytes.get(colon + 1..).unwrap_or_default();
     if rest.is_empty() {
-        return Err(ValueError { at: bytes.len(), expected: "something after the scheme" });
+        return Err(ValueError {
+            at: bytes.len(),
+            expected: "something after the scheme",
+        });
     }
-    let number = rest.get(..memchr::memchr2(b';', b'?', rest).unwrap_or(rest.len())).unwrap_or_default();
+    let number = rest
+        .get(..memchr::memchr2(b';', b'?', rest).unwrap_or(rest.len()))
+        .unwrap_or_default();
     let after = rest.get(number.len()..).unwrap_or_default();
-    let params = after.get(..memchr::memchr(b'?', after).unwrap_or(after.len())).unwrap_or_default();
+    let params = after
+        .get(..memchr::memchr(b'?', after).unwrap_or(after.len()))
+        .unwrap_or_default();
     let end = Span::new(bytes.len(), bytes.len());
     Ok(Parts {
         scheme_end: Span::new(0, colon).end,
-        user: bytes.get(..colon).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tel")).then(|| span_of(bytes, number)),
+        user: bytes
+            .get(..colon)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tel"))
+            .then(|| span_of(bytes, number)),
         password: None,
         host: end,
         port: None,
@@ -254,7 +325,10 @@ impl Uri {
 
     /// The URI, borrowed; all getters are there.
     pub const fn as_ref(&self) -> UriRef<'_> {
-        UriRef { text: &self.text, parts: self.parts }
+        UriRef {
+            text: &self.text,
+            parts: self.parts,
+        }
     }
 
     /// The whole URI.
@@ -311,7 +385,23 @@ fn escape_user(user: &str, out: &mut String) {
     use fmt::Write as _;
     for byte in user.bytes() {
         let plain = byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' | b'&' | b'=' | b'+' | b'$' | b',' | b'/');
+            || matches!(
+                byte,
+                b'-' | b'_'
+                    | b'.'
+                    | b'!'
+                    | b'~'
+                    | b'*'
+                    | b'\''
+                    | b'('
+                    | b')'
+                    | b'&'
+                    | b'='
+                    | b'+'
+                    | b'$'
+                    | b','
+                    | b'/'
+            );
         if plain {
             out.push(char::from(byte));
         } else {

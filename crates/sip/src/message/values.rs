@@ -1,9 +1,9 @@
 //! Small typed header values.
 
+use super::ValueError;
 use super::method::Method;
 use super::params::Params;
 use super::scan::{Scan, decimal, trim};
-use super::ValueError;
 
 /// `CSeq` (RFC 3261 §20.16).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,9 @@ impl CSeq {
         scan.blanks();
         let start = scan;
         let number = decimal(scan.take_while(|byte| byte.is_ascii_digit()));
-        let number = number.and_then(|number| u32::try_from(number).ok()).filter(|number| *number < 1 << 31);
+        let number = number
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|number| *number < 1 << 31);
         let number = number.ok_or_else(|| start.expected("a number below 2147483648"))?;
         let before = scan.at();
         scan.blanks();
@@ -63,7 +65,11 @@ impl<'a> MediaType<'a> {
         let subtype = scan.token("a media subtype")?;
         let params = Params::scan(&mut scan)?;
         scan.expect_end("the end of Content-Type")?;
-        Ok(Self { kind, subtype, params })
+        Ok(Self {
+            kind,
+            subtype,
+            params,
+        })
     }
 
     /// Whether this is `kind/subtype`, without regard to case.
@@ -90,7 +96,9 @@ impl RetryAfter {
         let start = scan;
         let seconds = decimal(scan.take_while(|byte| byte.is_ascii_digit()));
         let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
-        seconds.map(|seconds| Self { seconds }).ok_or_else(|| start.expected("seconds below 4294967296"))
+        seconds
+            .map(|seconds| Self { seconds })
+            .ok_or_else(|| start.expected("seconds below 4294967296"))
     }
 }
 

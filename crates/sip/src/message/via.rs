@@ -1,9 +1,9 @@
 //! The Via header.
 
+use super::ValueError;
 use super::host::HostRef;
 use super::params::Params;
 use super::scan::{Scan, decimal};
-use super::ValueError;
 
 /// The transport in a Via header; unknown ones are kept as text (RFC 4475 §3.1.1.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +101,18 @@ impl<'a> Via<'a> {
         };
         let sent_by = by.rest().get(..scan.at() - by.at()).unwrap_or_default();
         let params = Params::scan(scan)?;
-        let raw = start.rest().get(..scan.at() - start.at()).unwrap_or_default();
-        Ok(Self { transport, host, port, params, raw, sent_by })
+        let raw = start
+            .rest()
+            .get(..scan.at() - start.at())
+            .unwrap_or_default();
+        Ok(Self {
+            transport,
+            host,
+            port,
+            params,
+            raw,
+            sent_by,
+        })
     }
 
     /// The `branch` parameter's bytes.

@@ -60,12 +60,18 @@ impl ExtraHeader {
         if memchr::memchr2(b'\r', b'\n', value).is_some() {
             return Err(InvalidHeader::Value(name.to_owned()));
         }
-        Ok(Self { name: name.into(), value: value.into() })
+        Ok(Self {
+            name: name.into(),
+            value: value.into(),
+        })
     }
 
     /// `Retry-After` in seconds (RFC 3261 §20.33).
     pub fn retry_after(seconds: u32) -> Self {
-        Self { name: "Retry-After".into(), value: seconds.to_string().into_bytes().into() }
+        Self {
+            name: "Retry-After".into(),
+            value: seconds.to_string().into_bytes().into(),
+        }
     }
 
     /// The name.
@@ -102,7 +108,13 @@ fn put(out: &mut Vec<u8>, bytes: &[u8]) {
     if memchr::memchr2(b'\r', b'\n', bytes).is_none() {
         out.extend_from_slice(bytes);
     } else {
-        out.extend(bytes.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
+        out.extend(bytes.iter().map(|&byte| {
+            if matches!(byte, b'\r' | b'\n') {
+                b' '
+            } else {
+                byte
+            }
+        }));
     }
 }
 
@@ -123,7 +135,15 @@ impl MessageWriter {
         out.extend_from_slice(b"SIP/2.0 ");
         // Writing to a Vec cannot fail.
         let _ = write!(Sink(&mut out), "{status} ");
-        put(&mut out, if reason.is_empty() { status.phrase() } else { reason }.as_bytes());
+        put(
+            &mut out,
+            if reason.is_empty() {
+                status.phrase()
+            } else {
+                reason
+            }
+            .as_bytes(),
+        );
         out.extend_from_slice(b"\r\n");
         Self { out }
     }

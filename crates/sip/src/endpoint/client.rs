@@ -1,0 +1,357 @@
+//! Client transactions in their table.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::call::TxRef;
+use super::event::{CallHandle, FailureCause};
+use super::flow::{ConnectionId, Destination, Flow, Transmit, TransmitId, Transport};
+use super::ids::Token;
+use super::{Due, Endpoint, slot};
+use crate::message::{
+    Framing, HeaderName, Message, MessageWriter, Method, Request, Response, StatusCode, parse,
+};
+use crate::transaction::{ClientInvite, ClientOther, Effects, Failure, Send, Timer};
+
+#[derive(Debug)]
+pub(super) enum ClientMachine {
+    Invite(ClientInvite, Box<InviteMemory>),
+    Other(ClientOther),
+}
+
+/// The way a request goes.
+#[derive(Debug, Clone)]
+pub(super) struct SendPath {
+    pub(super) transport: Transport,
+    pub(super) destination: Destination,
+    pub(super) connection: Option<ConnectionId>,
+}
+
+impl SendPath {
+    pub(super) fn transmit(&self, bytes: Bytes, id: Option<TransmitId>) -> Transmit {
+        let Self {
+            transport,
+            destination,
+            connection,
+        } = self.clone();
+        Transmit {
+            transport,
+            destination,
+            connection,
+            bytes,
+            id,
+        }
+    }
+}
+
+/// A 2xx that was seen, told apart by its To tag, and the ACK that answers its retransmissions.
+#[derive(Debug)]
+pub(super) struct Acknowledged {
+    pub(super) tag: Option<Box<[u8]>>,
+    pub(super) ack: Option<(Bytes, SendPath)>,
+}
+
+/// What an INVITE transaction remembers beyond its request.
+#[derive(Debug, Default)]
+pub(super) struct InviteMemory {
+    pub(super) cancel: Option<TxRef>,
+    pub(super) acknowledged: Vec<Acknowledged>,
+    /// The ACK of a failure response.
+    failure_ack: Option<Bytes>,
+}
+
+#[derive(Debug)]
+pub(super) struct ClientTx {
+    pub(super) serial: u32,
+    nonce: u64,
+    pub(super) method: Method,
+    pub(super) machine: ClientMachine,
+    pub(super) request: Bytes,
+    pub(super) path: SendPath,
+    pub(super) call: Option<CallHandle>,
+}
+
+impl Endpoint {
+    /// Starts a transaction; `write` makes the request from its Via. Its branch names its place in the table.
+    pub(super) fn send_request(
+        &mut self,
+        now: Instant,
+        method: Method,
+        path: SendPath,
+        call: Option<CallHandle>,
+        write: impl FnOnce(&str) -> Bytes,
+    ) -> TxRef {
+        let serial = self.next_serial();
+        let nonce = self.ids.nonce();
+        let reliable = path.transport.is_reliable();
+        let (machine, effects) = if method == Method::Invite {
+            let (machine, effects) = ClientInvite::start(self.config.timers, reliable);
+            (ClientMachine::Invite(machine, Box::default()), effects)
+        } else {
+            let (machine, effects) = ClientOther::start(self.config.timers, reliable);
+            (ClientMachine::Other(machine), effects)
+        };
+        let entry = self.clients.vacant_entry();
+        let index = u32::try_from(entry.key()).unwrap_or(u32::MAX);
+        let prefix = self
+            .texts
+            .via
+            .get(slot(path.transport))
+            .map_or("", String::as_str);
+        let via = format!(
+            "{prefix}{}",
+            self.ids.write(Token {
+                index,
+                serial,
+                nonce
+            })
+        );
+        let request = write(&via);
+        entry.insert(ClientTx {
+            serial,
+            nonce,
+            method,
+            machine,
+            request,
+            path,
+            call,
+        });
+        let tx = TxRef { index, serial };
+        self.apply_client(now, tx, effects, None);
+        tx
+    }
+
+    /// Sends the CANCEL of an INVITE: same Via, so its responses name the INVITE's place (RFC 3261 §9.1).
+    pub(super) fn send_cancel(
+        &mut self,
+        now: Instant,
+        invite: TxRef,
+        headers: &[crate::message::ExtraHeader],
+    ) {
+        let Some(found) = self.client(invite) else {
+            return;
+        };
+        let Ok(Message::Request(request)) = parse(found.request.clone(), Framing::Datagram) else {
+            return;
+        };
+        let path = found.path.clone();
+        let mut writer = begin_like(&request, &Method::Cancel, None);
+        writer.extra(headers);
+        let bytes = writer.finish();
+        let serial = self.next_serial();
+        let (machine, effects) =
+            ClientOther::start(self.config.timers, path.transport.is_reliable());
+        let tx = ClientTx {
+            serial,
+            nonce: self.ids.nonce(),
+            method: Method::Cancel,
+            machine: ClientMachine::Other(machine),
+            request: bytes,
+            path,
+            call: None,
+        };
+        let index = u32::try_from(self.clients.insert(tx)).unwrap_or(u32::MAX);
+        let cancel = TxRef { index, serial };
+        if let Some(ClientTx {
+            machine: ClientMachine::Invite(_, memory),
+            ..
+        }) = self.client_mut(invite)
+        {
+            memory.cancel = Some(cancel);
+        }
+        self.apply_client(now, cancel, effects, None);
+    }
+
+    pub(super) fn client(&self, tx: TxRef) -> Option<&ClientTx> {
+        self.clients
+            .get(tx.index as usize)
+            .filter(|found| found.serial == tx.serial)
+    }
+
+    pub(super) fn client_mut(&mut self, tx: TxRef) -> Option<&mut ClientTx> {
+        self.clients
+            .get_mut(tx.index as usize)
+            .filter(|found| found.serial == tx.serial)
+    }
+
+    pub(super) fn forget_client(&mut self, tx: TxRef) {
+        if self.client(tx).is_some() {
+            self.clients.try_remove(tx.index as usize);
+        }
+    }
+
+    /// The transaction that a response belongs to: by branch and CSeq method (RFC 3261 §17.1.3).
+    fn match_response(&self, response: &Response) -> Option<TxRef> {
+        let head = response.head();
+        let branch = head.bytes(head.core.branch?);
+        let token = branch
+            .get(..7)
+            .filter(|cookie| cookie.eq_ignore_ascii_case(b"z9hG4bK"))?;
+        let Token {
+            index,
+            serial,
+            nonce,
+        } = self.ids.read(branch.get(token.len()..)?)?;
+        let tx = TxRef { index, serial };
+        let found = self.client(tx).filter(|found| found.nonce == nonce)?;
+        if found.method == head.core.cseq_method {
+            return Some(tx);
+        }
+        match &found.machine {
+            ClientMachine::Invite(_, memory) if head.core.cseq_method == Method::Cancel => {
+                memory.cancel
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn on_response(&mut self, now: Instant, flow: &Flow, response: &Response) {
+        let Some(tx) = self.match_response(response) else {
+            return;
+        };
+        let Some(found) = self.client_mut(tx) else {
+            return;
+        };
+        let call = found.call;
+        let effects = match &mut found.machine {
+            ClientMachine::Invite(machine, _) => machine.on_response(response.status()),
+            ClientMachine::Other(machine) => machine.on_response(response.status()),
+        };
+        let method = found.method.clone();
+        self.apply_client(now, tx, effects, Some(response));
+        if !effects.deliver {
+            return;
+        }
+        match method {
+            Method::Invite if response.status().is_provisional() => {
+                self.on_invite_provisional(now, call, response)
+            }
+            Method::Invite if response.status().is_success() => {
+                self.on_invite_success(now, flow, tx, call, response)
+            }
+            Method::Invite => self.on_invite_failure(
+                call,
+                response.status(),
+                FailureCause::Refused,
+                Some(response),
+            ),
+            Method::Bye if response.status().is_final() => self.on_bye_over(call),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_client_timer(&mut self, now: Instant, index: u32, serial: u32, timer: Timer) {
+        let tx = TxRef { index, serial };
+        let Some(found) = self.client_mut(tx) else {
+            return;
+        };
+        let effects = match &mut found.machine {
+            ClientMachine::Invite(machine, _) => machine.on_timer(timer),
+            ClientMachine::Other(machine) => machine.on_timer(timer),
+        };
+        self.apply_client(now, tx, effects, None);
+    }
+
+    /// Tells that a message could not be sent: the address is unknown or refuses connections (RFC 3261 §17.1.4).
+    pub fn transmit_failed(&mut self, now: Instant, id: TransmitId) {
+        let tx = TxRef {
+            index: (id.0 >> 32) as u32,
+            serial: id.0 as u32,
+        };
+        let Some(found) = self.client_mut(tx) else {
+            return;
+        };
+        let effects = match &mut found.machine {
+            ClientMachine::Invite(machine, _) => machine.on_transport_error(),
+            ClientMachine::Other(machine) => machine.on_transport_error(),
+        };
+        self.apply_client(now, tx, effects, None);
+    }
+
+    fn apply_client(
+        &mut self,
+        now: Instant,
+        tx: TxRef,
+        effects: Effects,
+        response: Option<&Response>,
+    ) {
+        let TxRef { index, serial } = tx;
+        let Some(found) = self.client_mut(tx) else {
+            return;
+        };
+        let id = Some(TransmitId(u64::from(index) << 32 | u64::from(serial)));
+        let transmit = match effects.send {
+            Some(Send::Request) => Some(found.path.transmit(found.request.clone(), id)),
+            Some(Send::Ack) => failure_ack(found, response).map(|ack| found.path.transmit(ack, id)),
+            Some(Send::Response) | None => None,
+        };
+        let (call, method) = (found.call, found.method.clone());
+        self.transmits.extend(transmit);
+        for (timer, after) in effects.timers.into_iter().flatten() {
+            self.timers.add(
+                now,
+                after,
+                Due::Client {
+                    index,
+                    serial,
+                    timer,
+                },
+            );
+        }
+        if effects.ended {
+            self.forget_client(tx);
+        }
+        if let Some(failure) = effects.failure {
+            let (status, cause) = match failure {
+                Failure::Timeout => (StatusCode::REQUEST_TIMEOUT, FailureCause::Timeout),
+                Failure::Transport => (StatusCode::SERVICE_UNAVAILABLE, FailureCause::Transport),
+            };
+            match method {
+                Method::Invite => self.on_invite_failure(call, status, cause, None),
+                Method::Bye => self.on_bye_over(call),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The ACK for a failure response: made once, then repeated (RFC 3261 §17.1.1.3).
+fn failure_ack(tx: &mut ClientTx, response: Option<&Response>) -> Option<Bytes> {
+    let ClientMachine::Invite(_, memory) = &mut tx.machine else {
+        return None;
+    };
+    if memory.failure_ack.is_none() {
+        let response = response?;
+        let Ok(Message::Request(request)) = parse(tx.request.clone(), Framing::Datagram) else {
+            return None;
+        };
+        let to = response.head().bytes(response.head().core.to);
+        memory.failure_ack = Some(begin_like(&request, &Method::Ack, Some(to)).finish());
+    }
+    memory.failure_ack.clone()
+}
+
+/// Begins an ACK or CANCEL that repeats an INVITE's Request-URI, Via, Route, From, Call-ID and CSeq number.
+fn begin_like(invite: &Request, method: &Method, to: Option<&[u8]>) -> MessageWriter {
+    let head = invite.head();
+    let mut writer = MessageWriter::request(method, invite.raw_uri());
+    writer
+        .header(HeaderName::Via, head.bytes(head.core.via))
+        .header(HeaderName::MaxForwards, "70");
+    for route in invite.headers().all(HeaderName::Route) {
+        writer.header(HeaderName::Route, route);
+    }
+    writer
+        .header(HeaderName::From, head.bytes(head.core.from))
+        .header(
+            HeaderName::To,
+            to.unwrap_or_else(|| head.bytes(head.core.to)),
+        )
+        .header(HeaderName::CallId, head.bytes(head.core.call_id))
+        .header_fmt(
+            HeaderName::CSeq,
+            format_args!("{} {method}", head.core.cseq),
+        );
+    writer
+}

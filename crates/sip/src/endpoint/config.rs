@@ -1,0 +1,96 @@
+//! What an endpoint is told once.
+
+use std::time::Duration;
+
+use crate::message::Host;
+use crate::transaction::TimerValues;
+
+/// A host and port as peers reach us: `sent-by` of Via and the host of Contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advertised {
+    /// The host.
+    pub host: Host,
+    /// The port.
+    pub port: u16,
+}
+
+impl From<std::net::SocketAddr> for Advertised {
+    fn from(address: std::net::SocketAddr) -> Self {
+        Self {
+            host: Host::Ip(address.ip()),
+            port: address.port(),
+        }
+    }
+}
+
+/// How an endpoint behaves.
+#[derive(Debug, Clone)]
+pub struct EndpointConfig {
+    /// Our address as peers reach it over UDP.
+    pub udp: Advertised,
+    /// The same over TCP; `None` uses `udp`'s.
+    pub tcp: Option<Advertised>,
+    /// User part of our Contact.
+    pub contact_user: String,
+    /// Value of User-Agent and Server; empty for none.
+    pub product: String,
+    /// What every Via branch (behind `z9hG4bK`), tag and Call-ID made here begins with: letters, digits, `-`, `.` or `_`.
+    /// A front routes responses to the right worker by it.
+    pub id_prefix: String,
+    /// 32 random bytes from the operating system; tags and branches are derived from them (RFC 3261 §19.3).
+    pub seed: [u8; 32],
+    /// RFC 3261 §17's T1, T2, T4.
+    pub timers: TimerValues,
+    /// How long an INVITE may wait for the user's first answer before a 100 goes out (RFC 3261 §17.2.1 says 200 ms).
+    pub trying_after: Duration,
+    /// Option tags that an INVITE may `Require` and that we list as `Supported`.
+    pub supported: Vec<String>,
+    /// Bounds of what strangers can fill.
+    pub limits: Limits,
+}
+
+impl EndpointConfig {
+    /// The defaults of RFC 3261 for an endpoint reached at `udp`.
+    pub fn new(udp: impl Into<Advertised>, seed: [u8; 32]) -> Self {
+        Self {
+            udp: udp.into(),
+            tcp: None,
+            contact_user: "skillcall".to_owned(),
+            product: concat!("skillcall/", env!("CARGO_PKG_VERSION")).to_owned(),
+            id_prefix: String::new(),
+            seed,
+            timers: TimerValues::default(),
+            trying_after: Duration::from_millis(200),
+            supported: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Bounds on an endpoint's tables. What exceeds them is answered 503 with Retry-After, without any state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls at once.
+    pub calls: usize,
+    /// Server and client transactions at once, each kept up to 32 s after its end (timers J and L).
+    pub transactions: usize,
+    /// Early dialogs of one forked call (RFC 3261 §13.2.2.4).
+    pub early_dialogs: usize,
+    /// Route headers of one dialog.
+    pub routes: usize,
+    /// Retry-After of the 503, in seconds.
+    pub retry_after: u32,
+}
+
+impl Default for Limits {
+    /// 100,000 calls, 1,000,000 transactions (about 32 s at 15,000 calls a second), 16 early dialogs, 32 routes, 5 s.
+    fn default() -> Self {
+        Self {
+            calls: 100_000,
+            transactions: 1_000_000,
+            early_dialogs: 16,
+            routes: 32,
+            retry_after: 5,
+        }
+    }
+}

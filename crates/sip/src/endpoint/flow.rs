@@ -1,0 +1,119 @@
+//! Where messages come from and go to.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::message::Host;
+
+/// A SIP transport (RFC 3261 §18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// UDP: unreliable, so transactions retransmit.
+    Udp,
+    /// TCP.
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+}
+
+impl Transport {
+    /// Whether the transport delivers by itself; retransmission timers stay off then (RFC 3261 §17.1.1.2).
+    pub const fn is_reliable(self) -> bool {
+        !matches!(self, Self::Udp)
+    }
+
+    /// The name in Via headers and `;transport=` parameters.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The caller's name for an open connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// The path a message came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// The transport.
+    pub transport: Transport,
+    /// Our address.
+    pub local: SocketAddr,
+    /// The peer's address.
+    pub remote: SocketAddr,
+    /// The connection, on TCP and TLS.
+    pub connection: Option<ConnectionId>,
+}
+
+impl Flow {
+    /// A UDP path.
+    pub const fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
+        Self {
+            transport: Transport::Udp,
+            local,
+            remote,
+            connection: None,
+        }
+    }
+
+    /// A TCP path over the connection `connection`.
+    pub const fn tcp(local: SocketAddr, remote: SocketAddr, connection: ConnectionId) -> Self {
+        Self {
+            transport: Transport::Tcp,
+            local,
+            remote,
+            connection: Some(connection),
+        }
+    }
+}
+
+/// Where a message has to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// An address.
+    Addr(SocketAddr),
+    /// A name that the caller has to look up (RFC 3263).
+    Unresolved {
+        /// The host.
+        host: Host,
+        /// The port, if the URI names one.
+        port: Option<u16>,
+    },
+}
+
+impl From<SocketAddr> for Destination {
+    fn from(address: SocketAddr) -> Self {
+        Self::Addr(address)
+    }
+}
+
+/// Which transaction sent a message, to be named in [`Endpoint::transmit_failed`](super::Endpoint::transmit_failed).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TransmitId(pub(crate) u64);
+
+/// A message to send.
+#[derive(Debug, Clone)]
+pub struct Transmit {
+    /// The transport to use.
+    pub transport: Transport,
+    /// Where to.
+    pub destination: Destination,
+    /// The connection to use while it is open; otherwise a new one to `destination` (RFC 3261 §18.2.2).
+    pub connection: Option<ConnectionId>,
+    /// The message.
+    pub bytes: Bytes,
+    /// The transaction that sent it; `None` for what no transaction waits for.
+    pub id: Option<TransmitId>,
+}

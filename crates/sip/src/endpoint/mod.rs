@@ -1,0 +1,386 @@
+//! The endpoint: datagrams and commands in, messages, events and one next time-out out.
+//!
+//! One endpoint serves one thread and shares nothing. After each call that takes `&mut self`, drain
+//! [`Endpoint::poll_transmit`] and [`Endpoint::poll_event`], then wait until [`Endpoint::next_timeout`] at most and
+//! call [`Endpoint::handle_timeout`]. Time is only what the caller says it is.
+
+mod body;
+mod call;
+mod client;
+mod config;
+mod error;
+mod event;
+mod flow;
+mod ids;
+mod in_dialog;
+mod outgoing;
+mod outside;
+mod receive;
+mod reply;
+mod server;
+mod uac;
+mod uas;
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::time::Instant;
+
+use bytes::Bytes;
+use hashbrown::HashTable;
+use slab::Slab;
+
+pub use config::{Advertised, EndpointConfig, Limits};
+pub use error::CallError;
+pub use event::{CallHandle, EndedBy, Event, FailureCause};
+pub use flow::{ConnectionId, Destination, Flow, Transmit, TransmitId, Transport};
+pub use outgoing::{OutgoingInvite, Party};
+
+pub(crate) use reply::{received_via, response_address};
+
+use crate::message::{Framing, Message, parse};
+use crate::transaction::{Timer, TimerLanes};
+use call::{Call, CallState, CallTimer, Established};
+use client::ClientTx;
+use ids::{Ids, Token};
+use server::ServerTx;
+
+/// The methods that we answer, as Allow says it (RFC 3261 §20.5).
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
+
+/// A SIP user agent without sockets or clock. See the [module](self).
+#[derive(Debug)]
+pub struct Endpoint {
+    config: EndpointConfig,
+    texts: Texts,
+    ids: Ids,
+    hasher: RandomState,
+    serial: u32,
+    calls: Slab<Call>,
+    servers: Slab<ServerTx>,
+    /// Server transactions by the hash of their key.
+    server_index: HashTable<u32>,
+    /// Hashes of From tag, Call-ID and CSeq of the INVITEs being served (RFC 3261 §8.2.2.2).
+    merging: HashSet<u64>,
+    clients: Slab<ClientTx>,
+    timers: TimerLanes<Due>,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+    scratch: Vec<u8>,
+}
+
+/// How full an endpoint's tables are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Calls.
+    pub calls: usize,
+    /// Server transactions, ended ones included until timers I, J or L.
+    pub server_transactions: usize,
+    /// Client transactions, ended ones included until timers D, K or M.
+    pub client_transactions: usize,
+    /// Timers, stale ones included.
+    pub timers: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    Server {
+        index: u32,
+        serial: u32,
+        timer: Timer,
+    },
+    Client {
+        index: u32,
+        serial: u32,
+        timer: Timer,
+    },
+    Call {
+        handle: CallHandle,
+        timer: CallTimer,
+    },
+}
+
+/// Header values that never change.
+#[derive(Debug)]
+struct Texts {
+    via: [String; 3],
+    contact: [String; 3],
+    supported: String,
+}
+
+const fn slot(transport: Transport) -> usize {
+    match transport {
+        Transport::Udp => 0,
+        Transport::Tcp => 1,
+        Transport::Tls => 2,
+    }
+}
+
+impl Texts {
+    fn new(config: &EndpointConfig) -> Self {
+        let at = |transport: Transport| match transport {
+            Transport::Udp => &config.udp,
+            Transport::Tcp | Transport::Tls => config.tcp.as_ref().unwrap_or(&config.udp),
+        };
+        let all = [Transport::Udp, Transport::Tcp, Transport::Tls];
+        let via = all.map(|transport| {
+            let Advertised { host, port } = at(transport);
+            format!("SIP/2.0/{transport} {host}:{port};rport;branch=z9hG4bK")
+        });
+        let contact = all.map(|transport| {
+            let Advertised { host, port } = at(transport);
+            let param = match transport {
+                Transport::Udp => "",
+                Transport::Tcp => ";transport=tcp",
+                Transport::Tls => ";transport=tls",
+            };
+            format!("<sip:{}@{host}:{port}{param}>", config.contact_user)
+        });
+        Self {
+            via,
+            contact,
+            supported: config.supported.join(", "),
+        }
+    }
+}
+
+impl Endpoint {
+    /// An endpoint without calls.
+    pub fn new(config: EndpointConfig) -> Self {
+        Self {
+            texts: Texts::new(&config),
+            ids: Ids::new(config.seed, &config.id_prefix),
+            hasher: RandomState::new(),
+            serial: 0,
+            calls: Slab::new(),
+            servers: Slab::new(),
+            server_index: HashTable::new(),
+            merging: HashSet::new(),
+            clients: Slab::new(),
+            timers: TimerLanes::default(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+            scratch: Vec::new(),
+            config,
+        }
+    }
+
+    /// Takes a datagram, or one message that [`StreamFramer`](crate::message::StreamFramer) cut out of a stream.
+    ///
+    /// What is no SIP message is answered with the status that fits, if it is a request that can be answered at all.
+    pub fn receive(&mut self, now: Instant, flow: &Flow, datagram: &[u8]) {
+        let framing = if flow.transport.is_reliable() {
+            Framing::Stream
+        } else {
+            Framing::Datagram
+        };
+        match parse(Bytes::copy_from_slice(datagram), framing) {
+            Ok(message) => self.receive_message(now, flow, message),
+            Err(error) => {
+                let Some(status) = error.status() else { return };
+                if let Some((bytes, address)) = crate::peek::stateless_response(
+                    datagram,
+                    flow.remote,
+                    status,
+                    error.reason(),
+                    &[],
+                ) {
+                    let address = if flow.transport.is_reliable() {
+                        flow.remote
+                    } else {
+                        address
+                    };
+                    let connection = flow.connection;
+                    self.transmits.push_back(
+                        reply::ReplyPath {
+                            transport: flow.transport,
+                            address,
+                            connection,
+                        }
+                        .transmit(bytes),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Takes a message that is already parsed.
+    pub fn receive_message(&mut self, now: Instant, flow: &Flow, message: Message) {
+        match message {
+            Message::Request(request) => self.on_request(now, flow, &request),
+            Message::Response(response) => self.on_response(now, flow, &response),
+        }
+    }
+
+    /// The next message to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Endpoint::handle_timeout`] has to be called at the latest. It may find nothing to do then.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(due) = self.timers.take(now) {
+            match due {
+                Due::Server {
+                    index,
+                    serial,
+                    timer,
+                } => self.on_server_timer(now, index, serial, timer),
+                Due::Client {
+                    index,
+                    serial,
+                    timer,
+                } => self.on_client_timer(now, index, serial, timer),
+                Due::Call { handle, timer } => self.on_call_timer(now, handle, timer),
+            }
+        }
+    }
+
+    /// How full the tables are.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            calls: self.calls.len(),
+            server_transactions: self.servers.len(),
+            client_transactions: self.clients.len(),
+            timers: self.timers.len(),
+        }
+    }
+
+    /// The call's Call-ID; `None` for a call that is over.
+    pub fn call_id(&self, call: CallHandle) -> Option<&[u8]> {
+        match &self.call(call)?.state {
+            CallState::Calling(calling) => Some(&calling.call_id),
+            other => other.dialog().map(|dialog| dialog.call_id()),
+        }
+    }
+
+    fn next_serial(&mut self) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+
+    fn call(&self, handle: CallHandle) -> Option<&Call> {
+        self.calls
+            .get(handle.index as usize)
+            .filter(|call| call.serial == handle.serial)
+    }
+
+    fn call_mut(&mut self, handle: CallHandle) -> Option<&mut Call> {
+        self.calls
+            .get_mut(handle.index as usize)
+            .filter(|call| call.serial == handle.serial)
+    }
+
+    /// Makes room for a call; its state is made from its handle and tag.
+    fn add_call(&mut self, state: impl FnOnce(CallHandle, &str) -> CallState) -> CallHandle {
+        let serial = self.next_serial();
+        let nonce = self.ids.nonce();
+        let entry = self.calls.vacant_entry();
+        let index = u32::try_from(entry.key()).unwrap_or(u32::MAX);
+        let handle = CallHandle { index, serial };
+        let tag = self.ids.write(Token {
+            index,
+            serial,
+            nonce,
+        });
+        entry.insert(Call {
+            serial,
+            nonce,
+            state: state(handle, &tag),
+        });
+        handle
+    }
+
+    fn remove_call(&mut self, handle: CallHandle) -> Option<CallState> {
+        self.call(handle)?;
+        self.calls
+            .try_remove(handle.index as usize)
+            .map(|call| call.state)
+    }
+
+    /// Takes the state out, to be put back by [`Endpoint::put_state`] or replaced.
+    fn take_state(&mut self, handle: CallHandle) -> Option<CallState> {
+        self.call_mut(handle)
+            .map(|call| std::mem::replace(&mut call.state, CallState::Taken))
+    }
+
+    /// As [`Endpoint::take_state`], but only of an established call.
+    fn take_established(&mut self, handle: CallHandle) -> Option<Established> {
+        if !matches!(self.call(handle)?.state, CallState::Established(_)) {
+            return None;
+        }
+        match self.take_state(handle)? {
+            CallState::Established(established) => Some(*established),
+            _ => None,
+        }
+    }
+
+    fn put_state(&mut self, handle: CallHandle, state: CallState) {
+        if let Some(call) = self.call_mut(handle) {
+            call.state = state;
+        }
+    }
+
+    fn tag_of(&self, handle: CallHandle) -> Option<String> {
+        let nonce = self.call(handle)?.nonce;
+        Some(self.ids.write(Token {
+            index: handle.index,
+            serial: handle.serial,
+            nonce,
+        }))
+    }
+
+    /// The call whose tag `tag` is.
+    fn call_by_tag(&self, tag: &[u8]) -> Option<CallHandle> {
+        let Token {
+            index,
+            serial,
+            nonce,
+        } = self.ids.read(tag)?;
+        let handle = CallHandle { index, serial };
+        self.call(handle)
+            .filter(|call| call.nonce == nonce)
+            .map(|_| handle)
+    }
+
+    fn call_timer(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        after: std::time::Duration,
+        timer: CallTimer,
+    ) {
+        self.timers.add(now, after, Due::Call { handle, timer });
+    }
+
+    fn hash_of(&self, bytes: &[u8]) -> u64 {
+        self.hasher.hash_one(bytes)
+    }
+
+    /// A Via for a message that no transaction waits for.
+    fn passing_via(&mut self, transport: Transport) -> String {
+        let unique = self.ids.unique();
+        let via = self
+            .texts
+            .via
+            .get(slot(transport))
+            .map_or("", String::as_str);
+        format!("{via}{unique}")
+    }
+
+    fn contact_of(&self, transport: Transport) -> &str {
+        self.texts
+            .contact
+            .get(slot(transport))
+            .map_or("", String::as_str)
+    }
+}

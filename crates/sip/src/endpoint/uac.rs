@@ -1,0 +1,536 @@
+//! Outgoing calls (RFC 3261 §13.2, §9.1, §15).
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::body::session_description;
+use super::call::{CallState, CallTimer, Calling, Established, TxRef};
+use super::client::{Acknowledged, ClientMachine, ClientTx, SendPath};
+use super::event::{CallHandle, EndedBy, Event, FailureCause};
+use super::flow::Flow;
+use super::outgoing::{OutgoingInvite, Party};
+use super::{ALLOW, CallError, Endpoint};
+use crate::dialog::{Dialog, next_hop};
+use crate::message::{
+    ExtraHeader, Framing, HeaderName, Message, MessageWriter, Method, Response, StatusCode,
+    needs_quotes, parse,
+};
+
+impl Endpoint {
+    /// Sends an INVITE. What comes of it are `Provisional`, then `Answered` or `Failed`.
+    ///
+    /// # Errors
+    /// A full table, or a Call-ID with characters that RFC 3261 §25.1 does not allow.
+    pub fn invite(
+        &mut self,
+        now: Instant,
+        invite: OutgoingInvite,
+    ) -> Result<CallHandle, CallError> {
+        if self.calls.len() >= self.config.limits.calls {
+            return Err(CallError::Full("calls"));
+        }
+        if self.clients.len() >= self.config.limits.transactions {
+            return Err(CallError::Full("transactions"));
+        }
+        let call_id = match invite.call_id {
+            Some(call_id)
+                if call_id.is_empty() || !call_id.bytes().all(|byte| byte.is_ascii_graphic()) =>
+            {
+                return Err(CallError::Invalid {
+                    field: "Call-ID",
+                    expected: "printable ASCII without blanks",
+                });
+            }
+            Some(call_id) => call_id,
+            None => self.ids.unique(),
+        };
+        let path = SendPath {
+            transport: invite.transport,
+            destination: invite.destination,
+            connection: None,
+        };
+        let offered = invite.offer.is_some();
+        let target = invite.target;
+        let mut local = String::new();
+        let from = invite.from;
+        let call = self.add_call(|_, tag| {
+            local = format!("{};tag={tag}", party(&from));
+            CallState::Calling(Box::new(Calling {
+                tx: TxRef {
+                    index: u32::MAX,
+                    serial: 0,
+                },
+                call_id: call_id.as_bytes().into(),
+                offered,
+                proceeding: false,
+                early: Vec::new(),
+                cancel: None,
+                cancel_sent: false,
+            }))
+        });
+        let contact = self.contact_of(path.transport).to_owned();
+        let product = self.config.product.clone();
+        let supported = self.texts.supported.clone();
+        let tx = self.send_request(now, Method::Invite, path, Some(call), |via| {
+            let mut writer = MessageWriter::request(&Method::Invite, target.as_str());
+            writer
+                .header(HeaderName::Via, via)
+                .header(HeaderName::MaxForwards, "70")
+                .header(HeaderName::From, &local)
+                .header(HeaderName::To, party(&invite.to))
+                .header(HeaderName::CallId, &call_id)
+                .header(HeaderName::CSeq, "1 INVITE")
+                .header(HeaderName::Contact, &contact)
+                .header(HeaderName::Allow, ALLOW);
+            if !supported.is_empty() {
+                writer.header(HeaderName::Supported, &supported);
+            }
+            if !product.is_empty() {
+                writer.header(HeaderName::UserAgent, &product);
+            }
+            writer.extra(&invite.headers);
+            match &invite.offer {
+                Some(offer) => writer.finish_with("application/sdp", offer),
+                None => writer.finish(),
+            }
+        });
+        if let Some(CallState::Calling(calling)) = self.call_mut(call).map(|call| &mut call.state) {
+            calling.tx = tx;
+        }
+        Ok(call)
+    }
+
+    pub(super) fn on_invite_provisional(
+        &mut self,
+        now: Instant,
+        call: Option<CallHandle>,
+        response: &Response,
+    ) {
+        let Some(call) = call else { return };
+        let limit = self.config.limits.early_dialogs;
+        let Some(CallState::Calling(calling)) = self.call_mut(call).map(|call| &mut call.state)
+        else {
+            return;
+        };
+        let first = !calling.proceeding;
+        calling.proceeding = true;
+        let tx = calling.tx;
+        let cancel = if first && !calling.cancel_sent {
+            calling.cancel.take()
+        } else {
+            None
+        };
+        if let Some(headers) = cancel {
+            calling.cancel = Some(Vec::new());
+            calling.cancel_sent = true;
+            self.send_cancel(now, tx, &headers);
+            self.call_timer(
+                now,
+                call,
+                self.config.timers.give_up(),
+                CallTimer::CancelOverdue,
+            );
+            return;
+        }
+        if response.status() == StatusCode::TRYING || calling.cancel.is_some() {
+            return;
+        }
+        if let Some(tag) = response.headers().to_tag()
+            && !calling.early.iter().any(|known| **known == *tag)
+        {
+            if calling.early.len() >= limit {
+                return;
+            }
+            calling.early.push(tag.into());
+        }
+        // A provisional response whose body cannot be read still says that it rings.
+        let sdp = session_description(response.head(), response.headers())
+            .ok()
+            .flatten();
+        self.events.push_back(Event::Provisional {
+            call,
+            status: response.status(),
+            response: response.clone(),
+            sdp,
+        });
+    }
+
+    pub(super) fn on_invite_success(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        tx: TxRef,
+        call: Option<CallHandle>,
+        response: &Response,
+    ) {
+        let tag = response.headers().to_tag();
+        let limit = self.config.limits.early_dialogs;
+        let Some(ClientTx {
+            machine: ClientMachine::Invite(_, memory),
+            ..
+        }) = self.client_mut(tx)
+        else {
+            return;
+        };
+        if let Some(known) = memory
+            .acknowledged
+            .iter()
+            .find(|known| known.tag.as_deref() == tag)
+        {
+            let again = known
+                .ack
+                .as_ref()
+                .map(|(ack, path)| path.transmit(ack.clone(), None));
+            self.transmits.extend(again);
+            return;
+        }
+        if memory.acknowledged.len() >= limit {
+            return;
+        }
+        memory.acknowledged.push(Acknowledged {
+            tag: tag.map(Into::into),
+            ack: None,
+        });
+        let calling = match call
+            .and_then(|call| self.call_mut(call))
+            .map(|call| &call.state)
+        {
+            Some(CallState::Calling(calling)) => Some((calling.offered, calling.cancel.is_some())),
+            _ => None,
+        };
+        let Some(dialog) = self.dialog_of_answer(tx, flow, response) else {
+            return;
+        };
+        match (call, calling) {
+            (Some(call), Some((offered, false))) => {
+                self.answered(call, tx, dialog, offered, response)
+            }
+            (call, calling) => {
+                // A fork that answered too late, or an answer that crossed our CANCEL (RFC 3261 §9.1, §13.2.2.4).
+                self.acknowledge_answer(tx, &dialog, None);
+                self.send_bye(now, dialog, None, &[]);
+                if calling.is_some() {
+                    let status = StatusCode::REQUEST_TERMINATED;
+                    self.on_invite_failure(call, status, FailureCause::Cancelled, Some(response));
+                }
+            }
+        }
+    }
+
+    fn answered(
+        &mut self,
+        call: CallHandle,
+        tx: TxRef,
+        dialog: Dialog,
+        offered: bool,
+        response: &Response,
+    ) {
+        if offered {
+            self.acknowledge_answer(tx, &dialog, None);
+        }
+        let mut established = Established::new(dialog);
+        established.unacknowledged = (!offered).then_some(tx);
+        self.put_state(call, CallState::Established(Box::new(established)));
+        let sdp = session_description(response.head(), response.headers())
+            .ok()
+            .flatten();
+        self.events.push_back(Event::Answered {
+            call,
+            response: response.clone(),
+            sdp,
+        });
+    }
+
+    /// The dialog that a 2xx makes. A 2xx that allows none (its Contact or Record-Route is malformed) fails the call;
+    /// the peer hears no ACK and gives up by itself.
+    fn dialog_of_answer(&mut self, tx: TxRef, flow: &Flow, response: &Response) -> Option<Dialog> {
+        let found = self.client(tx)?;
+        let Ok(Message::Request(request)) = parse(found.request.clone(), Framing::Datagram) else {
+            return None;
+        };
+        let local = request.head().bytes(request.head().core.from);
+        let made = Dialog::of_client(
+            response,
+            local,
+            request.raw_uri(),
+            *flow,
+            self.config.limits.routes,
+        );
+        if made.is_err() {
+            let call = found.call;
+            self.on_invite_failure(
+                call,
+                StatusCode::BAD_GATEWAY,
+                FailureCause::BadAnswer,
+                Some(response),
+            );
+        }
+        made.ok()
+    }
+
+    /// Sends the ACK of a 2xx and keeps it for the 2xx's retransmissions (RFC 3261 §13.2.2.4).
+    fn acknowledge_answer(&mut self, tx: TxRef, dialog: &Dialog, sdp: Option<&[u8]>) {
+        let (transport, destination, connection) = next_hop(dialog.next_hop_uri(), &dialog.flow());
+        let path = SendPath {
+            transport,
+            destination,
+            connection,
+        };
+        let via = self.passing_via(transport);
+        let writer = dialog.begin(&Method::Ack, &via, dialog.local_cseq());
+        let ack = match sdp {
+            Some(sdp) => writer.finish_with("application/sdp", sdp),
+            None => writer.finish(),
+        };
+        self.transmits.push_back(path.transmit(ack.clone(), None));
+        if let Some(ClientTx {
+            machine: ClientMachine::Invite(_, memory),
+            ..
+        }) = self.client_mut(tx)
+            && let Some(known) = memory
+                .acknowledged
+                .iter_mut()
+                .find(|known| known.tag.as_deref() == dialog.remote_tag())
+        {
+            known.ack = Some((ack, path));
+        }
+    }
+
+    /// Answers the offer of a 2xx to an INVITE that had none: the ACK carries the answer (RFC 3261 §13.2.1).
+    ///
+    /// # Errors
+    /// The call is gone, or waits for no such answer.
+    pub fn acknowledge(
+        &mut self,
+        _now: Instant,
+        call: CallHandle,
+        answer: Bytes,
+    ) -> Result<(), CallError> {
+        let found = self.call_mut(call).ok_or(CallError::Gone)?;
+        let CallState::Established(established) = &mut found.state else {
+            return Err(NOT_WAITING);
+        };
+        let tx = established.unacknowledged.take().ok_or(NOT_WAITING)?;
+        if let Some(state) = self.take_state(call) {
+            if let Some(dialog) = state.dialog() {
+                self.acknowledge_answer(tx, dialog, Some(&answer));
+            }
+            self.put_state(call, state);
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_invite_failure(
+        &mut self,
+        call: Option<CallHandle>,
+        status: StatusCode,
+        cause: FailureCause,
+        response: Option<&Response>,
+    ) {
+        let Some(call) = call else { return };
+        let Some(CallState::Calling(calling)) = self.call(call).map(|call| &call.state) else {
+            return;
+        };
+        let cause = if calling.cancel.is_some() {
+            FailureCause::Cancelled
+        } else {
+            cause
+        };
+        self.remove_call(call);
+        let reason = match response {
+            Some(response) if response.status() == status => response.reason().into_owned(),
+            _ => status.phrase().to_owned(),
+        };
+        self.events.push_back(Event::Failed {
+            call,
+            status,
+            reason,
+            cause,
+            response: response.cloned(),
+        });
+    }
+
+    /// Gives up an outgoing call that is not answered yet. The CANCEL goes out once a provisional response has come
+    /// (RFC 3261 §9.1); `Failed` follows, whatever the peer does. `headers` may hold a Reason (RFC 3326).
+    ///
+    /// # Errors
+    /// The call is gone, or is not an unanswered outgoing call.
+    pub fn cancel(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        headers: &[ExtraHeader],
+    ) -> Result<(), CallError> {
+        let found = self.call_mut(call).ok_or(CallError::Gone)?;
+        let CallState::Calling(calling) = &mut found.state else {
+            return Err(CallError::State {
+                command: "cancel",
+                expected: "an outgoing call that is not answered yet",
+            });
+        };
+        if calling.cancel.is_some() {
+            return Ok(());
+        }
+        calling.cancel = Some(headers.to_vec());
+        if calling.proceeding {
+            calling.cancel_sent = true;
+            let tx = calling.tx;
+            self.send_cancel(now, tx, headers);
+            self.call_timer(
+                now,
+                call,
+                self.config.timers.give_up(),
+                CallTimer::CancelOverdue,
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_cancel_overdue(&mut self, call: CallHandle) {
+        let Some(CallState::Calling(calling)) = self.call(call).map(|call| &call.state) else {
+            return;
+        };
+        let tx = calling.tx;
+        self.forget_client(tx);
+        self.on_invite_failure(
+            Some(call),
+            StatusCode::REQUEST_TERMINATED,
+            FailureCause::Cancelled,
+            None,
+        );
+    }
+
+    /// Ends an answered call. `Ended` follows when the peer has answered the BYE or 64·T1 have passed. If our 200 is
+    /// not acknowledged yet, the BYE waits for that (RFC 3261 §15).
+    ///
+    /// # Errors
+    /// The call is gone or not answered yet (`cancel` and `reject` end those), or is ending already.
+    pub fn bye(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        headers: &[ExtraHeader],
+    ) -> Result<(), CallError> {
+        let found = self.call_mut(call).ok_or(CallError::Gone)?;
+        let CallState::Established(established) = &mut found.state else {
+            return Err(CallError::State {
+                command: "bye",
+                expected: "an answered call that is not ending yet",
+            });
+        };
+        if !established.confirmed {
+            established.bye.get_or_insert_with(|| headers.to_vec());
+            return Ok(());
+        }
+        self.end_call(now, call, EndedBy::Local, headers);
+        Ok(())
+    }
+
+    /// Sends the BYE of an established call and leaves the call waiting for its answer.
+    pub(super) fn end_call(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        by: EndedBy,
+        headers: &[ExtraHeader],
+    ) {
+        let Some(established) = self.take_established(call) else {
+            return;
+        };
+        let Established {
+            mut dialog,
+            reinvite,
+            unacknowledged,
+            ..
+        } = established;
+        if let Some(tx) = unacknowledged {
+            // The 2xx has to be acknowledged before the BYE, even without an answer to its offer.
+            self.acknowledge_answer(tx, &dialog, None);
+        }
+        if let Some(pending) = reinvite {
+            self.refuse_pending(now, call, &pending, StatusCode::REQUEST_TERMINATED);
+        }
+        self.write_bye(now, &mut dialog, Some(call), headers);
+        self.put_state(
+            call,
+            CallState::Ending {
+                dialog: Box::new(dialog),
+                by,
+            },
+        );
+    }
+
+    fn send_bye(
+        &mut self,
+        now: Instant,
+        mut dialog: Dialog,
+        call: Option<CallHandle>,
+        headers: &[ExtraHeader],
+    ) {
+        self.write_bye(now, &mut dialog, call, headers);
+    }
+
+    fn write_bye(
+        &mut self,
+        now: Instant,
+        dialog: &mut Dialog,
+        call: Option<CallHandle>,
+        headers: &[ExtraHeader],
+    ) {
+        let (transport, destination, connection) = next_hop(dialog.next_hop_uri(), &dialog.flow());
+        let path = SendPath {
+            transport,
+            destination,
+            connection,
+        };
+        let cseq = dialog.next_cseq();
+        let product = self.config.product.clone();
+        self.send_request(now, Method::Bye, path, call, |via| {
+            let mut writer = dialog.begin(&Method::Bye, via, cseq);
+            if !product.is_empty() {
+                writer.header(HeaderName::UserAgent, &product);
+            }
+            writer.extra(headers);
+            writer.finish()
+        });
+    }
+
+    pub(super) fn on_bye_over(&mut self, call: Option<CallHandle>) {
+        let Some(call) = call else { return };
+        let Some(CallState::Ending { by, .. }) = self.call(call).map(|call| &call.state) else {
+            return;
+        };
+        let by = *by;
+        self.remove_call(call);
+        self.events.push_back(Event::Ended {
+            call,
+            by,
+            reason: None,
+            request: None,
+        });
+    }
+}
+
+const NOT_WAITING: CallError = CallError::State {
+    command: "acknowledge",
+    expected: "an answered call whose INVITE had no offer",
+};
+
+/// A party as From and To write it.
+fn party(party: &Party) -> String {
+    match &party.display {
+        Some(display) if needs_quotes(display) => {
+            let mut out = String::from("\"");
+            for letter in display.chars().filter(|letter| !letter.is_control()) {
+                if matches!(letter, '"' | '\\') {
+                    out.push('\\');
+                }
+                out.push(letter);
+            }
+            format!("{out}\" <{}>", party.uri)
+        }
+        Some(display) => format!("{display} <{}>", party.uri),
+        None => format!("<{}>", party.uri),
+    }
+}

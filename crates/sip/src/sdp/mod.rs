@@ -1,0 +1,15 @@
+//! Offer and answer for audio (RFC 3264) over session descriptions (RFC 8866).
+//!
+//! Syntax is `sdp-types`'; what is decided here is which codec, which payload numbers, who sends, and how the next
+//! description of a session must look: the order of its media lines and its version.
+
+mod capabilities;
+mod error;
+mod negotiated;
+mod remote;
+mod session;
+
+pub use capabilities::{Capabilities, Codec};
+pub use error::SdpError;
+pub use negotiated::{Direction, Negotiated, TelephoneEvent};
+pub use session::MediaSession;

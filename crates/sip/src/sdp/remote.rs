@@ -1,0 +1,172 @@
+//! Reading the peer's session description.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sdp_types::{Media, Session};
+
+use super::{Codec, Direction, SdpError};
+
+/// The most media lines that are looked at.
+const MAX_MEDIA: usize = 16;
+
+/// A media line as it has to be repeated in an answer or a later offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MediaLine {
+    pub(super) kind: String,
+    pub(super) proto: String,
+    pub(super) formats: String,
+}
+
+/// One payload type of the audio line that we understand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Audio { payload: u8, codec: Codec },
+    Event { payload: u8, clock: u32 },
+}
+
+/// The peer's audio line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RemoteAudio {
+    /// Which media line it is.
+    pub(super) index: usize,
+    pub(super) remote: SocketAddr,
+    pub(super) rtcp: SocketAddr,
+    /// In the peer's order of preference.
+    pub(super) formats: Vec<Format>,
+    pub(super) ptime: Option<u32>,
+    /// The peer's direction, as it says it.
+    pub(super) direction: Direction,
+}
+
+/// What a description holds for us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Remote {
+    pub(super) lines: Vec<MediaLine>,
+    pub(super) audio: RemoteAudio,
+}
+
+impl Remote {
+    pub(super) fn parse(description: &[u8]) -> Result<Self, SdpError> {
+        let session =
+            Session::parse(description).map_err(|error| SdpError::Syntax(error.to_string()))?;
+        if session.medias.len() > MAX_MEDIA {
+            return Err(SdpError::TooManyMedia {
+                found: session.medias.len(),
+                limit: MAX_MEDIA,
+            });
+        }
+        let lines = session.medias.iter().map(|media| MediaLine {
+            kind: media.media.clone(),
+            proto: media.proto.clone(),
+            formats: media.fmt.clone(),
+        });
+        let usable = session.medias.iter().enumerate().find(|(_, media)| {
+            media.media == "audio" && media.port != 0 && media.proto.eq_ignore_ascii_case("RTP/AVP")
+        });
+        let (index, media) = usable.ok_or(SdpError::NoAudio)?;
+        Ok(Self {
+            lines: lines.collect(),
+            audio: audio(&session, index, media)?,
+        })
+    }
+}
+
+fn audio(session: &Session, index: usize, media: &Media) -> Result<RemoteAudio, SdpError> {
+    let connection = media.connections.first().or(session.connection.as_ref());
+    let written = connection.map_or("", |connection| connection.connection_address.as_str());
+    let ip = written
+        .split('/')
+        .next()
+        .and_then(|text| text.parse::<IpAddr>().ok());
+    let ip = ip
+        .filter(|ip| !ip.is_multicast())
+        .ok_or_else(|| SdpError::Address(written.to_owned()))?;
+    let remote = SocketAddr::new(ip, media.port);
+    let value = |name: &str| {
+        let found = media
+            .attributes
+            .iter()
+            .find(|attribute| attribute.attribute.eq_ignore_ascii_case(name));
+        found.and_then(|attribute| attribute.value.as_deref())
+    };
+    let said = media
+        .attributes
+        .iter()
+        .find_map(|attribute| direction(&attribute.attribute));
+    let said = said.or_else(|| {
+        session
+            .attributes
+            .iter()
+            .find_map(|attribute| direction(&attribute.attribute))
+    });
+    let said = said.unwrap_or_default();
+    // Hold as RFC 2543 did it: nobody can send to the unspecified address (RFC 3264 §8.4).
+    let direction = if ip.is_unspecified() {
+        Direction::new(said.sends(), false)
+    } else {
+        said
+    };
+    Ok(RemoteAudio {
+        index,
+        remote,
+        rtcp: value("rtcp")
+            .and_then(|value| rtcp(value, ip))
+            .unwrap_or_else(|| SocketAddr::new(ip, media.port.saturating_add(1))),
+        formats: formats(media),
+        ptime: value("ptime").and_then(|value| value.trim().parse().ok()),
+        direction,
+    })
+}
+
+fn direction(attribute: &str) -> Option<Direction> {
+    use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
+    [SendRecv, SendOnly, RecvOnly, Inactive]
+        .into_iter()
+        .find(|direction| direction.as_str() == attribute)
+}
+
+/// `a=rtcp:port [IN IP4 address]` (RFC 3605 §2.1).
+fn rtcp(value: &str, ip: IpAddr) -> Option<SocketAddr> {
+    let mut words = value.split_ascii_whitespace();
+    let port = words.next()?.parse().ok().filter(|port| *port != 0)?;
+    let address = words
+        .nth(2)
+        .and_then(|text| text.parse::<IpAddr>().ok())
+        .filter(|ip| !ip.is_multicast());
+    Some(SocketAddr::new(address.unwrap_or(ip), port))
+}
+
+fn formats(media: &Media) -> Vec<Format> {
+    let maps: Vec<(u8, &str)> = media
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.attribute.eq_ignore_ascii_case("rtpmap"))
+        .filter_map(|attribute| {
+            let (payload, encoding) = attribute.value.as_deref()?.trim().split_once(' ')?;
+            Some((payload.parse().ok()?, encoding.trim()))
+        })
+        .collect();
+    let mut formats = Vec::new();
+    // Payload types are 7 bits, so there cannot be more useful ones.
+    for payload in media
+        .fmt
+        .split_ascii_whitespace()
+        .take(128)
+        .filter_map(|word| word.parse::<u8>().ok())
+    {
+        let Some((_, encoding)) = maps.iter().find(|(mapped, _)| *mapped == payload) else {
+            formats
+                .extend(Codec::from_static(payload).map(|codec| Format::Audio { payload, codec }));
+            continue;
+        };
+        if let Some(codec) = Codec::from_encoding(encoding) {
+            formats.push(Format::Audio { payload, codec });
+        } else if let Some((name, clock)) = encoding.split_once('/')
+            && name.eq_ignore_ascii_case("telephone-event")
+            && let Ok(clock) = clock.split('/').next().unwrap_or(clock).parse()
+        {
+            formats.push(Format::Event { payload, clock });
+        }
+    }
+    formats
+}

@@ -1,0 +1,309 @@
+//! One session's offers and answers, from its first to its last.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+
+use super::remote::{Format, MediaLine, Remote};
+use super::{Capabilities, Codec, Direction, Negotiated, SdpError, TelephoneEvent};
+
+/// Packet times that we send with, in ms.
+const PTIMES: std::ops::RangeInclusive<u32> = 10..=60;
+
+/// Our side of one session (RFC 3264): makes offers, answers offers, reads answers.
+///
+/// All our descriptions carry one session id; the version rises by one whenever the text changes and stays when it does
+/// not (RFC 3264 §8). Media lines keep their number and order for good: what we cannot do stays at port 0.
+#[derive(Debug, Clone)]
+pub struct MediaSession {
+    capabilities: Capabilities,
+    id: u64,
+    version: u64,
+    /// The last description behind its `o=` line.
+    last: String,
+    /// The media lines agreed on; empty before the first exchange.
+    lines: Vec<MediaLine>,
+    /// Which of them is ours.
+    audio: usize,
+    offered: bool,
+    negotiated: Option<Negotiated>,
+}
+
+impl MediaSession {
+    /// A session that nothing was said in yet. `id` is the session id of `o=`: any number, best a random one below 2^63.
+    pub fn new(capabilities: Capabilities, id: u64) -> Self {
+        Self {
+            capabilities,
+            id,
+            version: id,
+            last: String::new(),
+            lines: Vec::new(),
+            audio: 0,
+            offered: false,
+            negotiated: None,
+        }
+    }
+
+    /// What we can do.
+    pub const fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// What was agreed on last.
+    pub const fn negotiated(&self) -> Option<&Negotiated> {
+        self.negotiated.as_ref()
+    }
+
+    /// Says what we want to do from the next offer or answer on: `SendOnly` puts the peer on hold.
+    pub const fn set_direction(&mut self, direction: Direction) {
+        self.capabilities.direction = direction;
+    }
+
+    /// Makes an offer with all our codecs (RFC 3264 §5, §8). An agreed codec comes first and payload numbers stay.
+    pub fn offer(&mut self) -> Bytes {
+        let mut formats: Vec<(u8, String)> = Vec::new();
+        let agreed = self.negotiated.as_ref();
+        let first = agreed.map(|agreed| (agreed.receive_payload, agreed.codec));
+        formats.extend(first.map(|(payload, codec)| (payload, encoding(codec))));
+        for codec in &self.capabilities.codecs {
+            if first.is_none_or(|(_, agreed)| agreed != *codec)
+                && !formats.iter().any(|(used, _)| *used == codec.payload())
+            {
+                formats.push((codec.payload(), encoding(*codec)));
+            }
+        }
+        let event = agreed
+            .and_then(|agreed| agreed.telephone_event)
+            .map(|event| (event.receive_payload, event.clock));
+        let event = event.or_else(|| {
+            self.capabilities
+                .telephone_event
+                .map(|payload| (payload, 8000))
+        });
+        if self.lines.is_empty() {
+            self.lines.push(MediaLine {
+                kind: "audio".into(),
+                proto: "RTP/AVP".into(),
+                formats: String::new(),
+            });
+            self.audio = 0;
+        }
+        self.offered = true;
+        self.describe(&formats, event, self.capabilities.direction)
+    }
+
+    /// Answers an offer (RFC 3264 §6): the first of its codecs that we have, under the offer's payload numbers, and
+    /// telephone events if it has them. Media lines but the first audio line over RTP/AVP are refused with port 0.
+    ///
+    /// # Errors
+    /// See [`SdpError`]; [`SdpError::status`] is the response that fits. The session stays as it was.
+    pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpError> {
+        let remote = Remote::parse(offer)?;
+        let (payload, codec) = self.choose(&remote)?;
+        let event = remote_event(&remote).filter(|_| self.capabilities.telephone_event.is_some());
+        let direction = self.capabilities.direction.against(remote.audio.direction);
+        let negotiated = Negotiated {
+            remote: remote.audio.remote,
+            rtcp: remote.audio.rtcp,
+            codec,
+            send_payload: payload,
+            receive_payload: payload,
+            telephone_event: event.map(|(payload, clock)| TelephoneEvent {
+                send_payload: payload,
+                receive_payload: payload,
+                clock,
+            }),
+            ptime: self.ptime(&remote),
+            direction,
+            held: is_hold(&remote),
+        };
+        self.audio = remote.audio.index;
+        self.lines = remote.lines;
+        self.offered = false;
+        let answer = self.describe(&[(payload, encoding(codec))], event, direction);
+        self.negotiated = Some(negotiated.clone());
+        Ok((answer, negotiated))
+    }
+
+    /// Reads the answer to our last offer (RFC 3264 §7).
+    ///
+    /// # Errors
+    /// See [`SdpError`]; the session stays as it was.
+    pub fn accept_answer(&mut self, answer: &[u8]) -> Result<Negotiated, SdpError> {
+        if !self.offered {
+            return Err(SdpError::NoOffer);
+        }
+        let remote = Remote::parse(answer)?;
+        if remote.lines.len() != self.lines.len() {
+            return Err(SdpError::MediaCount {
+                found: remote.lines.len(),
+                expected: self.lines.len(),
+            });
+        }
+        if remote.audio.index != self.audio {
+            return Err(SdpError::NoAudio);
+        }
+        let (payload, codec) = self.choose(&remote)?;
+        let agreed = self.negotiated.as_ref();
+        let receive = agreed
+            .filter(|agreed| agreed.codec == codec)
+            .map_or(codec.payload(), |agreed| agreed.receive_payload);
+        let offered_event = agreed
+            .and_then(|agreed| agreed.telephone_event)
+            .map(|event| event.receive_payload);
+        let offered_event = offered_event.or(self.capabilities.telephone_event);
+        let event = match (remote_event(&remote), offered_event) {
+            (Some((send_payload, clock)), Some(receive_payload)) => Some(TelephoneEvent {
+                send_payload,
+                receive_payload,
+                clock,
+            }),
+            _ => None,
+        };
+        let negotiated = Negotiated {
+            remote: remote.audio.remote,
+            rtcp: remote.audio.rtcp,
+            codec,
+            send_payload: payload,
+            receive_payload: receive,
+            telephone_event: event,
+            ptime: self.ptime(&remote),
+            direction: self.capabilities.direction.against(remote.audio.direction),
+            held: is_hold(&remote),
+        };
+        self.offered = false;
+        self.negotiated = Some(negotiated.clone());
+        Ok(negotiated)
+    }
+
+    fn choose(&self, remote: &Remote) -> Result<(u8, Codec), SdpError> {
+        let found = remote.audio.formats.iter().find_map(|format| match format {
+            Format::Audio { payload, codec } if self.capabilities.codecs.contains(codec) => {
+                Some((*payload, *codec))
+            }
+            _ => None,
+        });
+        found.ok_or_else(|| SdpError::NoCodec {
+            offered: remote
+                .lines
+                .get(remote.audio.index)
+                .map(|line| line.formats.clone())
+                .unwrap_or_default(),
+            expected: self
+                .capabilities
+                .codecs
+                .iter()
+                .map(|codec| codec.name())
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+    }
+
+    fn ptime(&self, remote: &Remote) -> u32 {
+        remote
+            .audio
+            .ptime
+            .unwrap_or(self.capabilities.ptime)
+            .clamp(*PTIMES.start(), *PTIMES.end())
+            / 10
+            * 10
+    }
+
+    fn describe(
+        &mut self,
+        formats: &[(u8, String)],
+        event: Option<(u8, u32)>,
+        direction: Direction,
+    ) -> Bytes {
+        let Capabilities {
+            address,
+            port,
+            ptime,
+            ..
+        } = &self.capabilities;
+        let kind = network(*address);
+        let mut text = format!("s=-\r\nc=IN {kind} {address}\r\nt=0 0\r\n");
+        for (index, line) in self.lines.iter().enumerate() {
+            let MediaLine {
+                kind,
+                proto,
+                formats: old,
+            } = line;
+            // Writing to a String cannot fail.
+            if index != self.audio {
+                let _ = write!(text, "m={kind} 0 {proto} {old}\r\n");
+                continue;
+            }
+            let _ = write!(text, "m=audio {port} RTP/AVP");
+            for (payload, _) in formats {
+                let _ = write!(text, " {payload}");
+            }
+            if let Some((payload, _)) = event {
+                let _ = write!(text, " {payload}");
+            }
+            text.push_str("\r\n");
+            for (payload, encoding) in formats {
+                let _ = write!(text, "a=rtpmap:{payload} {encoding}\r\n");
+            }
+            if let Some((payload, clock)) = event {
+                let _ = write!(
+                    text,
+                    "a=rtpmap:{payload} telephone-event/{clock}\r\na=fmtp:{payload} 0-16\r\n"
+                );
+            }
+            let _ = write!(text, "a=ptime:{ptime}\r\na={direction}\r\n");
+        }
+        if self.last != text {
+            if !self.last.is_empty() {
+                self.version = self.version.wrapping_add(1);
+            }
+            self.last = text;
+        }
+        let origin = format!(
+            "v=0\r\no=- {} {} IN {kind} {address}\r\n",
+            self.id, self.version
+        );
+        Bytes::from(origin + &self.last)
+    }
+}
+
+const fn network(address: IpAddr) -> &'static str {
+    match address {
+        IpAddr::V4(_) => "IP4",
+        IpAddr::V6(_) => "IP6",
+    }
+}
+
+fn encoding(codec: Codec) -> String {
+    format!("{}/{}", codec.name(), codec.clock())
+}
+
+/// The telephone event with the audio's clock, or else the first (RFC 4733 §2.1).
+fn remote_event(remote: &Remote) -> Option<(u8, u32)> {
+    let events = || {
+        remote
+            .audio
+            .formats
+            .iter()
+            .filter_map(|format| match format {
+                Format::Event { payload, clock } => Some((*payload, *clock)),
+                Format::Audio { .. } => None,
+            })
+    };
+    events()
+        .find(|(_, clock)| *clock == 8000)
+        .or_else(|| events().next())
+}
+
+/// The peer does not want to hear us (RFC 3264 §8.4).
+const fn is_hold(remote: &Remote) -> bool {
+    !remote.audio.direction.receives()
+}
+
+/// Where the session receives, for those who have to open sockets.
+impl From<&Capabilities> for SocketAddr {
+    fn from(capabilities: &Capabilities) -> Self {
+        Self::new(capabilities.address, capabilities.port)
+    }
+}
