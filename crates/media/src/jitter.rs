@@ -209,7 +209,11 @@ impl JitterBuffer {
                 self.start_at(timestamp)
             }
             // After a silence, the time line may be laid anew without anybody hearing it.
-            Some(point) if self.held.is_empty() && self.idle_frames > CONCEALED_FRAMES => {
+            Some(point)
+                if self.held.is_empty()
+                    && self.idle_frames > CONCEALED_FRAMES
+                    && self.is_new(sequence) =>
+            {
                 let near = self.target - FRAME..=self.target + FRAME;
                 if near.contains(&timestamp.since(point)) {
                     point
@@ -348,6 +352,11 @@ impl JitterBuffer {
         }
     }
 
+    /// Whether a packet is newer than all that was played: an old one must not turn the time line back.
+    fn is_new(&self, sequence: Sequence) -> bool {
+        self.last_played.is_none_or(|last| sequence.since(last) > 0)
+    }
+
     fn note_late(&mut self, by: i32) {
         self.late_run = if self.since_late <= ONE_EVENT_FRAMES {
             self.late_run.saturating_add(1)
@@ -365,8 +374,6 @@ impl JitterBuffer {
     fn start_at(&mut self, timestamp: Timestamp) -> Timestamp {
         let point = timestamp.minus(self.target.unsigned_abs());
         self.point = Some(point);
-        self.last_played = None;
-        self.idle_frames = 0;
         self.wanted_back = 0;
         self.spare = 0;
         self.observe_anew();

@@ -242,6 +242,47 @@ fn other_packet_times_are_cut_to_frames() {
     }
 }
 
+#[test]
+fn a_packet_doubled_on_the_way_is_played_once_and_kept_once() {
+    let mut buffer = JitterBuffer::new(CONFIG);
+    assert_eq!(insert(&mut buffer, 0, true), Inserted::Kept);
+    assert_eq!(insert(&mut buffer, 1, false), Inserted::Kept);
+    assert_eq!(insert(&mut buffer, 0, true), Inserted::Duplicate);
+    assert_eq!(buffer.len(), 2);
+    assert_eq!(buffer.counters().duplicates, 1);
+}
+
+#[test]
+fn a_listener_who_stands_still_finds_no_more_than_the_bound() {
+    // 31 packets of 20 ms wait when the listener comes back; only 200 ms and a packet may.
+    let mut buffer = JitterBuffer::new(CONFIG);
+    for number in 0..31 {
+        insert(&mut buffer, number, number == 0);
+    }
+    let mut out = SILENT_FRAME;
+    assert_eq!(buffer.play(&mut out), Played::Audio);
+    assert!(number_of(&out).unwrap() >= 20);
+    assert!(buffer.delay_ms() <= 220, "{}", buffer.delay_ms());
+
+    // And the count of packets is bounded too, whatever their length.
+    let mut buffer = JitterBuffer::new(JitterConfig {
+        max_ms: 800,
+        ..CONFIG
+    });
+    for number in 0..400u32 {
+        let timestamp = Timestamp(number * 8);
+        buffer.insert(
+            Sequence(number as u16),
+            timestamp,
+            number == 0,
+            Codec::Pcma,
+            &[level(number); 8],
+        );
+        assert!(buffer.len() <= CONFIG.capacity);
+    }
+    assert_eq!(buffer.counters().discarded, 400 - CONFIG.capacity as u64);
+}
+
 #[derive(Clone, Debug)]
 struct Fate {
     lost: bool,
@@ -264,7 +305,7 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn order_delay_and_memory_hold_over_any_network(fates in fates()) {

@@ -124,8 +124,8 @@ fn a_sentence_is_found_at_the_other_end() {
     // A sweep from 200 to 1400 Hz is like itself at one place only.
     let sentence: Vec<i16> = (0..16_000)
         .map(|i| {
-            ((f64::from(i) / 8_000.0 * (200.0 + f64::from(i) / 26.0) * 6.283).sin() * 6_000.0)
-                as i16
+            ((f64::from(i) / 8_000.0 * (200.0 + f64::from(i) / 26.0) * std::f64::consts::TAU).sin()
+                * 6_000.0) as i16
         })
         .collect();
     let mut audio = vec![0; 8_000];

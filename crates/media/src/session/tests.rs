@@ -195,6 +195,28 @@ fn a_long_press_is_relayed_as_one_press() {
 }
 
 #[test]
+fn after_a_relay_that_ran_ahead_timestamps_do_not_go_back() {
+    let epoch = Instant::now();
+    let mut peer = leg(Codec::Pcmu, EVENTS, 1, epoch);
+    let mut a = leg(Codec::Pcmu, EVENTS, 2, epoch);
+    let mut b = leg(Codec::Pcmu, EVENTS, 3, epoch);
+    let mut last = None;
+    for frame in 0..100u64 {
+        // The peer sends 12 frames where ours has 10.
+        let now = epoch + ms(20 * frame);
+        tick(&mut b, now, Outgoing::Nothing);
+        for _ in 0..if frame % 10 == 0 { 3 } else { 1 } {
+            let packet = tick(&mut peer, now, Outgoing::Silence).unwrap();
+            last = bridge(&mut a, &mut b, now, &packet).map(|packet| header(&packet));
+        }
+    }
+    let prompt = header(&tick(&mut b, epoch + ms(2_000), Outgoing::Silence).unwrap());
+    let last = last.unwrap();
+    assert_eq!(prompt.timestamp.since(last.timestamp), 160);
+    assert_eq!(prompt.sequence.since(last.sequence), 1);
+}
+
+#[test]
 fn strangers_and_strays_are_refused_and_counted() {
     let epoch = Instant::now();
     let mut a = leg(Codec::Pcmu, EVENTS, 2, epoch);
