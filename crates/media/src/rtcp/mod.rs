@@ -1,16 +1,20 @@
 //! RTCP: sender and receiver reports, source descriptions and goodbyes (RFC 3550 §6), read and written.
 
+mod interval;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use interval::report_interval;
+pub use write::write_compound;
+
 use std::time::Duration;
 
 use thiserror::Error;
 
 /// Report blocks that fit a report (RFC 3550 §6.4.1: a count of five bits).
 pub const MAX_REPORT_BLOCKS: usize = 31;
-/// Seconds between reports, on average (RFC 3550 §6.2).
-const MINIMUM_INTERVAL: f64 = 5.0;
-/// Makes up for timer reconsideration, which settles below the average (RFC 3550 §6.3.1).
-const COMPENSATION: f64 = 1.218_28;
-
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
@@ -308,227 +312,5 @@ pub fn canonical_name(description: &[u8]) -> Option<&str> {
             1 => return std::str::from_utf8(text).ok(),
             _ => items = behind,
         }
-    }
-}
-
-/// Writes a compound of SR (with `sender`) or RR, SDES with the canonical name, and BYE if `leaving`.
-///
-/// At most 31 blocks and 255 bytes of name are written. Returns the length; `None` when `out` is too short.
-pub fn write_compound(
-    out: &mut [u8],
-    ssrc: u32,
-    sender: Option<SenderInfo>,
-    blocks: &[ReportBlock],
-    cname: &str,
-    leaving: bool,
-) -> Option<usize> {
-    let blocks = blocks.get(..MAX_REPORT_BLOCKS).unwrap_or(blocks);
-    let mut writer = Writer { out, at: 0 };
-    let words = 1 + if sender.is_some() { 5 } else { 0 } + blocks.len() * 6;
-    let kind = if sender.is_some() {
-        SENDER_REPORT
-    } else {
-        RECEIVER_REPORT
-    };
-    writer.header(blocks.len(), kind, words)?;
-    writer.word(ssrc)?;
-    if let Some(sender) = sender {
-        for word in [
-            (sender.ntp.0 >> 32) as u32,
-            sender.ntp.0 as u32,
-            sender.rtp,
-            sender.packets,
-            sender.bytes,
-        ] {
-            writer.word(word)?;
-        }
-    }
-    for word in blocks.iter().flat_map(|block| block.to_words()) {
-        writer.word(word)?;
-    }
-    let name = cname.as_bytes();
-    let name = name.get(..255).unwrap_or(name);
-    // Kind, length and text, closed by one to four zeros up to a word's end (RFC 3550 §6.5).
-    let chunk = 4 + (2 + name.len()) / 4 * 4 + 4;
-    writer.header(1, SOURCE_DESCRIPTION, chunk / 4)?;
-    writer.word(ssrc)?;
-    writer.bytes(&[1, name.len() as u8])?;
-    writer.bytes(name)?;
-    writer.bytes([0; 4].get(..chunk - 6 - name.len())?)?;
-    if leaving {
-        writer.header(1, GOODBYE, 1)?;
-        writer.word(ssrc)?;
-    }
-    Some(writer.at)
-}
-
-struct Writer<'a> {
-    out: &'a mut [u8],
-    at: usize,
-}
-
-impl Writer<'_> {
-    fn bytes(&mut self, bytes: &[u8]) -> Option<()> {
-        self.out
-            .get_mut(self.at..self.at + bytes.len())?
-            .copy_from_slice(bytes);
-        self.at += bytes.len();
-        Some(())
-    }
-
-    fn word(&mut self, word: u32) -> Option<()> {
-        self.bytes(&word.to_be_bytes())
-    }
-
-    fn header(&mut self, count: usize, kind: u8, words: usize) -> Option<()> {
-        let [l0, l1] = u16::try_from(words).ok()?.to_be_bytes();
-        self.bytes(&[0x80 | count as u8 & 0x1f, kind, l0, l1])
-    }
-}
-
-/// Time to the next report of a session of two (RFC 3550 §6.2, §6.3.1).
-///
-/// `random` is uniform in 0 to 1, and spreads the reports; the first report comes in half the time. With two members
-/// and 5 % of 64 kbit/s, the share of the bandwidth never asks for more than the minimum of five seconds.
-pub fn report_interval(first: bool, random: f64) -> Duration {
-    let minimum = if first {
-        MINIMUM_INTERVAL / 2.0
-    } else {
-        MINIMUM_INTERVAL
-    };
-    Duration::from_secs_f64(minimum * (0.5 + random.clamp(0.0, 1.0)) / COMPENSATION)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BLOCK: ReportBlock = ReportBlock {
-        ssrc: 0x2222_2222,
-        fraction_lost: 64,
-        lost: -2,
-        highest: 0x0001_0005,
-        jitter: 33,
-        last_report: 0x1234_5678,
-        delay_since_last: 0x0001_8000,
-    };
-
-    #[test]
-    fn a_compound_is_read_as_it_was_written() {
-        let sender = SenderInfo {
-            ntp: NtpTime(0x0102_0304_0506_0708),
-            rtp: 9,
-            packets: 10,
-            bytes: 1_600,
-        };
-        for name in ["", "a", "ab", "abc", "abcd", "leg@host"] {
-            for sender in [None, Some(sender)] {
-                let mut out = [0xee; 200];
-                let len =
-                    write_compound(&mut out, 0x1111_1111, sender, &[BLOCK], name, true).unwrap();
-                assert_eq!(len % 4, 0);
-                let packets: Vec<_> = Compound::new(&out[..len]).map(Result::unwrap).collect();
-                let [
-                    RtcpPacket::Report {
-                        ssrc,
-                        sender: read,
-                        blocks,
-                    },
-                    RtcpPacket::Description(chunks),
-                    RtcpPacket::Goodbye(gone),
-                ] = packets[..]
-                else {
-                    panic!("{packets:?}")
-                };
-                assert_eq!((ssrc, read), (0x1111_1111, sender));
-                assert_eq!(blocks.iter().collect::<Vec<_>>(), [BLOCK]);
-                assert_eq!(canonical_name(chunks), Some(name));
-                assert_eq!(gone.iter().collect::<Vec<_>>(), [0x1111_1111]);
-                for short in 0..len {
-                    assert_eq!(
-                        write_compound(&mut out[..short], 0, sender, &[BLOCK], name, true),
-                        None
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_rfc_round_trip_example() {
-        // RFC 3550 figure 2: A = 0xb710:8000, LSR = 0xb705:2000, DLSR = 0x0005:4000 give 6.125 s.
-        let block = ReportBlock {
-            last_report: 0xb705_2000,
-            delay_since_last: 0x0005_4000,
-            ..BLOCK
-        };
-        let now = NtpTime(0xb44d_b710_8000_0000_u64);
-        assert_eq!(block.round_trip(now), Some(Duration::from_millis(6_125)));
-        assert_eq!(
-            ReportBlock {
-                last_report: 0,
-                ..BLOCK
-            }
-            .round_trip(now),
-            None
-        );
-    }
-
-    #[test]
-    fn broken_compounds_end_with_the_place() {
-        let cases: &[(&[u8], RtcpError)] = &[
-            (
-                &[0x80, 200],
-                RtcpError::Truncated {
-                    at: 0,
-                    need: 4,
-                    have: 2,
-                },
-            ),
-            (
-                &[0x80, 201, 0, 9, 0, 0, 0, 0],
-                RtcpError::Truncated {
-                    at: 0,
-                    need: 40,
-                    have: 8,
-                },
-            ),
-            (
-                &[0x81, 203, 0, 0],
-                RtcpError::Truncated {
-                    at: 0,
-                    need: 8,
-                    have: 4,
-                },
-            ),
-            (
-                &[0x80, 204, 0, 0, 0x40, 200, 0, 0],
-                RtcpError::Version { at: 4, version: 1 },
-            ),
-        ];
-        for (bytes, error) in cases {
-            assert_eq!(Compound::new(bytes).last(), Some(Err(*error)));
-        }
-    }
-
-    #[test]
-    fn intervals_spread_around_five_seconds() {
-        assert_eq!(
-            report_interval(false, 0.0),
-            Duration::from_secs_f64(2.5 / COMPENSATION)
-        );
-        assert_eq!(
-            report_interval(false, 1.0),
-            Duration::from_secs_f64(7.5 / COMPENSATION)
-        );
-        assert!(report_interval(true, 1.0) < Duration::from_secs_f64(3.1));
-    }
-
-    #[test]
-    fn ntp_counts_from_1900() {
-        assert_eq!(
-            NtpTime::from_unix(Duration::from_millis(500)).0,
-            2_208_988_800 << 32 | 1 << 31
-        );
     }
 }
