@@ -177,8 +177,7 @@ impl Call {
                     self.problem(format!(
                         "{leg} never acknowledged the answer, and is hung up"
                     ));
-                    self.push(Command::HangUp { leg });
-                    self.gone(leg, 408);
+                    self.dismiss(leg, 408, 408);
                 }
             }
             Input::UpdateRequested { arguments } => {

@@ -18,17 +18,21 @@ impl Call {
             HangupCode::Normal | HangupCode::Unavailable => 480,
             HangupCode::Busy => 486,
         };
-        self.dismiss(origin.leg, rejection);
-        self.gone(origin.leg, code.code());
+        self.dismiss(origin.leg, rejection, code.code());
     }
 
-    /// Tells the SIP side to end a leg.
-    fn dismiss(&mut self, leg: LegId, rejection: u16) {
-        match self.legs.get(leg).map(|leg| leg.state) {
-            Some(LegState::Unanswered) if leg == LegId::A => self.push(Command::Reject {
-                leg,
-                status: rejection,
-            }),
+    /// Ends a leg from our side; what runs on it ends before it. An unanswered leg A gets `rejection`, `code` is for
+    /// the HANGUP.
+    pub(super) fn dismiss(&mut self, leg: LegId, rejection: u16, code: u16) {
+        let state = self.legs.get(leg).map(|leg| leg.state);
+        self.gone(leg, code);
+        match state {
+            Some(LegState::Unanswered) if leg == LegId::A => {
+                self.push(Command::Reject {
+                    leg,
+                    status: rejection,
+                });
+            }
             Some(LegState::Connected) => self.push(Command::HangUp { leg }),
             _ => {}
         }
@@ -53,8 +57,7 @@ impl Call {
                 } else {
                     0
                 };
-                self.dismiss(leg, status);
-                self.gone(leg, code);
+                self.dismiss(leg, status, code);
             }
         }
     }

@@ -297,8 +297,8 @@ fn shutting_down_ends_every_leg() {
             (
                 "terminate",
                 &[
-                    "hangup B",
                     "unbridge A B",
+                    "hangup B",
                     "hangup A",
                     "ask 4.1 HANGUP Hangup LEG-B 0",
                 ],
@@ -319,8 +319,8 @@ fn shutting_down_ends_every_leg() {
         (
             "shutdown",
             &[
-                "reject A 503",
                 "cancel B",
+                "reject A 503",
                 "ask 2.1 HANGUP Hangup LEG-A 503",
             ],
         ),
@@ -365,4 +365,72 @@ fn a_snapshot_shows_what_runs() {
         ),
         (&json!(["Hangup"]), &json!(true), &json!(3))
     );
+}
+
+#[test]
+fn an_update_ends_a_recording_and_tells_where_it_is() {
+    let stage = play_on(
+        play(ANSWERED),
+        &[
+            (
+                r#"reply {"Type":"RecordAudio","Parameters":{"RecordingTerminators":[],"RecordingDestination":{"BucketName":"b"}}}"#,
+                &["record 3 A b/2024-05-01-10-11-12-000_t_a.wav 0 0"],
+            ),
+            (
+                "update",
+                &["ask 3.1 CALL_UPDATE_REQUESTED CallUpdateRequest"],
+            ),
+            (
+                r#"reply {"Type":"Hangup"}"#,
+                &[
+                    "stop-record 3 A",
+                    "hangup A",
+                    "ask 4.1 ACTION_INTERRUPTED RecordAudio",
+                ],
+            ),
+            ("recorded 3 stopped", &[]),
+        ],
+    );
+    let destination = &stage.last_event()["ActionData"]["RecordingDestination"];
+    assert_eq!(destination["Key"], "2024-05-01-10-11-12-000_t_a.wav");
+    play_on(
+        stage,
+        &[
+            ("nothing", &["ask 5.1 HANGUP Hangup LEG-A 0"]),
+            ("nothing", &["end"]),
+        ],
+    );
+}
+
+#[test]
+fn an_update_without_actions_changes_nothing() {
+    play_on(
+        play(ANSWERED),
+        &[
+            (
+                r#"reply {"Type":"Pause","Parameters":{"DurationInMilliseconds":500}}"#,
+                &[],
+            ),
+            (
+                "update",
+                &["ask 3.1 CALL_UPDATE_REQUESTED CallUpdateRequest"],
+            ),
+            ("nothing", &[]),
+            ("wait 500", &["ask 4.1 ACTION_SUCCESSFUL Pause"]),
+        ],
+    );
+}
+
+#[test]
+fn updates_are_bounded_while_the_handler_is_silent() {
+    let mut stage = play(ANSWERED);
+    for _ in 0..100 {
+        assert_eq!(stage.step("update"), Vec::<String>::new());
+    }
+    let dropped = stage
+        .notes
+        .iter()
+        .filter(|note| note.text.contains("is dropped"))
+        .count();
+    assert_eq!(dropped, 36, "64 wait");
 }

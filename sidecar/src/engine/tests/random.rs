@@ -66,28 +66,50 @@ enum Move {
 /// Ids lie near those in use: now and then they hit, now and then they miss.
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let id = 0..40u32;
-    let leg = 0..3u32;
+    // Leg A, the latest leg B, and the one before.
+    let leg = prop_oneof![4 => Just(0u32), 4 => Just(1u32), 1 => Just(2u32)];
+    let good = proptest::bool::weighted(0.85);
+    let recent = prop_oneof![8 => Just(0u32), 1 => 1..4u32];
+    // What ends a call is rare, or no call would come far.
     let one = prop_oneof![
-        8 => proptest::collection::vec(0..ACTIONS.len(), 1..5).prop_map(Move::Reply),
-        1 => (0..BODIES.len()).prop_map(Move::Body),
-        1 => prop_oneof![Just(404), Just(500)].prop_map(Move::Status),
-        1 => Just(Move::Late),
-        8 => prop_oneof![0..1000u64, 0..40_000u64].prop_map(Move::Wait),
-        8 => (0..4u32, any::<bool>()).prop_map(|(id, good)| Move::Speech(id, good)),
-        8 => (0..4u32, any::<bool>()).prop_map(|(id, good)| Move::Play(id, good)),
-        2 => (0..2u32, any::<bool>()).prop_map(|(id, good)| Move::Recording(id, good)),
-        1 => (id, any::<bool>()).prop_map(|(id, good)| Move::Play(id + 4, good)),
-        2 => (leg.clone(), any::<bool>()).prop_map(|(leg, good)| Move::CallRecording(leg, good)),
-        6 => (leg.clone(), 0..4usize).prop_map(|(leg, digit)| Move::Digit(leg, digit)),
-        4 => leg.clone().prop_map(Move::Answered),
-        1 => leg.clone().prop_map(Move::Refused),
-        1 => leg.prop_map(Move::HungUp),
+        60 => proptest::collection::vec(0..ACTIONS.len(), 1..5).prop_map(Move::Reply),
+        4 => (0..BODIES.len()).prop_map(Move::Body),
+        2 => prop_oneof![Just(404), Just(500)].prop_map(Move::Status),
+        4 => Just(Move::Late),
+        40 => prop_oneof![20 => 0..1000u64, 1 => 0..40_000u64].prop_map(Move::Wait),
+        60 => (recent.clone(), good.clone()).prop_map(|(id, good)| Move::Speech(id, good)),
+        60 => (recent.clone(), good.clone()).prop_map(|(id, good)| Move::Play(id, good)),
+        20 => (recent, good.clone()).prop_map(|(id, good)| Move::Recording(id, good)),
+        4 => (id, good.clone()).prop_map(|(id, good)| Move::Play(id + 4, good)),
+        20 => (leg.clone(), good).prop_map(|(leg, good)| Move::CallRecording(leg, good)),
+        40 => (leg.clone(), 0..4usize).prop_map(|(leg, digit)| Move::Digit(leg, digit)),
+        30 => leg.clone().prop_map(Move::Answered),
+        4 => leg.clone().prop_map(Move::Refused),
+        3 => leg.prop_map(Move::HungUp),
         1 => Just(Move::Cancelled),
         1 => Just(Move::NoAck),
-        2 => Just(Move::Update),
+        8 => Just(Move::Update),
         1 => Just(Move::Shutdown),
     ];
-    proptest::collection::vec(one, 1..60)
+    proptest::collection::vec(one, 1..120)
+}
+
+/// The leg that a command needs alive.
+fn used_leg(command: &Command) -> Option<LegId> {
+    match command {
+        Command::Ring { leg, .. }
+        | Command::Answer { leg }
+        | Command::Reject { leg, .. }
+        | Command::Play { leg, .. }
+        | Command::StopPlay { leg, .. }
+        | Command::ListenDigits { leg, .. }
+        | Command::StartRecording { leg, .. }
+        | Command::StartCallRecording { leg, .. }
+        | Command::StopCallRecording { leg }
+        | Command::HangUp { leg } => Some(*leg),
+        Command::Bridge { b, .. } => Some(*b),
+        _ => None,
+    }
 }
 
 /// The media and SIP side as the engine's commands describe it, and what was reported.
@@ -105,12 +127,20 @@ struct World {
     recordings: Vec<u32>,
     dialed: Vec<u32>,
     answered: bool,
+    /// Legs that were ended by either side.
+    gone: BTreeSet<u32>,
     ended: bool,
 }
 
 impl World {
     fn see(&mut self, command: Command) {
         assert!(!self.ended, "{command:?} after the end");
+        if let Some(leg) = used_leg(&command) {
+            assert!(
+                !self.gone.contains(&leg.number()),
+                "{command:?} for a leg that is gone"
+            );
+        }
         match command {
             Command::Ask {
                 sequence,
@@ -163,7 +193,11 @@ impl World {
                 assert!(!self.answered, "answered twice");
                 self.answered = true;
             }
-            Command::Reject { .. } => assert!(!self.answered, "rejected after the answer"),
+            Command::Reject { leg, .. } => {
+                assert!(!self.answered, "rejected after the answer");
+                self.gone.insert(leg.number());
+            }
+            Command::HangUp { leg } => assert!(self.gone.insert(leg.number()), "hung up twice"),
             Command::Ring { .. } => assert!(!self.answered, "rings after the answer"),
             Command::End => self.ended = true,
             _ => {}

@@ -63,11 +63,11 @@ fn a_bad_parameter_does_not_spoil_the_actions_before_it() {
 fn each_wrong_reply_is_named() {
     let eleven = format!(
         r#"{{"SchemaVersion":"1.0","Actions":[{}]}}"#,
-        vec![r#"{"Type":"Hangup"}"#; 11].join(",")
+        [r#"{"Type":"Hangup"}"#; 11].join(",")
     );
     let ten = format!(
         r#"{{"SchemaVersion":"1.0","Actions":[{}]}}"#,
-        vec![r#"{"Type":"Hangup"}"#; 10].join(",")
+        [r#"{"Type":"Hangup"}"#; 10].join(",")
     );
     assert_eq!(parse(&ten).unwrap().requested().len(), 10);
     let many = (0..101)
