@@ -107,10 +107,10 @@ impl Call {
     /// The leg's action ends with it, unreported, and so does the list: the HANGUP tells. Only a recording is told,
     /// because a caller who leaves a message ends it by hanging up, and its place would be lost (our choice).
     fn end_action_on(&mut self, leg: LegId) {
-        if !self
+        if self
             .running
             .as_ref()
-            .is_some_and(|running| running.origin.leg == leg)
+            .is_none_or(|running| running.origin.leg != leg)
         {
             return;
         }
