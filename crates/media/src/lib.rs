@@ -45,13 +45,7 @@ pub type Frame = [i16; FRAME_SAMPLES];
 /// A frame in which nothing is heard.
 pub const SILENT_FRAME: Frame = [0; FRAME_SAMPLES];
 
-/// Converts a duration to samples of the 8 kHz clock, rounding down and stopping at `u32::MAX`.
+/// Converts a duration to samples of the 8 kHz clock, rounding down, modulo 2^32 as timestamps are.
 pub(crate) fn samples_in(duration: std::time::Duration) -> u32 {
-    u32::try_from(
-        duration
-            .as_micros()
-            .saturating_mul(u128::from(SAMPLES_PER_MS))
-            / 1_000,
-    )
-    .unwrap_or(u32::MAX)
+    (duration.as_micros() * u128::from(SAMPLES_PER_MS) / 1_000) as u32
 }

@@ -38,6 +38,8 @@ pub struct Reception {
     duplicates: u64,
     reordered: u64,
     jump: Option<Sequence>,
+    /// Packets expected before the source restarted its numbers.
+    expected_before: u64,
     base: Instant,
     transit: Option<i64>,
     jitter: f64,
@@ -60,6 +62,7 @@ impl Reception {
             duplicates: 0,
             reordered: 0,
             jump: None,
+            expected_before: 0,
             base: now,
             transit: None,
             jitter: 0.0,
@@ -103,12 +106,9 @@ impl Reception {
             }
             _ if self.jump == Some(sequence) => {
                 // Two in a row at the new place: the source has restarted. What was counted stays counted.
-                let lost = self.lost();
+                self.expected_before = self.expected();
                 let number = 0x1_0000 | u32::from(sequence.0);
-                let expected = u32::try_from(self.received.saturating_add(lost))
-                    .unwrap_or(0xffff)
-                    .min(0xffff);
-                self.first = number - expected;
+                self.first = number;
                 self.highest = number;
                 self.window = 1;
                 self.jump = None;
@@ -150,9 +150,9 @@ impl Reception {
         self.received
     }
 
-    /// Packets between the first and the highest number.
+    /// Packets between the first and the highest number, over all restarts.
     pub fn expected(&self) -> u64 {
-        u64::from(self.highest.wrapping_sub(self.first)) + 1
+        self.expected_before + u64::from(self.highest.wrapping_sub(self.first)) + 1
     }
 
     /// Packets that have not come.

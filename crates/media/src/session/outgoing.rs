@@ -11,8 +11,8 @@ use crate::{
 };
 
 const FRAME: u32 = FRAME_SAMPLES as u32;
-/// When ticks have stopped for longer than this, the clock follows the time that has passed: 200 ms.
-const TICKS_STOPPED: u32 = 10 * FRAME;
+/// When ticks have stopped for longer than this, the clock follows the time that has passed: a second.
+const TICKS_STOPPED: u32 = crate::SAMPLE_RATE;
 
 /// Where the outgoing stream stands.
 #[derive(Clone, Debug)]
@@ -91,8 +91,8 @@ impl AudioSession {
     /// Goes on by 20 ms: writes the packet that is due into `out` and returns its length.
     ///
     /// A digit that is being sent takes the place of `outgoing`. `None`: nothing is due, or `out` is shorter than the
-    /// packet ([`crate::rtp::MAX_PACKET`] bytes always suffice). Ticks may come late or several at once; what counts
-    /// is their number.
+    /// packet ([`crate::rtp::MAX_PACKET`] bytes always suffice). An owner who was held up makes up for
+    /// the ticks that it missed; after more than a second, one tick does, and the timestamps follow the time.
     pub fn tick(&mut self, now: Instant, outgoing: Outgoing<'_>, out: &mut [u8]) -> Option<usize> {
         self.receiver.expire(now);
         let timestamp = self.clock.tick(now);

@@ -59,24 +59,35 @@ impl AudioSession {
         let payload = received.packet.payload();
         let (payload_type, transcoding) = match received.media {
             Media::Audio(codec) => (
-                self.format.payload_type,
+                Some(self.format.payload_type),
                 Some(codec).filter(|codec| *codec != self.format.codec),
             ),
-            Media::Event => (self.format.events?, None),
+            Media::Event => (self.format.events, None),
             // It has no meaning that all peers know; a pause says the same.
-            Media::ComfortNoise => return None,
+            Media::ComfortNoise => (None, None),
         };
         // All reports of an event carry the time of its beginning; their duration tells how far it has come.
         let samples = match received.media {
             Media::Event => EventPayload::parse(payload)?.duration.into(),
-            _ => payload.len() as u32,
+            Media::Audio(_) => payload.len() as u32,
+            Media::ComfortNoise => 0,
         };
         let end = source.timestamp.plus(samples);
+        let Some(payload_type) = payload_type else {
+            if let Some(anchor) = &mut self.anchor
+                && anchor.covers(now, source, end)
+                && source.sequence.since(anchor.highest) > 0
+            {
+                // What is left out on purpose leaves no hole, or the peer would count it as lost.
+                anchor.sequence_offset = anchor.sequence_offset.wrapping_sub(1);
+                anchor.highest = source.sequence;
+            }
+            return None;
+        };
         let mut marker = source.marker;
         let anchor = match &mut self.anchor {
             Some(anchor) if anchor.covers(now, source, end) => anchor,
             _ => {
-                // An event that began before the relay reports from its beginning, whose timestamp lies back.
                 let begins = self.clock.timestamp(now);
                 let sequence = self.clock.next_sequence();
                 marker = marker || !matches!(received.media, Media::Event);

@@ -145,20 +145,29 @@ fn relayed_digits_get_the_other_legs_payload_type_or_are_left_out() {
     let mut b = leg(Codec::Pcma, PayloadType::new(96), 3, epoch);
     let mut c = leg(Codec::Pcma, None, 4, epoch);
     let mut far = leg(Codec::Pcma, PayloadType::new(96), 5, epoch);
-    peer.send_digit(Digit::from_char('#').unwrap(), 100)
-        .unwrap();
     let mut out = [0; MAX_PACKET];
-    for frame in 0..20 {
+    let mut numbers = Vec::new();
+    for frame in 0..40 {
         let now = epoch + ms(20 * frame);
+        if frame == 10 {
+            peer.send_digit(Digit::from_char('#').unwrap(), 100)
+                .unwrap();
+        }
         let Some(packet) = tick(&mut peer, now, Outgoing::Silence) else {
             continue;
         };
         let received = a.receive_rtp(now, &packet).unwrap();
-        let is_event = received.media == Media::Event;
-        assert_eq!(c.relay(now, &received, &mut out).is_none(), is_event);
+        let relayed = c.relay(now, &received, &mut out);
+        assert_eq!(relayed.is_none(), received.media == Media::Event);
+        numbers.extend(relayed.map(|len| header(&out[..len]).sequence));
         let len = b.relay(now, &received, &mut out).unwrap();
         far.receive_rtp(now, &out[..len]).unwrap();
     }
+    assert!(numbers.len() > 20, "{numbers:?}");
+    assert!(
+        numbers.windows(2).all(|pair| pair[1] == pair[0].plus(1)),
+        "{numbers:?}"
+    );
     for leg in [&mut a, &mut far] {
         assert_eq!(
             leg.poll_digit()
