@@ -1,1 +1,34 @@
-//! An Alexa skill that places, takes and steers phone calls: a WASI 0.2 component.
+//! The skill: Alexa's requests and the SIP media application's events in, answers and actions out.
+//!
+//! The logic is generic over [`host::Host`], so that it runs natively in tests; what joins it to the WebAssembly
+//! component's imports and exports is compiled for `wasm32` only. It has no clock, socket, file or secret but through
+//! that trait.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`http`] | the routes: `POST /alexa`, `POST /media/events`, `GET /health` |
+//! | [`verify`] | whether a request comes from Alexa (facts B) |
+//! | [`once`] | a repeated request has one effect and gets the stored answer |
+//! | [`alexa`] | the answers to Alexa's requests (facts A) |
+//! | [`caller`] | the caller's own number, from the customer's profile (facts C1) |
+//! | [`session`] | StartCommunicationSession, and what is remembered of it (facts D) |
+//! | [`flow`] | the call's decisions by the call plan (facts E3, F) |
+//! | [`sidecar_link`] | signatures between component and sidecar |
+//! | [`trace`] | records of the messages that crossed a border |
+//! | [`settings`] | what the installation says |
+
+pub mod alexa;
+pub mod caller;
+#[cfg(target_arch = "wasm32")]
+mod component;
+pub mod flow;
+#[doc(hidden)]
+pub mod fuzz;
+pub mod host;
+pub mod http;
+pub mod once;
+pub mod session;
+pub mod settings;
+pub mod sidecar_link;
+pub mod trace;
+pub mod verify;

@@ -1,0 +1,223 @@
+//! The routes. `docs/http.md` describes them for those who call them.
+
+mod health;
+mod message;
+mod problem;
+
+use std::time::Duration;
+
+use skillcall_plan::Plan;
+use skillcall_protocol::alexa::{Envelope, WHOLE_MAX_BYTES};
+use skillcall_protocol::sma::Event;
+
+pub use message::{JSON, MAX_BODY, PROBLEM, Request, Response, header};
+pub use problem::Problem;
+
+use crate::alexa::{self, Serving};
+use crate::flow::{self, KnownSession};
+use crate::host::{Deadline, Host};
+use crate::once;
+use crate::session;
+use crate::settings::{Settings, SettingsError};
+use crate::sidecar_link;
+use crate::trace::{Aftermath, Recorder};
+use crate::verify::{self, Refusal};
+
+/// Alexa waits about 8 seconds (facts A4); what is left over is for the way there and back.
+const ALEXA_LIMIT: Duration = Duration::from_millis(7000);
+
+/// A response, and what is left to do once it is out.
+pub struct Served {
+    /// The response.
+    pub response: Response,
+    /// What is left to do.
+    pub aftermath: Aftermath,
+}
+
+impl Served {
+    /// A response with nothing left to do.
+    #[must_use]
+    pub fn of(response: Response) -> Self {
+        Self { response, aftermath: Aftermath::default() }
+    }
+}
+
+/// Serves a request.
+pub fn serve<H: Host>(host: &H, request: &Request) -> Served {
+    let (path, method) = (request.path(), request.method.as_str());
+    let allowed = match path {
+        "/alexa" | "/media/events" => "POST",
+        "/health" => "GET",
+        _ => return Served::of(Problem::no_route(path).into()),
+    };
+    if method != allowed && !(allowed == "GET" && method == "HEAD") {
+        return Served::of(Problem::method(method, allowed).into());
+    }
+    if request.body.len() > MAX_BODY {
+        return Served::of(Problem::too_long(MAX_BODY).into());
+    }
+    let settings = match settings(host) {
+        Ok(settings) => settings,
+        Err(response) => return Served::of(response),
+    };
+    match path {
+        "/alexa" => serve_alexa(host, &settings, request),
+        "/media/events" => serve_event(host, &settings, request),
+        _ => Served::of(health::report(&settings)),
+    }
+}
+
+/// Serves a request of Alexa whose sender the host has authenticated.
+pub fn serve_trusted<H: Host>(host: &H, body: &[u8]) -> Served {
+    if body.len() > MAX_BODY {
+        return Served::of(Problem::too_long(MAX_BODY).into());
+    }
+    let settings = match settings(host) {
+        Ok(settings) => settings,
+        Err(response) => return Served::of(response),
+    };
+    let deadline = Deadline::within(host, ALEXA_LIMIT);
+    let recorder = Recorder::begin(host, None);
+    let read = verify::read(host, &settings, body);
+    answer(host, &settings, &recorder, read, body, deadline)
+}
+
+fn settings<H: Host>(host: &H) -> Result<Settings, Response> {
+    Settings::load(host).map_err(|error| {
+        host.log(&error.to_string());
+        match error {
+            SettingsError::Host(_) => Problem::failed(),
+            SettingsError::Missing(_) | SettingsError::Wrong { .. } => Problem::not_configured(),
+        }
+        .into()
+    })
+}
+
+fn serve_alexa<H: Host>(host: &H, settings: &Settings, request: &Request) -> Served {
+    let deadline = Deadline::within(host, ALEXA_LIMIT);
+    if let Some(warning) = settings.test_trust() {
+        host.log(&warning);
+    }
+    let recorder = Recorder::begin(host, request.header("traceparent"));
+    let verified = verify::verify(host, settings, &request.headers, &request.body, deadline);
+    answer(host, settings, &recorder, verified, &request.body, deadline)
+}
+
+fn answer<H: Host>(
+    host: &H,
+    settings: &Settings,
+    recorder: &Recorder,
+    verified: Result<Envelope, Refusal>,
+    body: &[u8],
+    deadline: Deadline,
+) -> Served {
+    let response = match verified {
+        Ok(envelope) => {
+            recorder.alexa_request(&envelope, body);
+            answer_once(host, settings, recorder, &envelope, body, deadline)
+        }
+        Err(refusal) => {
+            host.log(&format!("a request to /alexa was refused: {refusal}"));
+            // Nothing of an unverified request goes into a trace: a stranger could fill it.
+            return Served::of(Problem::refused(refusal.to_string()).into());
+        }
+    };
+    recorder.response(host, &response);
+    Served { response, aftermath: recorder.aftermath(settings) }
+}
+
+fn answer_once<H: Host>(
+    host: &H,
+    settings: &Settings,
+    recorder: &Recorder,
+    envelope: &Envelope,
+    body: &[u8],
+    deadline: Deadline,
+) -> Response {
+    let id = envelope.request.request_id.as_str();
+    let ttl = verify::repeatable_for(settings, envelope);
+    let served = once::once(host, id, body, ttl, deadline, || {
+        let answered = settings.plan().and_then(|plan| {
+            let serving = Serving { host, settings, plan: &plan, recorder, deadline };
+            alexa::answer(&serving, envelope).map_err(|error| error.to_string())
+        });
+        let body = answered.and_then(|answer| serde_json::to_vec(&answer).map_err(|error| error.to_string()));
+        match body {
+            Ok(body) if body.len() <= WHOLE_MAX_BYTES => Response::json(200, body),
+            Ok(body) => {
+                host.log(&format!("the answer has {} bytes; Alexa takes {WHOLE_MAX_BYTES}", body.len()));
+                Problem::failed().into()
+            }
+            Err(error) => {
+                host.log(&format!("no answer: {error}"));
+                Problem::failed().into()
+            }
+        }
+    });
+    served.unwrap_or_else(|error| {
+        host.log(&format!("no answer: {error}"));
+        Problem::failed().into()
+    })
+}
+
+fn serve_event<H: Host>(host: &H, settings: &Settings, request: &Request) -> Served {
+    let caller = match sidecar_link::verify(host, settings, request) {
+        Ok(caller) => caller,
+        Err(refusal) => {
+            host.log(&format!("a request to /media/events was refused: {refusal}"));
+            return Served::of(Problem::unsigned(refusal.to_string()).into());
+        }
+    };
+    let recorder = Recorder::begin(host, request.header("traceparent"));
+    let response = event_reply(host, settings, &recorder, request);
+    let response = sidecar_link::signed(host, &caller, response);
+    recorder.response(host, &response);
+    Served { response, aftermath: recorder.aftermath(settings) }
+}
+
+fn event_reply<H: Host>(host: &H, settings: &Settings, recorder: &Recorder, request: &Request) -> Response {
+    let event: Event = match serde_json::from_slice(&request.body) {
+        Ok(event) => event,
+        Err(error) => return Problem::refused(format!("the body is no SIP media application event: {error}")).into(),
+    };
+    recorder.event(&event, &request.body);
+    let decided = settings.plan().and_then(|plan| decide(host, recorder, &plan, &event).map_err(|error| error.to_string()));
+    let body = decided.and_then(|decision| serde_json::to_vec(&decision.reply).map_err(|error| error.to_string()));
+    match body {
+        Ok(body) => Response::json(200, body),
+        Err(error) => {
+            host.log(&format!("no decision: {error}"));
+            Problem::failed().into()
+        }
+    }
+}
+
+/// Decides what a call does next, with what the state knows of its session.
+///
+/// # Errors
+/// When the plan or the event does not serve.
+pub fn decide<H: Host>(
+    host: &H,
+    recorder: &Recorder,
+    plan: &Plan<'_>,
+    event: &Event,
+) -> Result<flow::Decision, flow::FlowError> {
+    let decision = flow::decide(plan, event, |csi| match session::recall(host, csi) {
+        Ok(found) => found.map(|session| {
+            recorder.remembered(&session);
+            KnownSession { destination: session.destination, locale: session.locale }
+        }),
+        Err(error) => {
+            host.log(&format!("the session could not be looked up: {error}"));
+            None
+        }
+    })?;
+    if let Some(csi) = &decision.csi {
+        recorder.csi(csi);
+    }
+    recorder.note(host, &decision.note);
+    Ok(decision)
+}
+
+#[cfg(test)]
+mod tests;

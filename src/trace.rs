@@ -1,0 +1,243 @@
+//! Records of the messages that crossed a border, and the trace context that goes with them.
+//!
+//! Records are gathered while a request is served, redacted as they are made, and posted to the sidecar once the reply
+//! is out, signed. A failure there costs no call.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use skillcall_protocol::alexa::Envelope;
+use skillcall_protocol::ids::{ClientSessionId, SessionId};
+use skillcall_protocol::redact;
+use skillcall_protocol::signing::{KeyRing, RequestParts};
+use skillcall_protocol::sma::Event;
+use skillcall_protocol::trace::{Direction, Ids, Level, Message, Party, Protocol, Record};
+use skillcall_protocol::traceparent::{TRACEPARENT, TraceParent};
+
+use crate::host::{Host, OutboundReply, OutboundRequest, SendError};
+use crate::http::Response;
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::sidecar_link;
+
+/// Where the sidecar takes records.
+const PATH: &str = "/v1/traces";
+const LIMIT: Duration = Duration::from_millis(2000);
+
+/// The trace of one request.
+pub struct Recorder {
+    context: TraceParent,
+    began_ms: u64,
+    gathered: RefCell<Gathered>,
+}
+
+#[derive(Default)]
+struct Gathered {
+    ids: Ids,
+    entries: Vec<(u64, Entry)>,
+    /// The request that is being served, until its response is known.
+    incoming: Option<Incoming>,
+}
+
+enum Entry {
+    Message(Box<Message>),
+    Note(Level, String),
+}
+
+struct Incoming {
+    from: Party,
+    name: String,
+    body: Vec<u8>,
+}
+
+impl Recorder {
+    /// Begins a trace, or goes on with the sender's.
+    pub fn begin<H: Host>(host: &H, traceparent: Option<&str>) -> Self {
+        let context = match traceparent.and_then(|text| text.parse::<TraceParent>().ok()) {
+            Some(parent) => {
+                let mut span = [0; 8];
+                host.random(&mut span);
+                parent.child(span)
+            }
+            None => {
+                let mut ids = [0; 24];
+                host.random(&mut ids);
+                TraceParent::root(ids)
+            }
+        };
+        let ids = Ids { trace: Some(context.trace_id()), ..Ids::default() };
+        let gathered = RefCell::new(Gathered { ids, ..Gathered::default() });
+        Self { context, began_ms: host.now_ms(), gathered }
+    }
+
+    /// The W3C trace id.
+    #[must_use]
+    pub fn trace_id(&self) -> String {
+        self.context.trace_id()
+    }
+
+    /// Sends a request to Alexa with the trace context, and records the exchange.
+    ///
+    /// # Errors
+    /// When there is no reply.
+    pub fn send<H: Host>(&self, host: &H, mut request: OutboundRequest) -> Result<OutboundReply, SendError> {
+        request.headers.push((TRACEPARENT, self.context.to_string()));
+        let (at, began) = (host.now_ms(), host.monotonic_ms());
+        let reply = host.send(&request);
+        let took = host.monotonic_ms().saturating_sub(began).saturating_mul(1000);
+        let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
+        let name = format!("{} /{path}", request.method);
+        let message = Message::new(Party::Component, Party::Alexa, Direction::Sent, Protocol::Http, &name).took(took);
+        let message = match &reply {
+            Ok(reply) => message.outcome(&reply.status.to_string()).body(&exchange(&request.body, &reply.body)),
+            Err(error) => message.outcome(&error.to_string()).body(&request.body),
+        };
+        self.push(at, Entry::Message(Box::new(message)));
+        reply
+    }
+
+    /// Tells the log and the trace something that is no message.
+    pub fn note<H: Host>(&self, host: &H, text: &str) {
+        self.told(host, Level::Info, text);
+    }
+
+    /// Tells the log and the trace what did not go as meant.
+    pub fn warn<H: Host>(&self, host: &H, text: &str) {
+        self.told(host, Level::Warning, text);
+    }
+
+    fn told<H: Host>(&self, host: &H, level: Level, text: &str) {
+        host.log(&redact::text(text));
+        self.push(host.now_ms(), Entry::Note(level, text.to_owned()));
+    }
+
+    /// The session that the request is about.
+    pub fn csi(&self, csi: &ClientSessionId) {
+        self.gathered.borrow_mut().ids.csi = Some(csi.as_str().to_owned());
+    }
+
+    /// Alexa's id of that session.
+    pub fn session(&self, session: &SessionId) {
+        self.gathered.borrow_mut().ids.session = Some(session.as_str().to_owned());
+    }
+
+    /// What the state knew of the session: it joins the call's trace to that of the request which began it.
+    pub fn remembered(&self, session: &Session) {
+        let mut gathered = self.gathered.borrow_mut();
+        gathered.ids.request = Some(session.request.clone());
+        gathered.ids.session.clone_from(&session.session);
+    }
+
+    /// A verified request of Alexa.
+    pub fn alexa_request(&self, envelope: &Envelope, body: &[u8]) {
+        let mut gathered = self.gathered.borrow_mut();
+        gathered.ids.request = Some(envelope.request.request_id.as_str().to_owned());
+        let name = format!("POST /alexa {}", envelope.request.type_name);
+        gathered.incoming = Some(Incoming { from: Party::Alexa, name, body: body.to_vec() });
+    }
+
+    /// An event of the SIP media application.
+    pub fn event(&self, event: &Event, body: &[u8]) {
+        let mut gathered = self.gathered.borrow_mut();
+        let details = &event.call_details;
+        gathered.ids.transaction = Some(details.transaction_id.as_str().to_owned()).filter(|id| !id.is_empty());
+        gathered.ids.call = details.participants.iter().map(|leg| leg.call_id.as_str().to_owned()).collect();
+        let name = format!("POST /media/events {}", event.invocation_event_type);
+        gathered.incoming = Some(Incoming { from: Party::Sidecar, name, body: body.to_vec() });
+    }
+
+    /// The response to the request that is being served.
+    pub fn response<H: Host>(&self, host: &H, response: &Response) {
+        let Some(incoming) = self.gathered.borrow_mut().incoming.take() else { return };
+        let took = host.now_ms().saturating_sub(self.began_ms).saturating_mul(1000);
+        let message = Message::new(incoming.from, Party::Component, Direction::Received, Protocol::Http, &incoming.name)
+            .outcome(&response.status.to_string())
+            .took(took)
+            .body(&exchange(&incoming.body, &response.body));
+        self.push(self.began_ms, Entry::Message(Box::new(message)));
+    }
+
+    fn push(&self, at_ms: u64, entry: Entry) {
+        self.gathered.borrow_mut().entries.push((at_ms, entry));
+    }
+
+    /// What is left to do with the records: nothing when there is no sidecar to take them.
+    #[must_use]
+    pub fn aftermath(&self, settings: &Settings) -> Aftermath {
+        let Some(url) = &settings.sidecar_url else { return Aftermath::default() };
+        let mut gathered = self.gathered.borrow_mut();
+        let ids = gathered.ids.clone();
+        let mut entries = std::mem::take(&mut gathered.entries);
+        entries.sort_by_key(|(at, _)| *at);
+        let records: Vec<Record> = entries
+            .into_iter()
+            .zip(0u64..)
+            .map(|((at_ms, entry), seq)| {
+                let (at, ids) = (at_ms.saturating_mul(1000), ids.clone());
+                match entry {
+                    Entry::Message(message) => Record::message(at, Party::Component, ids, *message),
+                    Entry::Note(level, text) => Record::note(at, Party::Component, ids, level, &text),
+                }
+                .with_seq(seq)
+            })
+            .collect();
+        if records.is_empty() {
+            return Aftermath::default();
+        }
+        // Strings and numbers always become JSON.
+        let body = serde_json::to_vec(&Posted { records: &records }).unwrap_or_default();
+        let context = self.context.to_string();
+        Aftermath { post: Some(Post { url: url.clone(), keys: settings.sidecar_keys.clone(), context, body }) }
+    }
+}
+
+#[derive(Serialize)]
+struct Posted<'r> {
+    records: &'r [Record],
+}
+
+/// Both bodies of an exchange as one JSON object, if both are JSON; else what was asked.
+fn exchange(request: &[u8], reply: &[u8]) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Both<'b> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request: Option<&'b RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reply: Option<&'b RawValue>,
+    }
+    let both = Both { request: serde_json::from_slice(request).ok(), reply: serde_json::from_slice(reply).ok() };
+    if both.request.is_none() && both.reply.is_none() {
+        return request.to_vec();
+    }
+    serde_json::to_vec(&both).unwrap_or_default()
+}
+
+/// What is left to do once the reply is out.
+#[derive(Default)]
+pub struct Aftermath {
+    post: Option<Post>,
+}
+
+struct Post {
+    url: String,
+    keys: KeyRing,
+    context: String,
+    body: Vec<u8>,
+}
+
+impl Aftermath {
+    /// Posts the records. What fails here is only logged.
+    pub fn run<H: Host>(self, host: &H) {
+        let Some(Post { url, keys, context, body }) = self.post else { return };
+        let mut headers = vec![("content-type", "application/json".to_owned()), (TRACEPARENT, context)];
+        headers.extend(sidecar_link::sign(host, &keys, RequestParts { method: "POST", path_and_query: PATH, body: &body }));
+        let request = OutboundRequest { method: "POST", url: format!("{url}{PATH}"), headers, body, timeout: LIMIT, max_reply: 4096 };
+        match host.send(&request) {
+            Ok(reply) if reply.status < 300 => {}
+            Ok(reply) => host.log(&format!("trace: the sidecar answered {} to the records", reply.status)),
+            Err(error) => host.log(&format!("trace: the records were not taken: {error}")),
+        }
+    }
+}
