@@ -170,7 +170,8 @@ fn grouped(text: &str) -> usize {
     }
     match (separator, lengths) {
         (Some(_), [3, 3, 4, 0, ..] | [1..=3, 3, 3, 4, ..]) | (Some('-'), [3, 4, 0, ..]) => end,
-        (Some('-'), [a, b, c, d, ..]) => {
+        // Two groups, as in a range of ports, are a number only as 555-0100.
+        (Some('-'), [a, b, c, d, ..]) if c > 0 => {
             let last = [d, c, b, a]
                 .into_iter()
                 .find(|n| *n > 0)

@@ -1,8 +1,8 @@
 //! A trace as a ladder: each message once, from lane to lane.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, VecDeque};
 
-use super::{Direction, Kind, MediaFigures, Message, Party, Record, Trace};
+use super::{Direction, Kind, MediaFigures, Message, Party, Protocol, Record, Trace};
 
 /// One rung of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,23 +38,43 @@ pub enum StepKind<'a> {
     },
 }
 
+/// How much earlier than it was sent a message may have been received, because clocks differ.
+const SKEW_US: u64 = 1_000_000;
+
 impl Trace {
     /// The rungs, in the order of time.
     ///
-    /// A message that both ends recorded is drawn once, as its sender saw it; one whose sender wrote
-    /// nothing at all is drawn as its receiver saw it.
+    /// A message that both ends recorded is drawn once, as its sender saw it; one that only its receiver recorded is drawn as
+    /// the receiver saw it. The two ends are joined by parties, protocol and name: each receipt with the first sending of that
+    /// name that is left and not later than the receipt (by more than the second that clocks may differ).
     #[must_use]
     pub fn ladder(&self) -> Vec<Step<'_>> {
-        let writers: HashSet<&Party> = self.records.iter().map(|record| &record.part).collect();
         let start = self.records.first().map_or(0, |record| record.at);
+        let mut sent: HashMap<Ends<'_>, VecDeque<u64>> = HashMap::new();
+        for record in &self.records {
+            if let Kind::Message(message) = &record.kind
+                && message.direction == Direction::Sent
+            {
+                sent.entry(Ends::of(message))
+                    .or_default()
+                    .push_back(record.at);
+            }
+        }
         self.records
             .iter()
-            .filter_map(|record| {
-                Some(Step {
-                    offset_us: record.at.saturating_sub(start),
-                    part: &record.part,
-                    kind: drawn(record, &writers)?,
-                })
+            .filter(|record| match &record.kind {
+                Kind::Message(message) if message.direction == Direction::Received => {
+                    !sent.get_mut(&Ends::of(message)).is_some_and(|left| {
+                        left.pop_front_if(|at| *at <= record.at.saturating_add(SKEW_US))
+                            .is_some()
+                    })
+                }
+                _ => true,
+            })
+            .map(|record| Step {
+                offset_us: record.at.saturating_sub(start),
+                part: &record.part,
+                kind: drawn(record),
             })
             .collect()
     }
@@ -75,14 +95,9 @@ impl Trace {
     }
 }
 
-fn drawn<'a>(record: &'a Record, writers: &HashSet<&Party>) -> Option<StepKind<'a>> {
-    Some(match &record.kind {
-        Kind::Message(message) => {
-            if message.direction == Direction::Received && writers.contains(&message.from) {
-                return None;
-            }
-            StepKind::Arrow(message)
-        }
+fn drawn(record: &Record) -> StepKind<'_> {
+    match &record.kind {
+        Kind::Message(message) => StepKind::Arrow(message),
         Kind::Note { level, text } => StepKind::Note {
             level: *level,
             text,
@@ -92,5 +107,35 @@ fn drawn<'a>(record: &'a Record, writers: &HashSet<&Party>) -> Option<StepKind<'
             path,
             seconds: *seconds,
         },
-    })
+    }
+}
+
+/// What both ends of a message agree on.
+#[derive(PartialEq, Eq, Hash)]
+struct Ends<'a> {
+    from: &'a Party,
+    to: &'a Party,
+    protocol: Protocol,
+    name: (&'a str, &'a str),
+}
+
+impl<'a> Ends<'a> {
+    fn of(message: &'a Message) -> Self {
+        let name = match message.protocol {
+            // Method and path: what follows (the type of the request) may be known to one end only.
+            Protocol::Http => {
+                let mut words = message.name.split_whitespace();
+                let method = words.next().unwrap_or_default();
+                let path = words.next().and_then(|path| path.split('?').next());
+                (method, path.unwrap_or_default())
+            }
+            _ => (message.name.trim(), ""),
+        };
+        Self {
+            from: &message.from,
+            to: &message.to,
+            protocol: message.protocol,
+            name,
+        }
+    }
 }

@@ -2,16 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::redact;
+use super::Text;
 
 /// The schema's version, in each record's `v`.
 pub const VERSION: u8 = 1;
-
-/// Bytes of a message that are kept, after redaction; the rest is cut.
-pub const BODY_MAX_BYTES: usize = 8 * 1024;
-
-/// Bytes of a name, an outcome or a note that are kept.
-const LINE_MAX_BYTES: usize = 512;
 
 /// One line of a trace file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,7 +48,7 @@ pub enum Party {
     Handler,
     /// A part that this version does not know.
     #[serde(untagged)]
-    Other(String),
+    Other(Text),
 }
 
 impl Party {
@@ -154,7 +148,7 @@ pub enum Kind {
         /// How grave it is.
         level: Level,
         /// What it is, in words.
-        text: String,
+        text: Text,
     },
     /// A leg's figures, at its end.
     Media(MediaFigures),
@@ -162,7 +156,8 @@ pub enum Kind {
     #[non_exhaustive]
     Recording {
         /// Where: bucket and key, or a path.
-        path: String,
+        #[serde(deserialize_with = "Text::deserialize_path")]
+        path: Text,
         /// Its length in seconds.
         seconds: f64,
     },
@@ -181,17 +176,18 @@ pub struct Message {
     pub direction: Direction,
     /// By what.
     pub protocol: Protocol,
-    /// Such as `POST /alexa IntentRequest`, `INVITE`, `200 OK`.
-    pub name: String,
+    /// Such as `POST /alexa IntentRequest`, `INVITE`, `200 OK`. The two ends of a message are joined by it: by its first two
+    /// words for HTTP, by all of it otherwise.
+    pub name: Text,
     /// What came of it: a status such as `200`, `401 BadToken`, `no answer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<String>,
+    pub outcome: Option<Text>,
     /// Microseconds until the outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_us: Option<u64>,
     /// What it carried: redacted, and cut at [`BODY_MAX_BYTES`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
+    pub body: Option<Text>,
 }
 
 /// Whether the writer of a record sent or received the message.
@@ -206,7 +202,7 @@ pub enum Direction {
 }
 
 /// What a message travelled by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
@@ -239,9 +235,9 @@ pub enum Level {
 #[serde(default)]
 pub struct MediaFigures {
     /// Which leg: `LEG-A`, `LEG-B`, `device`, `phone`.
-    pub leg: String,
+    pub leg: Text,
     /// Such as `PCMU`.
-    pub codec: String,
+    pub codec: Text,
     /// RTP packets sent.
     pub sent: u64,
     /// RTP packets received.
@@ -271,7 +267,7 @@ impl Message {
             to,
             direction,
             protocol,
-            name: line(name),
+            name: Text::line(name),
             outcome: None,
             duration_us: None,
             body: None,
@@ -281,7 +277,7 @@ impl Message {
     /// What came of it.
     #[must_use]
     pub fn outcome(mut self, outcome: &str) -> Self {
-        self.outcome = Some(line(outcome));
+        self.outcome = Some(Text::line(outcome));
         self
     }
 
@@ -295,8 +291,7 @@ impl Message {
     /// What it carried. It is redacted by its form (JSON, SIP, SDP or text) before it is cut.
     #[must_use]
     pub fn body(mut self, body: &[u8]) -> Self {
-        let body = String::from_utf8_lossy(body);
-        self.body = (!body.is_empty()).then(|| cut(redact::any(&body), BODY_MAX_BYTES));
+        self.body = (!body.is_empty()).then(|| Text::body(body));
         self
     }
 }
@@ -322,16 +317,18 @@ impl Record {
     /// A note; its text is redacted.
     #[must_use]
     pub fn note(at: u64, part: Party, ids: Ids, level: Level, text: &str) -> Self {
-        let text = cut(redact::text(text), BODY_MAX_BYTES);
+        let text = Text::prose(text);
         Self::new(at, part, ids, Kind::Note { level, text })
     }
 
     /// A leg's figures.
     #[must_use]
     pub fn media(at: u64, part: Party, ids: Ids, figures: MediaFigures) -> Self {
+        // JSON has no NaN and no infinity: what could not be measured is 0.
+        let finite = |figure: f64| if figure.is_finite() { figure } else { 0.0 };
         let figures = MediaFigures {
-            leg: line(&figures.leg),
-            codec: line(&figures.codec),
+            jitter_ms: finite(figures.jitter_ms),
+            mos: finite(figures.mos),
             ..figures
         };
         Self::new(at, part, ids, Kind::Media(figures))
@@ -340,7 +337,7 @@ impl Record {
     /// A recording that was written.
     #[must_use]
     pub fn recording(at: u64, part: Party, ids: Ids, path: &str, seconds: f64) -> Self {
-        let path = cut(redact::path(path), LINE_MAX_BYTES);
+        let path = Text::path(path);
         Self::new(at, part, ids, Kind::Recording { path, seconds })
     }
 
@@ -357,22 +354,4 @@ impl Record {
         // Strings, numbers and enums always make JSON; figures that are no number become null.
         serde_json::to_string(self).unwrap_or_default()
     }
-}
-
-fn line(text: &str) -> String {
-    cut(redact::text(text), LINE_MAX_BYTES)
-}
-
-/// Cuts at a character, and says so.
-fn cut(mut text: String, limit: usize) -> String {
-    if text.len() > limit {
-        let end = (0..=limit)
-            .rev()
-            .find(|&end| text.is_char_boundary(end))
-            .unwrap_or(0);
-        let rest = text.len() - end;
-        text.truncate(end);
-        text.push_str(&format!("… [{rest} bytes more]"));
-    }
-    text
 }

@@ -111,15 +111,15 @@ fn a_message_is_drawn_once_by_its_sender_or_else_its_receiver() {
 #[test]
 fn a_record_is_one_line_of_json_and_comes_back() {
     let figures = MediaFigures {
-        leg: "LEG-A".to_owned(),
-        codec: "PCMU".to_owned(),
+        leg: Text::line("LEG-A"),
+        codec: Text::line("PCMU"),
         sent: 10,
         ..MediaFigures::default()
     };
     for record in [
         message(
             1,
-            Party::Other("lab".to_owned()),
+            Party::Other(Text::line("lab")),
             Party::Alexa,
             Party::Component,
             "POST",
@@ -215,5 +215,86 @@ fn long_bodies_are_cut_at_a_character() {
         kept.len() < BODY_MAX_BYTES + 64 && kept.ends_with("bytes more]"),
         "{}",
         kept.len()
+    );
+}
+
+#[test]
+fn a_receipt_that_its_sender_did_not_record_is_drawn() {
+    let own = || ids(Some("c"), None, None);
+    let get = |at, part| {
+        message(
+            at,
+            part,
+            Party::Component,
+            Party::Alexa,
+            "GET /v2 name",
+            own(),
+        )
+    };
+    let records = [
+        get(10, Party::Component),
+        get(20, Party::Alexa),
+        // The component's record of the second request was lost.
+        get(5_000_000, Party::Alexa),
+        // Sent later than it was received: another message of the same name.
+        get(9_000_000, Party::Component),
+    ];
+    let trace = find(&records, "c");
+    let drawn: Vec<u64> = trace.ladder().iter().map(|step| step.offset_us).collect();
+    assert_eq!(drawn, [0, 4_999_990, 8_999_990]);
+}
+
+#[test]
+fn what_another_part_wrote_is_redacted_when_it_is_read() {
+    let line = r#"{"v":1,"at":1,"part":"sidecar","seq":1,"kind":"message","from":"alexa","to":"component","direction":"sent",
+        "protocol":"http","name":"POST /+12045550100","outcome":"Atza|planted","body":"{\"accessToken\":\"planted\"}"}"#;
+    let record: Record = serde_json::from_str(line).unwrap();
+    let line = record.to_line();
+    assert!(
+        !line.contains("planted") && !line.contains("204555"),
+        "{line}"
+    );
+    for (kind, field) in [
+        ("note\",\"level\":\"info", "text"),
+        ("recording\",\"seconds\":1,\"x\":\"", "path"),
+    ] {
+        let line = format!(
+            r#"{{"v":1,"at":1,"part":"sidecar","kind":"{kind}","{field}":"a +12045550100 b Bearer planted!"}}"#
+        );
+        let record: Record = serde_json::from_str(&line).unwrap();
+        let line = record.to_line();
+        assert!(
+            !line.contains("planted") && !line.contains("204555"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_cut_text_is_not_cut_again() {
+    let record = Record::note(
+        1,
+        Party::Sidecar,
+        Ids::default(),
+        Level::Info,
+        &"word ".repeat(BODY_MAX_BYTES),
+    );
+    assert_eq!(
+        serde_json::from_str::<Record>(&record.to_line()).unwrap(),
+        record
+    );
+}
+
+#[test]
+fn figures_that_could_not_be_measured_come_back_too() {
+    let figures = MediaFigures {
+        mos: f64::NAN,
+        jitter_ms: f64::INFINITY,
+        ..MediaFigures::default()
+    };
+    let record = Record::media(1, Party::Sidecar, Ids::default(), figures);
+    assert_eq!(
+        serde_json::from_str::<Record>(&record.to_line()).unwrap(),
+        record
     );
 }
