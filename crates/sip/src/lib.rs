@@ -3,6 +3,8 @@
 
 pub mod dialog;
 pub mod endpoint;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod message;
 pub mod peek;
 pub mod sdp;

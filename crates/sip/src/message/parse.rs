@@ -56,7 +56,7 @@ pub fn parse(wire: Bytes, framing: Framing) -> Result<Message, ParseError> {
         in_response,
         ..error
     };
-    let (wire, lines_end) = unfold(wire, start).map_err(fix)?;
+    let (wire, lines_end) = unfold(wire, start, framing).map_err(fix)?;
     let start_line_end = line_end(&wire, start).map_err(fix)?;
     let start_line = Span::new(start, start_line_end);
     if in_response {
@@ -88,8 +88,8 @@ fn line_end(wire: &[u8], start: usize) -> Result<usize, ParseError> {
 }
 
 /// Finds the empty line that ends the headers, and turns each fold (CRLF before a blank) into two spaces, so that no
-/// offset moves (RFC 3261 §7.3.1).
-fn unfold(wire: Bytes, start: usize) -> Result<(Bytes, usize), ParseError> {
+/// offset moves (RFC 3261 §7.3.1). A datagram may end with its last header line (RFC 4475's `baddn` does).
+fn unfold(wire: Bytes, start: usize, framing: Framing) -> Result<(Bytes, usize), ParseError> {
     let mut folded: Option<Vec<u8>> = None;
     let mut at = start;
     let mut fold_allowed = false;
@@ -109,6 +109,10 @@ fn unfold(wire: Bytes, start: usize) -> Result<(Bytes, usize), ParseError> {
             _ => fold_allowed = true,
         }
         at = end + 2;
+        if at >= wire.len() && framing == Framing::Datagram {
+            let wire = folded.map_or(wire, Bytes::from);
+            return Ok((wire, at));
+        }
         if at >= wire.len() {
             return Err(ParseError::new(
                 Kind::LineEnd,

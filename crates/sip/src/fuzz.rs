@@ -1,0 +1,319 @@
+//! Bodies of the fuzz targets: each takes any bytes and must come back. Not part of the API.
+//!
+//! They assert what must hold for every input, so a fuzzer finds more than panics.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::endpoint::{Endpoint, EndpointConfig, Event, Flow, OutgoingInvite, Party};
+use crate::message::{
+    Addresses, CSeq, Framing, HeaderName, MediaType, Message, MessageWriter, NameAddr, RetryAfter,
+    StatusCode, StreamFramer, TokenList, Uri, UriRef, Via, parse, parts,
+};
+use crate::peek::{peek, stateless_response};
+use crate::sdp::{Capabilities, MediaSession};
+
+/// The targets by name, for a replay of corpora.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("message", message),
+    ("stream", stream),
+    ("uri", uri),
+    ("headers", headers),
+    ("sdp", sdp),
+    ("endpoint", endpoint),
+];
+
+/// The message parser: what it accepts can be read through every getter, and means the same when written again.
+pub fn message(data: &[u8]) {
+    let _ = peek(data);
+    let source = SocketAddr::from(([127, 0, 0, 1], 5060));
+    if let Some((bytes, _)) = stateless_response(data, source, StatusCode::BAD_REQUEST, "", &[]) {
+        assert!(bytes.starts_with(b"SIP/2.0 400 ") && bytes.ends_with(b"\r\n\r\n"));
+    }
+    for framing in [Framing::Datagram, Framing::Stream] {
+        let Ok(parsed) = parse(Bytes::copy_from_slice(data), framing) else {
+            continue;
+        };
+        read_all(&parsed);
+        let again = parse(rewrite(&parsed), Framing::Stream);
+        let again = again.unwrap_or_else(|error| panic!("written message is refused: {error}"));
+        let pairs = |message: &Message| -> Vec<(Vec<u8>, Vec<u8>)> {
+            let fields = message.headers();
+            let kept = fields.iter().filter(|field| {
+                !matches!(
+                    field.name,
+                    HeaderName::ContentLength | HeaderName::ContentType
+                )
+            });
+            kept.map(|field| (field.raw_name.to_vec(), field.value.to_vec()))
+                .collect()
+        };
+        assert_eq!(pairs(&parsed), pairs(&again));
+        assert_eq!(parsed.body(), again.body());
+        assert_eq!(parsed.headers().cseq(), again.headers().cseq());
+    }
+}
+
+fn read_all(message: &Message) {
+    let headers = message.headers();
+    for field in headers.iter() {
+        let _ = field.text();
+        typed(field.value);
+    }
+    assert!(headers.via().is_ok() && headers.from().is_ok() && headers.to().is_ok());
+    assert!(!headers.call_id().is_empty());
+    let _ = (
+        headers.contact().is_ok(),
+        headers.max_forwards(),
+        headers.content_type().is_ok(),
+    );
+    let _ = (
+        headers.retry_after(),
+        headers.user_to_user(),
+        headers.named("x-anything"),
+    );
+    match message {
+        Message::Request(request) => {
+            assert_eq!(request.uri().as_str().as_bytes(), request.raw_uri());
+            assert_eq!(*request.method(), headers.cseq().method);
+        }
+        Message::Response(response) => {
+            let _ = (response.status(), response.reason());
+        }
+    }
+}
+
+fn rewrite(message: &Message) -> Bytes {
+    let mut writer = match message {
+        Message::Request(request) => MessageWriter::request(request.method(), request.raw_uri()),
+        Message::Response(response) => MessageWriter::response(response.status(), "x"),
+    };
+    for field in message.headers().iter() {
+        if !matches!(
+            field.name,
+            HeaderName::ContentLength | HeaderName::ContentType
+        ) {
+            writer.raw_header(field.raw_name, field.value);
+        }
+    }
+    if message.body().is_empty() {
+        writer.finish()
+    } else {
+        writer.finish_with("application/sdp", message.body())
+    }
+}
+
+/// The stream framer: however the bytes are cut, the same frames come out, and none is over the limit.
+pub fn stream(data: &[u8]) {
+    let frames = |chunk: usize| {
+        let mut framer = StreamFramer::new(4096);
+        let mut frames = Vec::new();
+        for piece in data.chunks(chunk) {
+            framer.push(piece);
+            loop {
+                match framer.poll() {
+                    Ok(Some(frame)) => frames.push(frame),
+                    Ok(None) => break,
+                    Err(_) => return frames,
+                }
+            }
+        }
+        frames
+    };
+    let whole = frames(usize::MAX);
+    for chunk in [1, 7] {
+        assert_eq!(whole, frames(chunk), "cut every {chunk} bytes");
+    }
+}
+
+/// URIs: every getter works, and the text parses to the same again.
+pub fn uri(data: &[u8]) {
+    let Ok(uri) = UriRef::parse(data) else { return };
+    let _ = (
+        uri.scheme(),
+        uri.user(),
+        uri.password(),
+        uri.host(),
+        uri.port(),
+        uri.socket_addr(),
+    );
+    let _ = (
+        uri.params().count(),
+        uri.headers().count(),
+        uri.param("lr"),
+        uri.param("transport"),
+    );
+    let owned = uri.to_owned();
+    assert_eq!(Uri::parse(owned.as_str()).as_ref(), Ok(&owned));
+}
+
+/// Every typed header.
+pub fn headers(data: &[u8]) {
+    typed(data);
+    let boundary: String = data.iter().take(3).map(|&byte| char::from(byte)).collect();
+    for part in parts(data, &boundary) {
+        let _ = part.is("application", "sdp");
+    }
+}
+
+fn typed(value: &[u8]) {
+    if let Ok(via) = Via::parse_first(value) {
+        let _ = (via.branch(), via.params.iter().count());
+    }
+    for via in Via::list(value).flatten() {
+        let _ = (via.branch(), via.params.value("received"));
+    }
+    if let Ok(address) = NameAddr::parse(value) {
+        let _ = (
+            address.display(),
+            address.uri().is_ok(),
+            address.tag(),
+            address.raw(),
+        );
+    }
+    for address in Addresses::new(value).flatten() {
+        let _ = (
+            address.display(),
+            address.uri().is_ok(),
+            address.params().value("expires"),
+        );
+    }
+    let _ = (
+        CSeq::parse(value).is_ok(),
+        RetryAfter::parse(value).is_ok(),
+        TokenList::new(value).count(),
+    );
+    if let Ok(media) = MediaType::parse(value) {
+        let _ = media.params.value("boundary");
+    }
+}
+
+/// Offer and answer: what we answer to any offer is itself readable and of the same media lines.
+pub fn sdp(data: &[u8]) {
+    let session = || {
+        let address = std::net::IpAddr::from([127, 0, 0, 1]);
+        MediaSession::new(Capabilities::new(address, 40000), 1)
+    };
+    let mut ours = session();
+    if let Ok((answer, negotiated)) = ours.answer(data) {
+        assert!((10..=60).contains(&negotiated.ptime));
+        let lines = |text: &[u8]| {
+            text.split(|&byte| byte == b'\n')
+                .filter(|line| line.starts_with(b"m="))
+                .count()
+        };
+        let again = ours.offer();
+        assert_eq!(lines(&answer), lines(&again));
+        let _ = ours.accept_answer(&answer);
+    }
+    let mut asking = session();
+    asking.offer();
+    let _ = asking.accept_answer(data);
+}
+
+/// An endpoint that is sent anything, in the middle of calls of its own, while its user answers at random.
+///
+/// The input is cut at each byte 0xFF: the piece's first byte says what the user does, the rest is a datagram, in which
+/// `{C}`, `{T}` and `{B}` stand for the Call-ID, tag and branch that the endpoint made last.
+pub fn endpoint(data: &[u8]) {
+    let mut now = Instant::now();
+    let ours = SocketAddr::from(([127, 0, 0, 1], 5060));
+    let theirs = SocketAddr::from(([127, 0, 0, 1], 5070));
+    let flow = Flow::udp(ours, theirs);
+    let mut config = EndpointConfig::new(ours, [7; 32]);
+    config.limits.calls = 8;
+    config.limits.transactions = 64;
+    let limits = config.limits;
+    let mut endpoint = Endpoint::new(config);
+    let mut last = Vec::new();
+    let mut calls = Vec::new();
+    let Ok(target) = Uri::parse("sip:x@127.0.0.1:5070") else {
+        return;
+    };
+    for piece in data.split(|&byte| byte == 0xff).take(64) {
+        let Some((&action, datagram)) = piece.split_first() else {
+            continue;
+        };
+        if let Some(&call) = calls.last() {
+            let sdp = Some(Bytes::from_static(b"v=0\r\n"));
+            let _ = match action % 8 {
+                0 => endpoint.accept(now, call, &[], sdp),
+                1 => endpoint.reject(now, call, StatusCode::BUSY_HERE, "", &[]),
+                2 => endpoint.provisional(now, call, StatusCode::RINGING, "", &[], sdp),
+                3 => endpoint.bye(now, call, &[]),
+                4 => endpoint.cancel(now, call, &[]),
+                5 => endpoint.acknowledge(now, call, Bytes::new()),
+                _ => Ok(()),
+            };
+        }
+        if action % 16 == 8 {
+            let invite =
+                OutgoingInvite::new(target.clone(), theirs, Party::new(target.clone()), None);
+            calls.extend(endpoint.invite(now, invite));
+        }
+        endpoint.receive(now, &flow, &fill(datagram, &last));
+        while let Some(transmit) = endpoint.poll_transmit() {
+            if peek(&transmit.bytes).is_none_or(|peek| peek.method != b"ACK") {
+                last = transmit.bytes.to_vec();
+            }
+            // Whatever strangers sent, what goes out can be parsed; an answer to what could not be parsed cannot.
+            let parsed = parse(transmit.bytes.clone(), Framing::Stream);
+            assert!(
+                parsed.is_ok() || transmit.bytes.starts_with(b"SIP/2.0 "),
+                "{parsed:?}"
+            );
+        }
+        while let Some(event) = endpoint.poll_event() {
+            if let Event::Invite { call, .. } = event {
+                calls.push(call);
+            }
+        }
+        now += Duration::from_millis(u64::from(action) * 8);
+        endpoint.handle_timeout(now);
+        let counts = endpoint.counts();
+        assert!(counts.calls <= limits.calls);
+        assert!(counts.server_transactions <= limits.transactions);
+    }
+    // With time, every transaction ends.
+    for _ in 0..100 {
+        now += Duration::from_secs(10);
+        endpoint.handle_timeout(now);
+    }
+    while endpoint.poll_event().is_some() || endpoint.poll_transmit().is_some() {}
+    assert_eq!(endpoint.counts().server_transactions, unanswered(&endpoint));
+}
+
+/// Server transactions of INVITEs that the user has not answered stay as long as their calls.
+fn unanswered(endpoint: &Endpoint) -> usize {
+    endpoint
+        .counts()
+        .server_transactions
+        .min(endpoint.counts().calls)
+}
+
+fn fill(datagram: &[u8], last: &[u8]) -> Vec<u8> {
+    let seen = peek(last);
+    let of = |name: u8| match (name, &seen) {
+        (b'C', Some(seen)) => seen.call_id,
+        (b'T', Some(seen)) if seen.is_request => seen.from_tag.unwrap_or_default(),
+        (b'T', Some(seen)) => seen.to_tag.unwrap_or_default(),
+        (b'B', Some(seen)) => seen.branch.unwrap_or_default(),
+        _ => b"none",
+    };
+    let mut out = Vec::with_capacity(datagram.len() + 64);
+    let mut rest = datagram;
+    while let Some((&byte, after)) = rest.split_first() {
+        if byte == b'{'
+            && let [name, b'}', tail @ ..] = after
+        {
+            out.extend_from_slice(of(*name));
+            rest = tail;
+        } else {
+            out.push(byte);
+            rest = after;
+        }
+    }
+    out
+}

@@ -1,0 +1,168 @@
+//! Replays a corpus, and deterministic mutations of it, through every fuzz target.
+
+use skillcall_sip::fuzz::TARGETS;
+
+/// Mutations of each seed; a fuzzer goes on where this ends.
+const ROUNDS: u64 = 150;
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16) as usize % limit.max(1)
+    }
+}
+
+/// Bytes that matter in SIP and SDP.
+const SPICE: &[&[u8]] = &[
+    b"\r\n",
+    b"\r\n ",
+    b"\r\n\r\n",
+    b"\0",
+    b"\xff",
+    b"\xf6",
+    b"\"",
+    b"<",
+    b">",
+    b";",
+    b",",
+    b":",
+    b"@",
+    b"=",
+    b"%",
+    b"%4",
+    b"\\",
+    b"[::1]",
+    b"99999999999999999999",
+    b"-1",
+    b";tag=",
+    b";branch=z9hG4bK",
+    b"{T}",
+    b"{C}",
+    b"{B}",
+    b"SIP/2.0 ",
+    b"m=audio 0 RTP/AVP 0\r\n",
+    b"c=IN IP6 ::\r\n",
+    b"a=rtpmap:",
+];
+
+fn mutate(seed: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut out = seed.to_vec();
+    for _ in 0..=random.below(4) {
+        let at = random.below(out.len() + 1);
+        let length = random.below(20).min(out.len() - at);
+        match random.below(5) {
+            0 => {
+                out.drain(at..at + length);
+            }
+            1 => {
+                let spice = SPICE[random.below(SPICE.len())];
+                out.splice(at..at, spice.iter().copied());
+            }
+            2 => {
+                let copy = out[at..at + length].to_vec();
+                let to = random.below(out.len() + 1);
+                out.splice(to..to, copy);
+            }
+            3 if at < out.len() => out[at] ^= 1 << random.below(8),
+            _ => out.truncate(at.max(out.len() / 2)),
+        }
+    }
+    out
+}
+
+fn corpus() -> Vec<Vec<u8>> {
+    let mut seeds: Vec<Vec<u8>> = Vec::new();
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rfc4475")).unwrap() {
+        seeds.push(std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    for text in [
+        "sip:user:pass@[2001:db8::1]:5061;transport=tls;lr?Subject=a%20b&X=y",
+        "tel:+1-607-555-0199;phone-context=example.com",
+        "\"J\\\"\u{f6}rg\" <sip:a@b;lr>;tag=1;q=0.5, <sip:c@d>",
+        "SIP/2.0/UDP [::1]:5060;branch=z9hG4bKx;rport;received=1.2.3.4, SIP / 2.0 / TCP b",
+        "multipart/mixed;boundary=\"a b\"",
+        "v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nc=IN IP4 1.2.3.4\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 0 101\r\n\
+         a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendonly\r\nm=video 0 RTP/AVP 31\r\n",
+    ] {
+        seeds.push(text.as_bytes().to_vec());
+    }
+    // Conversations for the endpoint: pieces cut at 0xFF, each with what the user does first.
+    let invite = "INVITE sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1;rport\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\n\
+        Call-ID: 1\r\nCSeq: 1 INVITE\r\nContact: <sip:a@127.0.0.1:5070>\r\nContent-Length: 0\r\n\r\n";
+    let inside = |method: &str, branch: &str, cseq: u32| {
+        format!(
+            "{method} sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK{branch};rport\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:c@d>;tag={{T}}\r\nCall-ID: {{C}}\r\nCSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    let answer = |status: &str, method: &str| {
+        format!(
+            "SIP/2.0 {status}\r\nVia: SIP/2.0/UDP h;branch={{B}}\r\nFrom: <sip:x@127.0.0.1:5070>;tag={{T}}\r\n\
+             To: <sip:x@127.0.0.1:5070>;tag=9\r\nCall-ID: {{C}}\r\nCSeq: 1 {method}\r\n\
+             Contact: <sip:z@127.0.0.1:5071>\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    let talk = |pieces: &[(u8, String)]| {
+        let mut out = Vec::new();
+        for (action, text) in pieces {
+            out.push(*action);
+            out.extend_from_slice(text.as_bytes());
+            out.push(0xff);
+        }
+        out
+    };
+    let none = String::new();
+    seeds.push(talk(&[
+        (6, invite.to_owned()),
+        (0, none.clone()),
+        (6, inside("ACK", "2", 1)),
+        (6, inside("INVITE", "3", 2)),
+        (0, none.clone()),
+        (6, inside("ACK", "4", 2)),
+        (6, inside("BYE", "5", 3)),
+    ]));
+    seeds.push(talk(&[
+        (6, invite.to_owned()),
+        (2, none.clone()),
+        (6, inside("CANCEL", "1", 1).replace(";tag={T}", "")),
+    ]));
+    seeds.push(talk(&[
+        (8, none.clone()),
+        (6, answer("180 R", "INVITE")),
+        (6, answer("200 OK", "INVITE")),
+        (5, none.clone()),
+        (3, none.clone()),
+    ]));
+    seeds.push(talk(&[
+        (8, none.clone()),
+        (6, answer("100 T", "INVITE")),
+        (4, none),
+        (6, answer("487 T", "INVITE")),
+    ]));
+    seeds
+}
+
+#[test]
+fn no_target_fails_on_the_corpus_or_its_mutations() {
+    let corpus = corpus();
+    assert!(corpus.len() > 55, "the corpus is not there");
+    for (name, target) in TARGETS {
+        let mut random = Random(0x5eed);
+        for seed in &corpus {
+            target(seed);
+            for _ in 0..ROUNDS {
+                let input = mutate(seed, &mut random);
+                let held = std::panic::catch_unwind(|| target(&input));
+                assert!(
+                    held.is_ok(),
+                    "target {name} fails on {:?}",
+                    input.escape_ascii().to_string()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Offer and answer (RFC 3264), as RFC 3264 §10 and real phones do it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use skillcall_sip::sdp::{Capabilities, Codec, Direction, MediaSession, SdpError, TelephoneEvent};
+
+fn session(port: u16) -> MediaSession {
+    MediaSession::new(
+        Capabilities::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port),
+        1000,
+    )
+}
+
+fn offer(lines: &str) -> String {
+    format!("v=0\r\no=- 5 5 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n{lines}")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn version(description: &[u8]) -> u64 {
+    text(description)
+        .lines()
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .nth(2)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn two_of_us_agree() {
+    let (mut caller, mut callee) = (session(40000), session(40010));
+    let offered = caller.offer();
+    assert_eq!(
+        text(&offered),
+        "v=0\r\no=- 1000 1000 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 8 101\r\n\
+         a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n\
+         a=ptime:20\r\na=sendrecv\r\n"
+    );
+    let (answer, at_callee) = callee.answer(&offered).unwrap();
+    let at_caller = caller.accept_answer(&answer).unwrap();
+    assert_eq!(at_callee.remote, "127.0.0.1:40000".parse().unwrap());
+    assert_eq!(at_caller.remote, "127.0.0.1:40010".parse().unwrap());
+    assert_eq!(at_caller.rtcp, "127.0.0.1:40011".parse().unwrap());
+    for side in [&at_caller, &at_callee] {
+        assert_eq!(
+            (side.codec, side.send_payload, side.receive_payload),
+            (Codec::Pcmu, 0, 0)
+        );
+        let event = TelephoneEvent {
+            send_payload: 101,
+            receive_payload: 101,
+            clock: 8000,
+        };
+        assert_eq!(side.telephone_event, Some(event));
+        assert_eq!(
+            (side.direction, side.held, side.ptime),
+            (Direction::SendRecv, false, 20)
+        );
+    }
+}
+
+#[test]
+fn the_offerers_order_and_numbers_win() {
+    let mut ours = session(40000);
+    let (answer, agreed) = ours
+        .answer(offer("m=audio 4000 RTP/AVP 9 97 96 0\r\na=rtpmap:9 G722/8000\r\na=rtpmap:97 pcma/8000/1\r\n\
+            a=rtpmap:96 telephone-event/8000\r\na=ptime:30\r\na=rtcp:4009 IN IP4 192.0.2.8\r\n").as_bytes())
+        .unwrap();
+    assert_eq!((agreed.codec, agreed.send_payload), (Codec::Pcma, 97));
+    assert_eq!(
+        agreed.telephone_event.map(|event| event.send_payload),
+        Some(96)
+    );
+    assert_eq!(
+        (agreed.ptime, agreed.rtcp),
+        (30, "192.0.2.8:4009".parse().unwrap())
+    );
+    assert!(
+        text(&answer).contains("m=audio 40000 RTP/AVP 97 96\r\na=rtpmap:97 PCMA/8000\r\n"),
+        "{}",
+        text(&answer)
+    );
+}
+
+#[test]
+fn an_answer_under_other_numbers_is_understood() {
+    let mut ours = session(40000);
+    ours.offer();
+    let agreed = ours.accept_answer(
+        offer("m=audio 4000 RTP/AVP 8 110\r\na=rtpmap:110 telephone-event/8000\r\n").as_bytes(),
+    );
+    let agreed = agreed.unwrap();
+    assert_eq!(
+        (agreed.codec, agreed.send_payload, agreed.receive_payload),
+        (Codec::Pcma, 8, 8)
+    );
+    assert_eq!(
+        agreed.telephone_event,
+        Some(TelephoneEvent {
+            send_payload: 110,
+            receive_payload: 101,
+            clock: 8000
+        })
+    );
+}
+
+#[test]
+fn other_media_lines_keep_their_place_at_port_0() {
+    let mut ours = session(40000);
+    let mixed = offer(
+        "m=video 5000 RTP/AVP 31\r\nm=audio 0 RTP/AVP 0\r\nm=audio 6000 RTP/SAVP 0\r\nm=audio 4000 RTP/AVP 0\r\n\
+         m=application 7000 UDP/BFCP *\r\n",
+    );
+    let (answer, agreed) = ours.answer(mixed.as_bytes()).unwrap();
+    let lines = |bytes: &[u8]| -> Vec<String> {
+        text(bytes)
+            .lines()
+            .filter(|line| line.starts_with("m="))
+            .map(str::to_owned)
+            .collect()
+    };
+    let expected = [
+        "m=video 0 RTP/AVP 31",
+        "m=audio 0 RTP/AVP 0",
+        "m=audio 0 RTP/SAVP 0",
+        "m=audio 40000 RTP/AVP 0",
+        "m=application 0 UDP/BFCP *",
+    ];
+    assert_eq!(lines(&answer), expected);
+    assert_eq!(agreed.remote.port(), 4000);
+    assert_eq!(
+        lines(&ours.offer())[..3],
+        expected[..3],
+        "a later offer keeps the lines (RFC 3264 §8)"
+    );
+}
+
+#[test]
+fn hold_in_all_its_spellings() {
+    let cases = [
+        ("a=sendonly\r\n", "", Direction::RecvOnly, true),
+        ("a=inactive\r\n", "", Direction::Inactive, true),
+        ("a=recvonly\r\n", "", Direction::SendOnly, false),
+        ("", "a=sendonly\r\n", Direction::RecvOnly, true),
+        (
+            "a=sendrecv\r\n",
+            "a=sendonly\r\n",
+            Direction::SendRecv,
+            false,
+        ),
+        ("c=IN IP4 0.0.0.0\r\n", "", Direction::RecvOnly, true),
+        (
+            "c=IN IP4 0.0.0.0\r\na=inactive\r\n",
+            "",
+            Direction::Inactive,
+            true,
+        ),
+        (
+            "c=IN IP4 0.0.0.0\r\na=sendonly\r\n",
+            "",
+            Direction::RecvOnly,
+            true,
+        ),
+    ];
+    let mut ours = session(40000);
+    for (media, whole, direction, held) in cases {
+        let said = offer(&format!("{whole}m=audio 4000 RTP/AVP 0\r\n{media}"));
+        let (answer, agreed) = ours.answer(said.as_bytes()).unwrap();
+        assert_eq!((agreed.direction, agreed.held), (direction, held), "{said}");
+        assert!(
+            text(&answer).ends_with(&format!("a={direction}\r\n")),
+            "{}",
+            text(&answer)
+        );
+    }
+    // And back, by an offer of ours (the peer sent an INVITE without one).
+    let resumed = ours.offer();
+    assert!(text(&resumed).ends_with("a=sendrecv\r\n"));
+    let agreed = ours
+        .accept_answer(offer("m=audio 4000 RTP/AVP 0\r\n").as_bytes())
+        .unwrap();
+    assert_eq!(
+        (agreed.direction, agreed.held),
+        (Direction::SendRecv, false)
+    );
+}
+
+#[test]
+fn we_put_the_peer_on_hold() {
+    let (mut ours, mut theirs) = (session(40000), session(40010));
+    let (answer, _) = theirs.answer(&ours.offer()).unwrap();
+    ours.accept_answer(&answer).unwrap();
+    ours.set_direction(Direction::SendOnly);
+    let (answer, at_peer) = theirs.answer(&ours.offer()).unwrap();
+    assert_eq!(
+        (at_peer.direction, at_peer.held),
+        (Direction::RecvOnly, true)
+    );
+    let agreed = ours.accept_answer(&answer).unwrap();
+    assert_eq!((agreed.direction, agreed.held), (Direction::SendOnly, true));
+}
+
+#[test]
+fn the_version_rises_by_one_with_the_text_and_only_then() {
+    let mut ours = session(40000);
+    let first = ours.offer();
+    assert_eq!(ours.offer(), first);
+    ours.set_direction(Direction::Inactive);
+    let second = ours.offer();
+    assert_eq!((version(&first), version(&second)), (1000, 1001));
+    assert_eq!(version(&ours.offer()), 1001);
+}
+
+#[test]
+fn what_cannot_be_agreed_is_refused_by_name_and_changes_nothing() {
+    let mut ours = session(40000);
+    let (_, before) = ours
+        .answer(offer("m=audio 4000 RTP/AVP 0\r\n").as_bytes())
+        .unwrap();
+    let refused = |ours: &mut MediaSession, text: &str| ours.answer(text.as_bytes()).unwrap_err();
+    let codec = refused(&mut ours, &offer("m=audio 4000 RTP/AVP 9 18\r\n"));
+    assert_eq!(
+        codec,
+        SdpError::NoCodec {
+            offered: "9 18".into(),
+            expected: "PCMU, PCMA".into()
+        }
+    );
+    assert_eq!((codec.status().get(), codec.warning()), (488, 305));
+    for lines in [
+        "",
+        "m=audio 0 RTP/AVP 0\r\n",
+        "m=audio 4000 RTP/SAVPF 0\r\n",
+        "m=video 4000 RTP/AVP 0\r\n",
+    ] {
+        assert_eq!(
+            refused(&mut ours, &offer(lines)),
+            SdpError::NoAudio,
+            "{lines}"
+        );
+    }
+    for address in ["pbx.example", "224.2.1.1/127"] {
+        let text = offer("m=audio 4000 RTP/AVP 0\r\n")
+            .replace("c=IN IP4 192.0.2.7", &format!("c=IN IP4 {address}"));
+        assert_eq!(refused(&mut ours, &text), SdpError::Address(address.into()));
+    }
+    assert_eq!(refused(&mut ours, "hello").status().get(), 400);
+    assert_eq!(
+        refused(&mut ours, &offer(&"m=audio 0 RTP/AVP 0\r\n".repeat(40)))
+            .status()
+            .get(),
+        400
+    );
+    assert_eq!(ours.negotiated(), Some(&before));
+    let answer = offer("m=audio 4000 RTP/AVP 0\r\n");
+    assert_eq!(
+        ours.accept_answer(answer.as_bytes()),
+        Err(SdpError::NoOffer)
+    );
+    ours.offer();
+    let two = offer("m=audio 4000 RTP/AVP 0\r\nm=video 0 RTP/AVP 31\r\n");
+    assert_eq!(
+        ours.accept_answer(two.as_bytes()),
+        Err(SdpError::MediaCount {
+            found: 2,
+            expected: 1
+        })
+    );
+    assert!(ours.accept_answer(answer.as_bytes()).is_ok());
+}
