@@ -41,8 +41,14 @@ impl<'r> Api<'r> {
     /// # Errors
     /// When the request names none, or a foreign one.
     pub fn of(system: &'r System, settings: &Settings) -> Result<Self, ApiError> {
-        let endpoint = system.api_endpoint.as_deref().ok_or(ApiError::Missing("apiEndpoint"))?;
-        let token = system.api_access_token.as_ref().ok_or(ApiError::Missing("apiAccessToken"))?;
+        let endpoint = system
+            .api_endpoint
+            .as_deref()
+            .ok_or(ApiError::Missing("apiEndpoint"))?;
+        let token = system
+            .api_access_token
+            .as_ref()
+            .ok_or(ApiError::Missing("apiAccessToken"))?;
         let origin = endpoint.trim_end_matches('/').to_ascii_lowercase();
         if !settings.api_hosts.contains(&origin) {
             return Err(ApiError::Foreign(endpoint.chars().take(100).collect()));
@@ -81,21 +87,33 @@ pub enum CallerError {
 ///
 /// # Errors
 /// What the API answers (facts C1), or that it does not.
-pub fn from_profile<H: Host>(host: &H, recorder: &Recorder, api: &Api<'_>, deadline: Deadline) -> Result<E164, CallerError> {
+pub fn from_profile<H: Host>(
+    host: &H,
+    recorder: &Recorder,
+    api: &Api<'_>,
+    deadline: Deadline,
+) -> Result<E164, CallerError> {
     let request = OutboundRequest {
         method: "GET",
         url: format!("{}{MOBILE_NUMBER}", api.origin),
-        headers: vec![api.authorization(), ("accept", "application/json".to_owned())],
+        headers: vec![
+            api.authorization(),
+            ("accept", "application/json".to_owned()),
+        ],
         body: Vec::new(),
         timeout: deadline.at_most(host, LIMIT),
         max_reply: MAX_REPLY,
     };
-    let reply = recorder.send(host, request).map_err(|error: SendError| CallerError::Failed(error.to_string()))?;
+    let reply = recorder
+        .send(host, request)
+        .map_err(|error: SendError| CallerError::Failed(error.to_string()))?;
     match Answer::of(reply.status) {
         Answer::Value => {
-            let number: MobileNumber =
-                serde_json::from_slice(&reply.body).map_err(|_| CallerError::Failed("its answer is no phone number".to_owned()))?;
-            number.e164().map_err(|error| CallerError::NotStored(error.to_string()))
+            let number: MobileNumber = serde_json::from_slice(&reply.body)
+                .map_err(|_| CallerError::Failed("its answer is no phone number".to_owned()))?;
+            number
+                .e164()
+                .map_err(|error| CallerError::NotStored(error.to_string()))
         }
         Answer::NotStored => Err(CallerError::NotStored("it is empty".to_owned())),
         Answer::BadToken => Err(CallerError::BadToken),

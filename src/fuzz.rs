@@ -13,11 +13,19 @@ pub fn certificate_chain(data: &[u8]) {
 /// # Panics
 /// When a URL passes that leads elsewhere.
 pub fn chain_url(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     if let Ok(url) = skillcall_protocol::alexa::SignatureUrl::check(text) {
         let path = url.path();
-        assert!(path.starts_with("/echo.api/") && !path.split('/').any(|s| s == ".." || s == "."), "{path:?}");
-        assert!(url.at_amazon().starts_with("https://s3.amazonaws.com/echo.api/"));
+        assert!(
+            path.starts_with("/echo.api/") && !path.split('/').any(|s| s == ".." || s == "."),
+            "{path:?}"
+        );
+        assert!(
+            url.at_amazon()
+                .starts_with("https://s3.amazonaws.com/echo.api/")
+        );
     }
 }
 
@@ -26,7 +34,9 @@ pub fn chain_url(data: &[u8]) {
 /// # Panics
 /// When arbitrary bytes count as signed.
 pub fn signature(data: &[u8]) {
-    let Some((lengths, rest)) = data.split_first_chunk::<2>() else { return };
+    let Some((lengths, rest)) = data.split_first_chunk::<2>() else {
+        return;
+    };
     let (key, rest) = rest.split_at(usize::from(lengths[0]).min(rest.len()));
     let (signature, body) = rest.split_at(usize::from(lengths[1]).min(rest.len()));
     // Keys of exponent 1 or of a few bits can be forged by anybody; the crate refuses them.

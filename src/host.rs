@@ -39,7 +39,10 @@ impl OutboundReply {
     /// The first value of a header, whatever the case of its name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -132,7 +135,9 @@ pub struct Deadline {
 impl Deadline {
     /// `limit` from now.
     pub fn within<H: Host>(host: &H, limit: Duration) -> Self {
-        Self { end_ms: host.monotonic_ms().saturating_add(millis(limit)) }
+        Self {
+            end_ms: host.monotonic_ms().saturating_add(millis(limit)),
+        }
     }
 
     /// What is left.

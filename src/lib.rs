@@ -30,5 +30,7 @@ pub mod once;
 pub mod session;
 pub mod settings;
 pub mod sidecar_link;
+#[cfg(test)]
+mod testing;
 pub mod trace;
 pub mod verify;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use skillcall_protocol::communication::{CommunicationError, ErrorCode, PATH, SessionStarted, StartSession};
+use skillcall_protocol::communication::{
+    CommunicationError, ErrorCode, PATH, SessionStarted, StartSession,
+};
 use skillcall_protocol::ids::{ClientSessionId, RequestId, SessionId};
 
 use crate::caller::Api;
@@ -14,7 +16,10 @@ use crate::once::Table;
 use crate::trace::Recorder;
 
 /// The sessions, by their `clientSessionId`.
-const SESSIONS: Table = Table { name: "session", slots: 16_384 };
+const SESSIONS: Table = Table {
+    name: "session",
+    slots: 16_384,
+};
 /// How long a call may take to come in, and to be asked about.
 const REMEMBERED_S: u32 = 3600;
 const LIMIT: Duration = Duration::from_millis(3000);
@@ -49,8 +54,13 @@ pub fn client_session_id(key: &[u8], request: &RequestId) -> Option<ClientSessio
 ///
 /// # Errors
 /// When the state cannot be reached.
-pub fn remember<H: Host>(host: &H, csi: &ClientSessionId, session: &Session) -> Result<(), HostError> {
-    let bytes = postcard::to_allocvec(session).map_err(|error| HostError(format!("session: {error}")))?;
+pub fn remember<H: Host>(
+    host: &H,
+    csi: &ClientSessionId,
+    session: &Session,
+) -> Result<(), HostError> {
+    let bytes =
+        postcard::to_allocvec(session).map_err(|error| HostError(format!("session: {error}")))?;
     SESSIONS.put(host, csi.as_str(), &bytes, REMEMBERED_S)
 }
 
@@ -98,24 +108,37 @@ pub fn start<H: Host>(
         let request = OutboundRequest {
             method: "POST",
             url: format!("{}{PATH}", api.origin),
-            headers: vec![api.authorization(), ("content-type", "application/json".to_owned())],
+            headers: vec![
+                api.authorization(),
+                ("content-type", "application/json".to_owned()),
+            ],
             body: body.clone(),
             timeout: deadline.at_most(host, limit),
             max_reply: MAX_REPLY,
         };
-        let reply = recorder.send(host, request).map_err(|error| StartError::Unknown(error.to_string()))?;
+        let reply = recorder
+            .send(host, request)
+            .map_err(|error| StartError::Unknown(error.to_string()))?;
         match reply.status {
             200..=299 => serde_json::from_slice::<SessionStarted>(&reply.body)
                 .map(|started| started.session_id)
-                .map_err(|error| StartError::Unknown(format!("its answer cannot be read: {error}"))),
+                .map_err(|error| {
+                    StartError::Unknown(format!("its answer cannot be read: {error}"))
+                }),
             status => {
                 let error = CommunicationError::read(status, &reply.body);
-                Err(StartError::Refused { status, code: error.code, message: error.message })
+                Err(StartError::Refused {
+                    status,
+                    code: error.code,
+                    message: error.message,
+                })
             }
         }
     };
     match attempt(LIMIT) {
-        Err(StartError::Refused { status: 500.., .. } | StartError::Unknown(_)) if !deadline.left(host).is_zero() => {
+        Err(StartError::Refused { status: 500.., .. } | StartError::Unknown(_))
+            if !deadline.left(host).is_zero() =>
+        {
             attempt(deadline.left(host))
         }
         first => first,

@@ -8,8 +8,11 @@ use skillcall_protocol::signing::KeyRing;
 use crate::host::{Host, HostError};
 
 /// Where tokens may go when `api_hosts` does not say otherwise (facts A6).
-const API_HOSTS: [&str; 3] =
-    ["https://api.amazonalexa.com", "https://api.eu.amazonalexa.com", "https://api.fe.amazonalexa.com"];
+const API_HOSTS: [&str; 3] = [
+    "https://api.amazonalexa.com",
+    "https://api.eu.amazonalexa.com",
+    "https://api.fe.amazonalexa.com",
+];
 /// The greatest age of a request, in seconds (facts B).
 const MAX_TOLERANCE: u64 = 150;
 /// The shortest `session_key`, in bytes: what HMAC-SHA256 is worth.
@@ -61,31 +64,52 @@ impl Settings {
     /// # Errors
     /// When required ones are missing (all of them are named) or one cannot be used.
     pub fn load<H: Host>(host: &H) -> Result<Self, SettingsError> {
-        let text = |name: &str| Ok::<_, HostError>(host.setting(name)?.filter(|value| !value.trim().is_empty()));
+        let text = |name: &str| {
+            Ok::<_, HostError>(host.setting(name)?.filter(|value| !value.trim().is_empty()))
+        };
         let plan = host.setting_bytes("plan")?.filter(|plan| !plan.is_empty());
         let (sidecar_keys, session_key) = (text("sidecar_keys")?, text("session_key")?);
-        let (Some(plan), Some(sidecar_keys), Some(session_key)) = (&plan, &sidecar_keys, &session_key) else {
+        let (Some(plan), Some(sidecar_keys), Some(session_key)) =
+            (&plan, &sidecar_keys, &session_key)
+        else {
             let missing = [
                 ("plan", plan.is_none()),
                 ("sidecar_keys", sidecar_keys.is_none()),
                 ("session_key", session_key.is_none()),
             ];
-            return Err(SettingsError::Missing(missing.iter().filter(|(_, absent)| *absent).map(|(name, _)| *name).collect()));
+            return Err(SettingsError::Missing(
+                missing
+                    .iter()
+                    .filter(|(_, absent)| *absent)
+                    .map(|(name, _)| *name)
+                    .collect(),
+            ));
         };
         let settings = Self {
             plan: plan.clone(),
-            sidecar_keys: KeyRing::parse(sidecar_keys).map_err(|error| wrong("sidecar_keys", error.to_string()))?,
+            sidecar_keys: KeyRing::parse(sidecar_keys)
+                .map_err(|error| wrong("sidecar_keys", error.to_string()))?,
             session_key: key_bytes(session_key)?,
-            sidecar_url: text("sidecar_url")?.map(|url| origin("sidecar_url", &url)).transpose()?,
+            sidecar_url: text("sidecar_url")?
+                .map(|url| origin("sidecar_url", &url))
+                .transpose()?,
             api_hosts: match text("api_hosts")? {
                 None => API_HOSTS.iter().map(|host| (*host).to_owned()).collect(),
-                Some(list) => list.split(',').map(|host| origin("api_hosts", host)).collect::<Result<_, _>>()?,
+                Some(list) => list
+                    .split(',')
+                    .map(|host| origin("api_hosts", host))
+                    .collect::<Result<_, _>>()?,
             },
             alexa_roots: text("alexa_roots")?,
-            chain_origin: text("chain_origin")?.map(|url| origin("chain_origin", &url)).transpose()?,
+            chain_origin: text("chain_origin")?
+                .map(|url| origin("chain_origin", &url))
+                .transpose()?,
             tolerance_seconds: tolerance(text("tolerance_seconds")?.as_deref())?,
         };
-        settings.plan().map_err(|problem| SettingsError::Wrong { name: "plan", problem })?;
+        settings.plan().map_err(|problem| SettingsError::Wrong {
+            name: "plan",
+            problem,
+        })?;
         Ok(settings)
     }
 
@@ -100,23 +124,45 @@ impl Settings {
     /// The words that say that requests of a simulator are trusted; none in an installation that trusts Amazon alone.
     #[must_use]
     pub fn test_trust(&self) -> Option<String> {
-        let set: Vec<&str> = [("alexa_roots", self.alexa_roots.is_some()), ("chain_origin", self.chain_origin.is_some())]
-            .iter()
-            .filter(|(_, set)| *set)
-            .map(|(name, _)| *name)
-            .collect();
-        (!set.is_empty()).then(|| format!("TEST TRUST: {} is set, so requests that Amazon did not sign may be accepted", set.join(" and ")))
+        let set: Vec<&str> = [
+            ("alexa_roots", self.alexa_roots.is_some()),
+            ("chain_origin", self.chain_origin.is_some()),
+        ]
+        .iter()
+        .filter(|(_, set)| *set)
+        .map(|(name, _)| *name)
+        .collect();
+        (!set.is_empty()).then(|| {
+            format!(
+                "TEST TRUST: {} is set, so requests that Amazon did not sign may be accepted",
+                set.join(" and ")
+            )
+        })
     }
 }
 
 fn wrong(name: &'static str, problem: impl Into<String>) -> SettingsError {
-    SettingsError::Wrong { name, problem: problem.into() }
+    SettingsError::Wrong {
+        name,
+        problem: problem.into(),
+    }
 }
 
 fn key_bytes(text: &str) -> Result<Vec<u8>, SettingsError> {
-    let bytes = STANDARD.decode(text.trim()).map_err(|_| wrong("session_key", "is not base64; expected base64 of 32 random bytes"))?;
+    let bytes = STANDARD.decode(text.trim()).map_err(|_| {
+        wrong(
+            "session_key",
+            "is not base64; expected base64 of 32 random bytes",
+        )
+    })?;
     if bytes.len() < MIN_SESSION_KEY {
-        return Err(wrong("session_key", format!("has {} bytes; expected base64 of {MIN_SESSION_KEY} random bytes or more", bytes.len())));
+        return Err(wrong(
+            "session_key",
+            format!(
+                "has {} bytes; expected base64 of {MIN_SESSION_KEY} random bytes or more",
+                bytes.len()
+            ),
+        ));
     }
     Ok(bytes)
 }
@@ -124,12 +170,21 @@ fn key_bytes(text: &str) -> Result<Vec<u8>, SettingsError> {
 /// An origin: scheme, host and port, nothing after them.
 fn origin(name: &'static str, text: &str) -> Result<String, SettingsError> {
     let text = text.trim().trim_end_matches('/');
-    let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let authority = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
     match authority {
-        Some(authority) if !authority.is_empty() && !authority.contains(['/', '?', '#', '@']) && authority.is_ascii() => {
+        Some(authority)
+            if !authority.is_empty()
+                && !authority.contains(['/', '?', '#', '@'])
+                && authority.is_ascii() =>
+        {
             Ok(text.to_ascii_lowercase())
         }
-        _ => Err(wrong(name, format!("found {text:?}; expected an origin, as https://api.amazonalexa.com"))),
+        _ => Err(wrong(
+            name,
+            format!("found {text:?}; expected an origin, as https://api.amazonalexa.com"),
+        )),
     }
 }
 
@@ -138,6 +193,9 @@ fn tolerance(text: Option<&str>) -> Result<u64, SettingsError> {
         None => Ok(MAX_TOLERANCE),
         // Facts B: a longer tolerance is cut to 150 seconds.
         Some(Ok(seconds)) => Ok(seconds.min(MAX_TOLERANCE)),
-        Some(Err(_)) => Err(wrong("tolerance_seconds", format!("expected a whole number of 0 to {MAX_TOLERANCE}"))),
+        Some(Err(_)) => Err(wrong(
+            "tolerance_seconds",
+            format!("expected a whole number of 0 to {MAX_TOLERANCE}"),
+        )),
     }
 }

@@ -67,9 +67,19 @@ impl Recorder {
                 TraceParent::root(ids)
             }
         };
-        let ids = Ids { trace: Some(context.trace_id()), ..Ids::default() };
-        let gathered = RefCell::new(Gathered { ids, ..Gathered::default() });
-        Self { context, began_ms: host.now_ms(), gathered }
+        let ids = Ids {
+            trace: Some(context.trace_id()),
+            ..Ids::default()
+        };
+        let gathered = RefCell::new(Gathered {
+            ids,
+            ..Gathered::default()
+        });
+        Self {
+            context,
+            began_ms: host.now_ms(),
+            gathered,
+        }
     }
 
     /// The W3C trace id.
@@ -82,16 +92,34 @@ impl Recorder {
     ///
     /// # Errors
     /// When there is no reply.
-    pub fn send<H: Host>(&self, host: &H, mut request: OutboundRequest) -> Result<OutboundReply, SendError> {
-        request.headers.push((TRACEPARENT, self.context.to_string()));
+    pub fn send<H: Host>(
+        &self,
+        host: &H,
+        mut request: OutboundRequest,
+    ) -> Result<OutboundReply, SendError> {
+        request
+            .headers
+            .push((TRACEPARENT, self.context.to_string()));
         let (at, began) = (host.now_ms(), host.monotonic_ms());
         let reply = host.send(&request);
-        let took = host.monotonic_ms().saturating_sub(began).saturating_mul(1000);
+        let took = host
+            .monotonic_ms()
+            .saturating_sub(began)
+            .saturating_mul(1000);
         let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
         let name = format!("{} /{path}", request.method);
-        let message = Message::new(Party::Component, Party::Alexa, Direction::Sent, Protocol::Http, &name).took(took);
+        let message = Message::new(
+            Party::Component,
+            Party::Alexa,
+            Direction::Sent,
+            Protocol::Http,
+            &name,
+        )
+        .took(took);
         let message = match &reply {
-            Ok(reply) => message.outcome(&reply.status.to_string()).body(&exchange(&request.body, &reply.body)),
+            Ok(reply) => message
+                .outcome(&reply.status.to_string())
+                .body(&exchange(&request.body, &reply.body)),
             Err(error) => message.outcome(&error.to_string()).body(&request.body),
         };
         self.push(at, Entry::Message(Box::new(message)));
@@ -135,27 +163,51 @@ impl Recorder {
         let mut gathered = self.gathered.borrow_mut();
         gathered.ids.request = Some(envelope.request.request_id.as_str().to_owned());
         let name = format!("POST /alexa {}", envelope.request.type_name);
-        gathered.incoming = Some(Incoming { from: Party::Alexa, name, body: body.to_vec() });
+        gathered.incoming = Some(Incoming {
+            from: Party::Alexa,
+            name,
+            body: body.to_vec(),
+        });
     }
 
     /// An event of the SIP media application.
     pub fn event(&self, event: &Event, body: &[u8]) {
         let mut gathered = self.gathered.borrow_mut();
         let details = &event.call_details;
-        gathered.ids.transaction = Some(details.transaction_id.as_str().to_owned()).filter(|id| !id.is_empty());
-        gathered.ids.call = details.participants.iter().map(|leg| leg.call_id.as_str().to_owned()).collect();
+        gathered.ids.transaction =
+            Some(details.transaction_id.as_str().to_owned()).filter(|id| !id.is_empty());
+        gathered.ids.call = details
+            .participants
+            .iter()
+            .map(|leg| leg.call_id.as_str().to_owned())
+            .collect();
         let name = format!("POST /media/events {}", event.invocation_event_type);
-        gathered.incoming = Some(Incoming { from: Party::Sidecar, name, body: body.to_vec() });
+        gathered.incoming = Some(Incoming {
+            from: Party::Sidecar,
+            name,
+            body: body.to_vec(),
+        });
     }
 
     /// The response to the request that is being served.
     pub fn response<H: Host>(&self, host: &H, response: &Response) {
-        let Some(incoming) = self.gathered.borrow_mut().incoming.take() else { return };
-        let took = host.now_ms().saturating_sub(self.began_ms).saturating_mul(1000);
-        let message = Message::new(incoming.from, Party::Component, Direction::Received, Protocol::Http, &incoming.name)
-            .outcome(&response.status.to_string())
-            .took(took)
-            .body(&exchange(&incoming.body, &response.body));
+        let Some(incoming) = self.gathered.borrow_mut().incoming.take() else {
+            return;
+        };
+        let took = host
+            .now_ms()
+            .saturating_sub(self.began_ms)
+            .saturating_mul(1000);
+        let message = Message::new(
+            incoming.from,
+            Party::Component,
+            Direction::Received,
+            Protocol::Http,
+            &incoming.name,
+        )
+        .outcome(&response.status.to_string())
+        .took(took)
+        .body(&exchange(&incoming.body, &response.body));
         self.push(self.began_ms, Entry::Message(Box::new(message)));
     }
 
@@ -166,7 +218,9 @@ impl Recorder {
     /// What is left to do with the records: nothing when there is no sidecar to take them.
     #[must_use]
     pub fn aftermath(&self, settings: &Settings) -> Aftermath {
-        let Some(url) = &settings.sidecar_url else { return Aftermath::default() };
+        let Some(url) = &settings.sidecar_url else {
+            return Aftermath::default();
+        };
         let mut gathered = self.gathered.borrow_mut();
         let ids = gathered.ids.clone();
         let mut entries = std::mem::take(&mut gathered.entries);
@@ -178,7 +232,9 @@ impl Recorder {
                 let (at, ids) = (at_ms.saturating_mul(1000), ids.clone());
                 match entry {
                     Entry::Message(message) => Record::message(at, Party::Component, ids, *message),
-                    Entry::Note(level, text) => Record::note(at, Party::Component, ids, level, &text),
+                    Entry::Note(level, text) => {
+                        Record::note(at, Party::Component, ids, level, &text)
+                    }
                 }
                 .with_seq(seq)
             })
@@ -189,7 +245,14 @@ impl Recorder {
         // Strings and numbers always become JSON.
         let body = serde_json::to_vec(&Posted { records: &records }).unwrap_or_default();
         let context = self.context.to_string();
-        Aftermath { post: Some(Post { url: url.clone(), keys: settings.sidecar_keys.clone(), context, body }) }
+        Aftermath {
+            post: Some(Post {
+                url: url.clone(),
+                keys: settings.sidecar_keys.clone(),
+                context,
+                body,
+            }),
+        }
     }
 }
 
@@ -207,7 +270,10 @@ fn exchange(request: &[u8], reply: &[u8]) -> Vec<u8> {
         #[serde(skip_serializing_if = "Option::is_none")]
         reply: Option<&'b RawValue>,
     }
-    let both = Both { request: serde_json::from_slice(request).ok(), reply: serde_json::from_slice(reply).ok() };
+    let both = Both {
+        request: serde_json::from_slice(request).ok(),
+        reply: serde_json::from_slice(reply).ok(),
+    };
     if both.request.is_none() && both.reply.is_none() {
         return request.to_vec();
     }
@@ -230,13 +296,42 @@ struct Post {
 impl Aftermath {
     /// Posts the records. What fails here is only logged.
     pub fn run<H: Host>(self, host: &H) {
-        let Some(Post { url, keys, context, body }) = self.post else { return };
-        let mut headers = vec![("content-type", "application/json".to_owned()), (TRACEPARENT, context)];
-        headers.extend(sidecar_link::sign(host, &keys, RequestParts { method: "POST", path_and_query: PATH, body: &body }));
-        let request = OutboundRequest { method: "POST", url: format!("{url}{PATH}"), headers, body, timeout: LIMIT, max_reply: 4096 };
+        let Some(Post {
+            url,
+            keys,
+            context,
+            body,
+        }) = self.post
+        else {
+            return;
+        };
+        let mut headers = vec![
+            ("content-type", "application/json".to_owned()),
+            (TRACEPARENT, context),
+        ];
+        headers.extend(sidecar_link::sign(
+            host,
+            &keys,
+            RequestParts {
+                method: "POST",
+                path_and_query: PATH,
+                body: &body,
+            },
+        ));
+        let request = OutboundRequest {
+            method: "POST",
+            url: format!("{url}{PATH}"),
+            headers,
+            body,
+            timeout: LIMIT,
+            max_reply: 4096,
+        };
         match host.send(&request) {
             Ok(reply) if reply.status < 300 => {}
-            Ok(reply) => host.log(&format!("trace: the sidecar answered {} to the records", reply.status)),
+            Ok(reply) => host.log(&format!(
+                "trace: the sidecar answered {} to the records",
+                reply.status
+            )),
             Err(error) => host.log(&format!("trace: the records were not taken: {error}")),
         }
     }

@@ -23,7 +23,9 @@ pub(super) fn place<H: Host>(
     match try_to_place(serving, envelope, destination, speech.locale) {
         Ok(()) => Ok(ResponseEnvelope::tell(speech.announcement(destination)?)),
         Err(trouble) => {
-            serving.recorder.warn(serving.host, &format!("no call: {}", trouble.why));
+            serving
+                .recorder
+                .warn(serving.host, &format!("no call: {}", trouble.why));
             let response = speech.tell(trouble.said)?;
             Ok(match trouble.said {
                 TextKey::NumberPermission => {
@@ -43,7 +45,10 @@ struct Trouble {
 }
 
 fn trouble(said: TextKey, why: impl ToString) -> Trouble {
-    Trouble { said, why: why.to_string() }
+    Trouble {
+        said,
+        why: why.to_string(),
+    }
 }
 
 fn try_to_place<H: Host>(
@@ -54,16 +59,21 @@ fn try_to_place<H: Host>(
 ) -> Result<(), Trouble> {
     let (host, recorder) = (serving.host, serving.recorder);
     let system = &envelope.context.system;
-    let api = Api::of(system, serving.settings).map_err(|error| trouble(TextKey::CallFailed, error))?;
-    let device = system
-        .device
-        .as_ref()
-        .ok_or_else(|| trouble(TextKey::CallFailed, "the request names no device in context.System"))?;
-    let csi = session::client_session_id(&serving.settings.session_key, &envelope.request.request_id)
-        .ok_or_else(|| trouble(TextKey::CallFailed, "no clientSessionId could be derived"))?;
+    let api =
+        Api::of(system, serving.settings).map_err(|error| trouble(TextKey::CallFailed, error))?;
+    let device = system.device.as_ref().ok_or_else(|| {
+        trouble(
+            TextKey::CallFailed,
+            "the request names no device in context.System",
+        )
+    })?;
+    let csi =
+        session::client_session_id(&serving.settings.session_key, &envelope.request.request_id)
+            .ok_or_else(|| trouble(TextKey::CallFailed, "no clientSessionId could be derived"))?;
     recorder.csi(&csi);
     let caller = caller_number(serving, &api, destination)?;
-    let dialled = E164::parse(destination.number).map_err(|error| trouble(TextKey::CallFailed, error))?;
+    let dialled =
+        E164::parse(destination.number).map_err(|error| trouble(TextKey::CallFailed, error))?;
     let mut start = StartSession::skill_call(&caller, &device.device_id, &dialled, &csi);
     for participant in &mut start.participants {
         if let Some(provider) = &mut participant.communication_provider_id {
@@ -79,21 +89,34 @@ fn try_to_place<H: Host>(
         session: None,
     };
     session::remember(host, &csi, &session).map_err(|error| trouble(TextKey::CallFailed, error))?;
-    let started = session::start(host, recorder, &api, &start, serving.deadline).map_err(start_trouble)?;
+    let started =
+        session::start(host, recorder, &api, &start, serving.deadline).map_err(start_trouble)?;
     recorder.session(&started);
     session.session = Some(started.as_str().to_owned());
     if let Err(error) = session::remember(host, &csi, &session) {
         // The call is placed; only its later records lack Alexa's id of the session.
-        recorder.warn(host, &format!("the session's id could not be kept: {error}"));
+        recorder.warn(
+            host,
+            &format!("the session's id could not be kept: {error}"),
+        );
     }
     Ok(())
 }
 
-fn caller_number<H: Host>(serving: &Serving<'_, H>, api: &Api<'_>, destination: &Destination<'_>) -> Result<E164, Trouble> {
-    let mut last = trouble(TextKey::CallFailed, "the plan names no source of the caller's number");
+fn caller_number<H: Host>(
+    serving: &Serving<'_, H>,
+    api: &Api<'_>,
+    destination: &Destination<'_>,
+) -> Result<E164, Trouble> {
+    let mut last = trouble(
+        TextKey::CallFailed,
+        "the plan names no source of the caller's number",
+    );
     for source in &destination.caller {
         let found = match source {
-            CallerSource::Profile => caller::from_profile(serving.host, serving.recorder, api, serving.deadline),
+            CallerSource::Profile => {
+                caller::from_profile(serving.host, serving.recorder, api, serving.deadline)
+            }
         };
         match found {
             Ok(number) => return Ok(number),
@@ -123,7 +146,9 @@ fn start_trouble(error: StartError) -> Trouble {
             ErrorCode::AccessDenied => TextKey::CallingNotAllowed,
             ErrorCode::NotFound => TextKey::CallingNotHere,
             ErrorCode::Throttling => TextKey::Busy,
-            ErrorCode::InternalServerError | ErrorCode::Unknown | ErrorCode::Other(_) => TextKey::CallFailed,
+            ErrorCode::InternalServerError | ErrorCode::Unknown | ErrorCode::Other(_) => {
+                TextKey::CallFailed
+            }
         },
         StartError::Unknown(_) => TextKey::CallFailed,
     };

@@ -33,9 +33,19 @@ pub struct Serving<'s, H> {
 ///
 /// # Errors
 /// When the plan is damaged.
-pub fn answer<H: Host>(serving: &Serving<'_, H>, envelope: &Envelope) -> Result<ResponseEnvelope, DecodeError> {
-    let locale = envelope.request.locale.as_deref().unwrap_or(serving.plan.default_locale);
-    let speech = Speech { plan: serving.plan, locale };
+pub fn answer<H: Host>(
+    serving: &Serving<'_, H>,
+    envelope: &Envelope,
+) -> Result<ResponseEnvelope, DecodeError> {
+    let locale = envelope
+        .request
+        .locale
+        .as_deref()
+        .unwrap_or(serving.plan.default_locale);
+    let speech = Speech {
+        plan: serving.plan,
+        locale,
+    };
     match envelope.request.kind() {
         Kind::Launch => speech.ask(TextKey::Welcome),
         Kind::Intent(intent) => answer_intent(serving, envelope, intent, &speech),
@@ -52,7 +62,9 @@ fn answer_intent<H: Host>(
     match intent.name.as_str() {
         "CallIntent" => {
             let slot = intent.slots.get(DESTINATION_SLOT);
-            let Some(slot) = slot.filter(|slot| slot.value.is_some() || slot.matches().next().is_some()) else {
+            let Some(slot) =
+                slot.filter(|slot| slot.value.is_some() || slot.matches().next().is_some())
+            else {
                 return speech.ask(TextKey::WhichDestination);
             };
             match destination(serving.plan, slot)? {
@@ -61,7 +73,9 @@ fn answer_intent<H: Host>(
             }
         }
         "AMAZON.HelpIntent" | "AMAZON.FallbackIntent" => speech.ask(TextKey::Help),
-        "AMAZON.StopIntent" | "AMAZON.CancelIntent" | "AMAZON.NavigateHomeIntent" => speech.tell(TextKey::Goodbye),
+        "AMAZON.StopIntent" | "AMAZON.CancelIntent" | "AMAZON.NavigateHomeIntent" => {
+            speech.tell(TextKey::Goodbye)
+        }
         _ => Ok(ResponseEnvelope::empty()),
     }
 }

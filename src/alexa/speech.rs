@@ -14,12 +14,19 @@ pub(super) struct Speech<'s> {
 
 impl Speech<'_> {
     /// A text of the plan.
-    pub(super) fn text(&self, key: TextKey, destination: Option<&Destination<'_>>) -> Result<String, DecodeError> {
+    pub(super) fn text(
+        &self,
+        key: TextKey,
+        destination: Option<&Destination<'_>>,
+    ) -> Result<String, DecodeError> {
         Ok(self.said(&self.plan.text(self.locale, key)?, destination))
     }
 
     /// The announcement of a call, which Amazon requires (facts A3).
-    pub(super) fn announcement(&self, destination: &Destination<'_>) -> Result<String, DecodeError> {
+    pub(super) fn announcement(
+        &self,
+        destination: &Destination<'_>,
+    ) -> Result<String, DecodeError> {
         match destination.announcement(self.plan.locale_for(self.locale)) {
             Some(template) => Ok(self.said(template, Some(destination))),
             None => self.text(TextKey::Calling, Some(destination)),
@@ -33,7 +40,10 @@ impl Speech<'_> {
 
     /// Says a text and waits for the customer.
     pub(super) fn ask(&self, key: TextKey) -> Result<ResponseEnvelope, DecodeError> {
-        Ok(ResponseEnvelope::ask(self.text(key, None)?, self.text(TextKey::WhichDestination, None)?))
+        Ok(ResponseEnvelope::ask(
+            self.text(key, None)?,
+            self.text(TextKey::WhichDestination, None)?,
+        ))
     }
 
     fn said(&self, template: &Template<'_>, destination: Option<&Destination<'_>>) -> String {

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use skillcall_protocol::sma::action::{
-    self as wire, Action as WireAction, AttendeeOperation, BridgeEndpoint, DigitRules, DigitSet, LegSelector, S3Object, SpeechParameters,
+    self as wire, Action as WireAction, AttendeeOperation, BridgeEndpoint, DigitRules, DigitSet,
+    LegSelector, S3Object, SpeechParameters,
 };
 use skillcall_protocol::sma::{CallId, ParticipantTag as WireTag, RequestedAction};
 
@@ -15,11 +16,16 @@ pub(super) fn from_wit(index: usize, action: wit::Action) -> Result<WireAction, 
     let (name, parameters) = match action {
         A::CallAndBridge(a) => ("CallAndBridge", {
             let endpoints: Vec<Value> = a.endpoints.into_iter().map(endpoint_json).collect();
-            let mut map = object(json!({"CallerIdNumber": a.caller_id_number, "Endpoints": endpoints}));
+            let mut map =
+                object(json!({"CallerIdNumber": a.caller_id_number, "Endpoints": endpoints}));
             put(&mut map, "CallTimeoutSeconds", a.timeout_seconds);
             put(&mut map, "RingbackTone", a.ringback_tone.map(object_json));
             if !a.sip_headers.is_empty() {
-                let headers: Map<_, _> = a.sip_headers.into_iter().map(|pair| (pair.name, pair.value.into())).collect();
+                let headers: Map<_, _> = a
+                    .sip_headers
+                    .into_iter()
+                    .map(|pair| (pair.name, pair.value.into()))
+                    .collect();
                 map.insert("SipHeaders".into(), headers.into());
             }
             map
@@ -68,8 +74,14 @@ pub(super) fn from_wit(index: usize, action: wit::Action) -> Result<WireAction, 
         A::ReceiveDigits(a) => ("ReceiveDigits", {
             let mut map = leg_json(a.leg);
             map.insert("InputDigitsRegex".into(), a.input_regex.into());
-            map.insert("InBetweenDigitsDurationInMilliseconds".into(), a.in_between_ms.into());
-            map.insert("FlushDigitsDurationInMilliseconds".into(), a.flush_ms.into());
+            map.insert(
+                "InBetweenDigitsDurationInMilliseconds".into(),
+                a.in_between_ms.into(),
+            );
+            map.insert(
+                "FlushDigitsDurationInMilliseconds".into(),
+                a.flush_ms.into(),
+            );
             map
         }),
         A::RecordAudio(a) => ("RecordAudio", {
@@ -96,7 +108,12 @@ pub(super) fn from_wit(index: usize, action: wit::Action) -> Result<WireAction, 
         A::SpeakAndGetDigits(a) => ("SpeakAndGetDigits", {
             let mut map = leg_json(a.leg);
             map.insert("SpeechParameters".into(), speech_json(a.speech).into());
-            put(&mut map, "FailureSpeechParameters", a.failure_speech.map(|speech| Value::from(speech_json(speech))));
+            put(
+                &mut map,
+                "FailureSpeechParameters",
+                a.failure_speech
+                    .map(|speech| Value::from(speech_json(speech))),
+            );
             digits_json(&mut map, a.digits);
             map
         }),
@@ -105,7 +122,10 @@ pub(super) fn from_wit(index: usize, action: wit::Action) -> Result<WireAction, 
             map.insert("BotAliasArn".into(), a.bot_alias_arn.into());
             put(&mut map, "LocaleId", a.locale_id);
             if let Some(configuration) = a.configuration {
-                map.insert("Configuration".into(), parsed("configuration", &configuration)?);
+                map.insert(
+                    "Configuration".into(),
+                    parsed("configuration", &configuration)?,
+                );
             }
             map
         }),
@@ -115,16 +135,28 @@ pub(super) fn from_wit(index: usize, action: wit::Action) -> Result<WireAction, 
                 wit::Track::Incoming => "INCOMING",
                 wit::Track::Outgoing => "OUTGOING",
             };
-            object(json!({"CallId": a.call_id, "Track": track, "Destination": {"Type": "S3", "Location": a.location}}))
+            object(
+                json!({"CallId": a.call_id, "Track": track, "Destination": {"Type": "S3", "Location": a.location}}),
+            )
         }),
         A::StopCallRecording(id) => ("StopCallRecording", object(json!({"CallId": id}))),
         A::PauseCallRecording(id) => ("PauseCallRecording", object(json!({"CallId": id}))),
         A::ResumeCallRecording(id) => ("ResumeCallRecording", object(json!({"CallId": id}))),
-        A::VoiceFocus(a) => ("VoiceFocus", object(json!({"CallId": a.call_id, "Enable": a.enable}))),
+        A::VoiceFocus(a) => (
+            "VoiceFocus",
+            object(json!({"CallId": a.call_id, "Enable": a.enable})),
+        ),
         A::Other(json) => {
             let value = parsed("other", &json)?;
-            let name = value.get("Type").and_then(Value::as_str).ok_or("other: the action has no Type")?;
-            let parameters = value.get("Parameters").and_then(Value::as_object).cloned().unwrap_or_default();
+            let name = value
+                .get("Type")
+                .and_then(Value::as_str)
+                .ok_or("other: the action has no Type")?;
+            let parameters = value
+                .get("Parameters")
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default();
             return WireAction::parse(index, name, &parameters).map_err(|error| error.to_string());
         }
     };
@@ -138,7 +170,9 @@ pub(super) fn to_wit(requested: &RequestedAction) -> wit::Action {
         Err(_) => None,
     };
     typed.unwrap_or_else(|| {
-        wit::Action::Other(json!({"Type": requested.name, "Parameters": requested.parameters}).to_string())
+        wit::Action::Other(
+            json!({"Type": requested.name, "Parameters": requested.parameters}).to_string(),
+        )
     })
 }
 
@@ -146,41 +180,60 @@ fn typed(action: &WireAction) -> Option<wit::Action> {
     use WireAction as W;
     Some(match action {
         // The record has no place for a leg: the action is always leg A's.
-        W::CallAndBridge(a) if a.leg == LegSelector::default() => wit::Action::CallAndBridge(wit::CallAndBridge {
-            timeout_seconds: a.call_timeout_seconds,
-            caller_id_number: a.caller_id_number.clone(),
-            endpoints: a.endpoints.iter().map(endpoint).collect::<Option<_>>()?,
-            ringback_tone: a.ringback_tone.as_ref().map(s3),
-            sip_headers: a.sip_headers.iter().map(|(name, value)| wit::Pair { name: name.to_owned(), value: value.to_owned() }).collect(),
+        W::CallAndBridge(a) if a.leg == LegSelector::default() => {
+            wit::Action::CallAndBridge(wit::CallAndBridge {
+                timeout_seconds: a.call_timeout_seconds,
+                caller_id_number: a.caller_id_number.clone(),
+                endpoints: a.endpoints.iter().map(endpoint).collect::<Option<_>>()?,
+                ringback_tone: a.ringback_tone.as_ref().map(s3),
+                sip_headers: a
+                    .sip_headers
+                    .iter()
+                    .map(|(name, value)| wit::Pair {
+                        name: name.to_owned(),
+                        value: value.to_owned(),
+                    })
+                    .collect(),
+            })
+        }
+        W::Hangup(a) => wit::Action::Hangup(wit::Hangup {
+            leg: leg(&a.leg),
+            sip_response_code: Some(a.sip_response_code.code()),
         }),
-        W::Hangup(a) => wit::Action::Hangup(wit::Hangup { leg: leg(&a.leg), sip_response_code: Some(a.sip_response_code.code()) }),
         W::JoinChimeMeeting(a) => wit::Action::JoinChimeMeeting(wit::JoinChimeMeeting {
             join_token: a.join_token.clone(),
             leg: leg(&a.leg),
             meeting_id: a.meeting_id.clone(),
         }),
-        W::ModifyChimeMeetingAttendees(a) => wit::Action::ModifyChimeMeetingAttendees(wit::ModifyChimeMeetingAttendees {
-            operation: match a.operation {
-                AttendeeOperation::Mute => wit::AttendeesOperation::Mute,
-                AttendeeOperation::Unmute => wit::AttendeesOperation::Unmute,
-            },
-            meeting_id: a.meeting_id.clone(),
+        W::ModifyChimeMeetingAttendees(a) => {
+            wit::Action::ModifyChimeMeetingAttendees(wit::ModifyChimeMeetingAttendees {
+                operation: match a.operation {
+                    AttendeeOperation::Mute => wit::AttendeesOperation::Mute,
+                    AttendeeOperation::Unmute => wit::AttendeesOperation::Unmute,
+                },
+                meeting_id: a.meeting_id.clone(),
+                leg: leg(&a.leg),
+                attendees: a.attendee_list.clone(),
+            })
+        }
+        W::Pause(a) => wit::Action::Pause(wit::Pause {
             leg: leg(&a.leg),
-            attendees: a.attendee_list.clone(),
+            duration_ms: a.duration_in_milliseconds,
         }),
-        W::Pause(a) => wit::Action::Pause(wit::Pause { leg: leg(&a.leg), duration_ms: a.duration_in_milliseconds }),
         W::PlayAudio(a) => wit::Action::PlayAudio(wit::PlayAudio {
             leg: leg(&a.leg),
             source: s3(&a.audio_source),
             terminators: keys(&a.playback_terminators),
             repeat: a.repeat,
         }),
-        W::PlayAudioAndGetDigits(a) => wit::Action::PlayAudioAndGetDigits(wit::PlayAudioAndGetDigits {
-            leg: leg(&a.leg),
-            source: s3(&a.audio_source),
-            failure_source: s3(&a.failure_audio_source),
-            digits: digits(&a.rules),
-        }),
+        W::PlayAudioAndGetDigits(a) => {
+            wit::Action::PlayAudioAndGetDigits(wit::PlayAudioAndGetDigits {
+                leg: leg(&a.leg),
+                source: s3(&a.audio_source),
+                failure_source: s3(&a.failure_audio_source),
+                digits: digits(&a.rules),
+            })
+        }
         W::ReceiveDigits(a) => wit::Action::ReceiveDigits(wit::ReceiveDigits {
             leg: leg(&a.leg),
             input_regex: a.input_digits_regex.clone(),
@@ -201,19 +254,27 @@ fn typed(action: &WireAction) -> Option<wit::Action> {
             digits: a.digits.clone(),
             tone_duration_ms: a.tone_duration_in_milliseconds,
         }),
-        W::Speak(a) => wit::Action::Speak(wit::Speak { leg: leg(&a.leg), speech: speech(&a.speech) }),
+        W::Speak(a) => wit::Action::Speak(wit::Speak {
+            leg: leg(&a.leg),
+            speech: speech(&a.speech),
+        }),
         W::SpeakAndGetDigits(a) => wit::Action::SpeakAndGetDigits(wit::SpeakAndGetDigits {
             leg: leg(&a.leg),
             speech: speech(&a.speech_parameters),
             failure_speech: a.failure_speech_parameters.as_ref().map(speech),
             digits: digits(&a.rules),
         }),
-        W::StartBotConversation(a) => wit::Action::StartBotConversation(wit::StartBotConversation {
-            leg: leg(&a.leg),
-            bot_alias_arn: a.bot_alias_arn.clone(),
-            locale_id: a.locale_id.clone(),
-            configuration: action.parameters().get("Configuration").map(Value::to_string),
-        }),
+        W::StartBotConversation(a) => {
+            wit::Action::StartBotConversation(wit::StartBotConversation {
+                leg: leg(&a.leg),
+                bot_alias_arn: a.bot_alias_arn.clone(),
+                locale_id: a.locale_id.clone(),
+                configuration: action
+                    .parameters()
+                    .get("Configuration")
+                    .map(Value::to_string),
+            })
+        }
         W::StartCallRecording(a) => wit::Action::StartCallRecording(wit::StartCallRecording {
             call_id: call_id(&a.leg)?,
             track: match a.track {
@@ -226,7 +287,10 @@ fn typed(action: &WireAction) -> Option<wit::Action> {
         W::StopCallRecording(a) => wit::Action::StopCallRecording(call_id(&a.leg)?),
         W::PauseCallRecording(a) => wit::Action::PauseCallRecording(call_id(&a.leg)?),
         W::ResumeCallRecording(a) => wit::Action::ResumeCallRecording(call_id(&a.leg)?),
-        W::VoiceFocus(a) => wit::Action::VoiceFocus(wit::VoiceFocus { call_id: call_id(&a.leg)?, enable: a.enable }),
+        W::VoiceFocus(a) => wit::Action::VoiceFocus(wit::VoiceFocus {
+            call_id: call_id(&a.leg)?,
+            enable: a.enable,
+        }),
         W::CallAndBridge(_) | W::Other(..) => return None,
     })
 }
@@ -275,7 +339,9 @@ fn leg_json(leg: Option<wit::Leg>) -> Map<String, Value> {
     match leg {
         None => {}
         Some(wit::Leg::CallId(id)) => put(&mut map, "CallId", Some(id)),
-        Some(wit::Leg::Tag(tag)) => put(&mut map, "ParticipantTag", Some(tag_from_wit(tag).as_str())),
+        Some(wit::Leg::Tag(tag)) => {
+            put(&mut map, "ParticipantTag", Some(tag_from_wit(tag).as_str()))
+        }
     }
     map
 }
@@ -289,7 +355,11 @@ fn leg(selector: &LegSelector) -> Option<wit::Leg> {
 }
 
 fn call_id(selector: &LegSelector) -> Option<String> {
-    selector.call_id.as_ref().map(CallId::as_str).map(str::to_owned)
+    selector
+        .call_id
+        .as_ref()
+        .map(CallId::as_str)
+        .map(str::to_owned)
 }
 
 fn object_json(object: wit::Object) -> Value {
@@ -297,37 +367,61 @@ fn object_json(object: wit::Object) -> Value {
 }
 
 fn s3(object: &S3Object) -> wit::Object {
-    wit::Object { bucket: object.bucket_name.clone(), key: object.key.clone() }
+    wit::Object {
+        bucket: object.bucket_name.clone(),
+        key: object.key.clone(),
+    }
 }
 
 fn endpoint_json(endpoint: wit::Endpoint) -> Value {
     match endpoint {
         wit::Endpoint::Pstn(uri) => json!({"BridgeEndpointType": "PSTN", "Uri": uri}),
-        wit::Endpoint::Aws(connector) => json!({"BridgeEndpointType": "AWS", "Uri": connector.uri, "Arn": connector.arn}),
-        wit::Endpoint::Other(other) => json!({"BridgeEndpointType": other.endpoint_type, "Uri": other.uri, "Arn": other.arn}),
+        wit::Endpoint::Aws(connector) => {
+            json!({"BridgeEndpointType": "AWS", "Uri": connector.uri, "Arn": connector.arn})
+        }
+        wit::Endpoint::Other(other) => {
+            json!({"BridgeEndpointType": other.endpoint_type, "Uri": other.uri, "Arn": other.arn})
+        }
     }
 }
 
 fn endpoint(endpoint: &BridgeEndpoint) -> Option<wit::Endpoint> {
     Some(match endpoint {
         BridgeEndpoint::Pstn { uri } => wit::Endpoint::Pstn(uri.clone()),
-        BridgeEndpoint::Aws { uri, arn: Some(arn) } => wit::Endpoint::Aws(wit::VoiceConnector { uri: uri.clone(), arn: arn.clone() }),
-        BridgeEndpoint::Aws { uri, arn: None } => {
-            wit::Endpoint::Other(wit::OtherEndpoint { endpoint_type: "AWS".to_owned(), uri: uri.clone(), arn: None })
-        }
+        BridgeEndpoint::Aws {
+            uri,
+            arn: Some(arn),
+        } => wit::Endpoint::Aws(wit::VoiceConnector {
+            uri: uri.clone(),
+            arn: arn.clone(),
+        }),
+        BridgeEndpoint::Aws { uri, arn: None } => wit::Endpoint::Other(wit::OtherEndpoint {
+            endpoint_type: "AWS".to_owned(),
+            uri: uri.clone(),
+            arn: None,
+        }),
     })
 }
 
 fn keys(set: &DigitSet) -> Vec<String> {
-    set.iter().map(|digit| digit.as_char().to_string()).collect()
+    set.iter()
+        .map(|digit| digit.as_char().to_string())
+        .collect()
 }
 
 fn digits_json(map: &mut Map<String, Value>, digits: wit::Digits) {
-    map.insert("RepeatDurationInMilliseconds".into(), digits.repeat_duration_ms.into());
+    map.insert(
+        "RepeatDurationInMilliseconds".into(),
+        digits.repeat_duration_ms.into(),
+    );
     put(map, "InputDigitsRegex", digits.input_regex);
     put(map, "MinNumberOfDigits", digits.min);
     put(map, "MaxNumberOfDigits", digits.max);
-    put(map, "InBetweenDigitsDurationInMilliseconds", digits.in_between_ms);
+    put(
+        map,
+        "InBetweenDigitsDurationInMilliseconds",
+        digits.in_between_ms,
+    );
     put(map, "Repeat", digits.repeat);
     put_list(map, "TerminatorDigits", digits.terminators);
 }
@@ -337,7 +431,11 @@ fn digits(rules: &DigitRules) -> wit::Digits {
         input_regex: rules.input_digits_regex.clone(),
         min: rules.min_number_of_digits,
         max: rules.max_number_of_digits,
-        terminators: rules.terminator_digits.as_ref().map(keys).unwrap_or_default(),
+        terminators: rules
+            .terminator_digits
+            .as_ref()
+            .map(keys)
+            .unwrap_or_default(),
         in_between_ms: rules.in_between_digits_duration_in_milliseconds,
         repeat: rules.repeat,
         repeat_duration_ms: rules.repeat_duration_in_milliseconds,

@@ -1,9 +1,12 @@
 //! `skillcall:skill/call-flow`: the call's decisions in types.
 
 use serde_json::{Map, Value};
-use skillcall_protocol::sma::event::{Direction, ParticipantStatus, StoredCallRecording, StoredRecording};
+use skillcall_protocol::sma::event::{
+    Direction, ParticipantStatus, StoredCallRecording, StoredRecording,
+};
 use skillcall_protocol::sma::{
-    ActionData, AttributeUpdate, CallDetails, CallId, ErrorType, Event, InvocationEventType, Participant, Reply, SipHeaders, TransactionId,
+    ActionData, AttributeUpdate, CallDetails, CallId, ErrorType, Event, InvocationEventType,
+    Participant, Reply, SipHeaders, TransactionId,
 };
 
 use super::Skill;
@@ -18,17 +21,23 @@ impl wit::Guest for Skill {
     fn decide(event: wit::Event) -> Result<wit::Reply, wit::FlowError> {
         let host = Outside;
         let settings = Settings::load(&host).map_err(|error| match error {
-            SettingsError::Missing(names) => wit::FlowError::MissingSetting(names.first().copied().unwrap_or_default().to_owned()),
-            SettingsError::Wrong { name: "plan", problem } => wit::FlowError::BadPlan(problem),
+            SettingsError::Missing(names) => wit::FlowError::MissingSetting(
+                names.first().copied().unwrap_or_default().to_owned(),
+            ),
+            SettingsError::Wrong {
+                name: "plan",
+                problem,
+            } => wit::FlowError::BadPlan(problem),
             other => wit::FlowError::Host(other.to_string()),
         })?;
         let event = from_wit(event).map_err(wit::FlowError::BadEvent)?;
         let plan = settings.plan().map_err(wit::FlowError::BadPlan)?;
         let recorder = Recorder::begin(&host, None);
-        let decision = http::decide(&host, &recorder, &plan, &event).map_err(|error| match error {
-            crate::flow::FlowError::Plan(why) => wit::FlowError::BadPlan(why),
-            crate::flow::FlowError::Event(why) => wit::FlowError::BadEvent(why),
-        })?;
+        let decision =
+            http::decide(&host, &recorder, &plan, &event).map_err(|error| match error {
+                crate::flow::FlowError::Plan(why) => wit::FlowError::BadPlan(why),
+                crate::flow::FlowError::Event(why) => wit::FlowError::BadEvent(why),
+            })?;
         recorder.aftermath(&settings).run(&host);
         Ok(reply(&decision.reply))
     }
@@ -36,12 +45,21 @@ impl wit::Guest for Skill {
 
 fn reply(reply: &Reply) -> wit::Reply {
     wit::Reply {
-        actions: reply.actions.as_ref().map(|actions| actions.iter().map(actions::to_wit).collect()),
+        actions: reply
+            .actions
+            .as_ref()
+            .map(|actions| actions.iter().map(actions::to_wit).collect()),
         transaction_attributes: match &reply.transaction_attributes {
             AttributeUpdate::Keep => None,
-            AttributeUpdate::Set(attributes) => {
-                Some(attributes.iter().map(|(name, value)| wit::Pair { name: name.clone(), value: value.clone() }).collect())
-            }
+            AttributeUpdate::Set(attributes) => Some(
+                attributes
+                    .iter()
+                    .map(|(name, value)| wit::Pair {
+                        name: name.clone(),
+                        value: value.clone(),
+                    })
+                    .collect(),
+            ),
         },
     }
 }
@@ -53,7 +71,13 @@ fn from_wit(event: wit::Event) -> Result<Event, String> {
     let mut made = Event::new(event.sequence, T::NewInboundCall, call);
     let (kind, data) = match event.what {
         H::NewInboundCall => (T::NewInboundCall, None),
-        H::NewOutboundCall(arguments) => (T::NewOutboundCall, Some(ActionData::new("CallCreateRequest", with_arguments(arguments)))),
+        H::NewOutboundCall(arguments) => (
+            T::NewOutboundCall,
+            Some(ActionData::new(
+                "CallCreateRequest",
+                with_arguments(arguments),
+            )),
+        ),
         H::Ringing => (T::Ringing, None),
         H::CallAnswered => (T::CallAnswered, None),
         H::ActionSuccessful(success) => {
@@ -73,11 +97,20 @@ fn from_wit(event: wit::Event) -> Result<Event, String> {
             data.received_digits = Some(received.digits);
             (T::DigitsReceived, Some(data))
         }
-        H::CallUpdateRequested(arguments) => (T::CallUpdateRequested, Some(ActionData::new("CallUpdateRequest", with_arguments(arguments)))),
+        H::CallUpdateRequested(arguments) => (
+            T::CallUpdateRequested,
+            Some(ActionData::new(
+                "CallUpdateRequest",
+                with_arguments(arguments),
+            )),
+        ),
         H::Hangup(end) => {
             let mut parameters = Map::new();
             parameters.insert("CallId".to_owned(), end.call_id.into());
-            parameters.insert("ParticipantTag".to_owned(), actions::tag_from_wit(end.tag).as_str().into());
+            parameters.insert(
+                "ParticipantTag".to_owned(),
+                actions::tag_from_wit(end.tag).as_str().into(),
+            );
             if let Some(code) = end.sip_response_code {
                 parameters.insert("SipResponseCode".to_owned(), code.into());
             }
@@ -88,16 +121,27 @@ fn from_wit(event: wit::Event) -> Result<Event, String> {
             made.error_message = Some(fault.message);
             (T::InvalidLambdaResponse, None)
         }
-        H::Other(json) => return serde_json::from_str(&json).map_err(|error| format!("other: {error}")),
+        H::Other(json) => {
+            return serde_json::from_str(&json).map_err(|error| format!("other: {error}"));
+        }
     };
-    Ok(Event { invocation_event_type: kind, action_data: data, ..made })
+    Ok(Event {
+        invocation_event_type: kind,
+        action_data: data,
+        ..made
+    })
 }
 
 fn details(call: wit::CallDetails) -> CallDetails {
     let attributes = call.transaction_attributes;
     CallDetails {
         transaction_id: TransactionId::new(call.transaction_id),
-        transaction_attributes: (!attributes.is_empty()).then(|| attributes.into_iter().map(|pair| (pair.name, pair.value)).collect()),
+        transaction_attributes: (!attributes.is_empty()).then(|| {
+            attributes
+                .into_iter()
+                .map(|pair| (pair.name, pair.value))
+                .collect()
+        }),
         aws_account_id: call.account_id.unwrap_or_default(),
         aws_region: call.region.unwrap_or_default(),
         sip_rule_id: call.sip_rule_id,
@@ -122,13 +166,20 @@ fn participant(leg: wit::Participant) -> Participant {
             Some(wit::Status::Disconnected) => Some(ParticipantStatus::Disconnected),
             Some(wit::Status::Other(_)) | None => None,
         },
-        sip_headers: (!leg.sip_headers.is_empty())
-            .then(|| leg.sip_headers.into_iter().map(|pair| (pair.name, pair.value)).collect::<SipHeaders>()),
+        sip_headers: (!leg.sip_headers.is_empty()).then(|| {
+            leg.sip_headers
+                .into_iter()
+                .map(|pair| (pair.name, pair.value))
+                .collect::<SipHeaders>()
+        }),
     }
 }
 
 fn with_arguments(arguments: Vec<wit::Pair>) -> Map<String, Value> {
-    let arguments: Map<_, _> = arguments.into_iter().map(|pair| (pair.name, pair.value.into())).collect();
+    let arguments: Map<_, _> = arguments
+        .into_iter()
+        .map(|pair| (pair.name, pair.value.into()))
+        .collect();
     let mut parameters = Map::new();
     parameters.insert("Arguments".to_owned(), arguments.into());
     parameters
@@ -139,7 +190,10 @@ fn action_data(action: wit::Action) -> Result<ActionData, String> {
     let action = actions::from_wit(0, action)?;
     match action.parameters() {
         Value::Object(parameters) => Ok(ActionData::new(action.name(), parameters)),
-        other => Err(format!("{}: found {other}; expected parameters", action.name())),
+        other => Err(format!(
+            "{}: found {other}; expected parameters",
+            action.name()
+        )),
     }
 }
 
@@ -152,10 +206,17 @@ fn outcome(data: &mut ActionData, outcome: wit::Outcome) -> Result<(), String> {
         wit::Outcome::Digits(digits) => data.received_digits = Some(digits),
         wit::Outcome::Recorded(recording) => {
             data.recording_terminator_used = recording.terminator;
-            data.recording_destination = Some(StoredRecording { kind: "S3".to_owned(), bucket_name: recording.bucket, key: recording.key });
+            data.recording_destination = Some(StoredRecording {
+                kind: "S3".to_owned(),
+                bucket_name: recording.bucket,
+                key: recording.key,
+            });
         }
         wit::Outcome::CallRecording(location) => {
-            data.call_recording_destination = Some(StoredCallRecording { kind: "S3".to_owned(), location });
+            data.call_recording_destination = Some(StoredCallRecording {
+                kind: "S3".to_owned(),
+                location,
+            });
         }
         wit::Outcome::Intent(json) => data.intent_result = Some(actions::parsed("intent", &json)?),
     }

@@ -38,14 +38,24 @@ fn read(request: IncomingRequest) -> Request {
         Method::Other(method) => method,
     };
     let target = request.path_with_query().unwrap_or_else(|| "/".to_owned());
-    let body = request.consume().map(|body| body_of(&body)).unwrap_or_default();
-    Request { method, target, headers, body }
+    let body = request
+        .consume()
+        .map(|body| body_of(&body))
+        .unwrap_or_default();
+    Request {
+        method,
+        target,
+        headers,
+        body,
+    }
 }
 
 /// The body, up to one byte more than is taken: enough to refuse it.
 fn body_of(body: &IncomingBody) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let Ok(stream) = body.stream() else { return bytes };
+    let Ok(stream) = body.stream() else {
+        return bytes;
+    };
     while bytes.len() <= MAX_BODY {
         let wanted = (MAX_BODY + 1 - bytes.len()) as u64;
         match stream.blocking_read(wanted.min(64 * 1024)) {
@@ -59,17 +69,29 @@ fn body_of(body: &IncomingBody) -> Vec<u8> {
 fn reply(out: ResponseOutparam, response: &Response) -> Result<(), String> {
     let headers = Fields::new();
     for (name, value) in &response.headers {
-        headers.append(name, value.as_bytes()).map_err(|error| format!("header {name}: {error:?}"))?;
+        headers
+            .append(name, value.as_bytes())
+            .map_err(|error| format!("header {name}: {error:?}"))?;
     }
     let length = response.body.len().to_string();
-    headers.set("content-length", &[length.into_bytes()]).map_err(|error| format!("content-length: {error:?}"))?;
+    headers
+        .set("content-length", &[length.into_bytes()])
+        .map_err(|error| format!("content-length: {error:?}"))?;
     let outgoing = OutgoingResponse::new(headers);
-    outgoing.set_status_code(response.status).map_err(|()| "the status is refused".to_owned())?;
-    let body = outgoing.body().map_err(|()| "there is no body".to_owned())?;
+    outgoing
+        .set_status_code(response.status)
+        .map_err(|()| "the status is refused".to_owned())?;
+    let body = outgoing
+        .body()
+        .map_err(|()| "there is no body".to_owned())?;
     ResponseOutparam::set(out, Ok(outgoing));
-    let stream = body.write().map_err(|()| "the body cannot be written".to_owned())?;
+    let stream = body
+        .write()
+        .map_err(|()| "the body cannot be written".to_owned())?;
     for piece in response.body.chunks(4096) {
-        stream.blocking_write_and_flush(piece).map_err(|error| format!("{error:?}"))?;
+        stream
+            .blocking_write_and_flush(piece)
+            .map_err(|error| format!("{error:?}"))?;
     }
     drop(stream);
     OutgoingBody::finish(body, None).map_err(|code| format!("{code:?}"))

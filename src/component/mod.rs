@@ -1,6 +1,11 @@
 //! The joint between the logic and the component's imports and exports.
 
-#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from wit/")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated from wit/"
+)]
 mod bindings {
     wit_bindgen::generate!({
         path: "wit",

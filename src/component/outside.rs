@@ -6,7 +6,8 @@ use super::bindings::skillcall::host::{settings, state};
 use super::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use super::bindings::wasi::http::outgoing_handler;
 use super::bindings::wasi::http::types::{
-    ErrorCode, Fields, FutureIncomingResponse, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
+    ErrorCode, Fields, FutureIncomingResponse, IncomingResponse, Method, OutgoingBody,
+    OutgoingRequest, RequestOptions, Scheme,
 };
 use super::bindings::wasi::io::streams::StreamError;
 use super::bindings::wasi::random::random;
@@ -42,7 +43,9 @@ impl Host for Outside {
 
     fn now_ms(&self) -> u64 {
         let now = wall_clock::now();
-        now.seconds.saturating_mul(1000).saturating_add(u64::from(now.nanoseconds / 1_000_000))
+        now.seconds
+            .saturating_mul(1000)
+            .saturating_add(u64::from(now.nanoseconds / 1_000_000))
     }
 
     fn monotonic_ms(&self) -> u64 {
@@ -72,7 +75,11 @@ impl Host for Outside {
             .collect();
         let status = response.status();
         let body = read_body(&response, end, request)?;
-        Ok(OutboundReply { status, headers, body })
+        Ok(OutboundReply {
+            status,
+            headers,
+            body,
+        })
     }
 
     fn log(&self, line: &str) {
@@ -82,38 +89,64 @@ impl Host for Outside {
 
 fn begin(request: &OutboundRequest) -> Result<FutureIncomingResponse, SendError> {
     let unusable = || SendError::Url(request.url.clone());
-    let (scheme, rest) = match (request.url.strip_prefix("https://"), request.url.strip_prefix("http://")) {
+    let (scheme, rest) = match (
+        request.url.strip_prefix("https://"),
+        request.url.strip_prefix("http://"),
+    ) {
         (Some(rest), _) => (Scheme::Https, rest),
         (None, Some(rest)) => (Scheme::Http, rest),
         (None, None) => return Err(unusable()),
     };
-    let (authority, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len())).ok_or_else(unusable)?;
+    let (authority, path) = rest
+        .split_at_checked(rest.find('/').unwrap_or(rest.len()))
+        .ok_or_else(unusable)?;
     let fields = Fields::new();
     for (name, value) in &request.headers {
-        fields.append(name, value.as_bytes()).map_err(|error| SendError::Connection(format!("header {name}: {error:?}")))?;
+        fields
+            .append(name, value.as_bytes())
+            .map_err(|error| SendError::Connection(format!("header {name}: {error:?}")))?;
     }
     if request.method == "POST" {
         let length = request.body.len().to_string();
-        fields.set("content-length", &[length.into_bytes()]).map_err(|error| SendError::Connection(format!("content-length: {error:?}")))?;
+        fields
+            .set("content-length", &[length.into_bytes()])
+            .map_err(|error| SendError::Connection(format!("content-length: {error:?}")))?;
     }
     let outgoing = OutgoingRequest::new(fields);
-    let method = if request.method == "POST" { Method::Post } else { Method::Get };
+    let method = if request.method == "POST" {
+        Method::Post
+    } else {
+        Method::Get
+    };
     outgoing.set_method(&method).map_err(|()| unusable())?;
-    outgoing.set_scheme(Some(&scheme)).map_err(|()| unusable())?;
-    outgoing.set_authority(Some(authority)).map_err(|()| unusable())?;
-    outgoing.set_path_with_query(Some(if path.is_empty() { "/" } else { path })).map_err(|()| unusable())?;
+    outgoing
+        .set_scheme(Some(&scheme))
+        .map_err(|()| unusable())?;
+    outgoing
+        .set_authority(Some(authority))
+        .map_err(|()| unusable())?;
+    outgoing
+        .set_path_with_query(Some(if path.is_empty() { "/" } else { path }))
+        .map_err(|()| unusable())?;
     let options = RequestOptions::new();
     let timeout = nanos(request.timeout);
     // A host that has no such time-out says so; the poll below is ours either way.
     let _ = options.set_connect_timeout(Some(timeout));
     let _ = options.set_first_byte_timeout(Some(timeout));
     let _ = options.set_between_bytes_timeout(Some(timeout));
-    let body = outgoing.body().map_err(|()| SendError::Connection("the request has no body".to_owned()))?;
-    let future = outgoing_handler::handle(outgoing, Some(options)).map_err(|code| refused(&code, request.timeout))?;
+    let body = outgoing
+        .body()
+        .map_err(|()| SendError::Connection("the request has no body".to_owned()))?;
+    let future = outgoing_handler::handle(outgoing, Some(options))
+        .map_err(|code| refused(&code, request.timeout))?;
     if !request.body.is_empty() {
-        let stream = body.write().map_err(|()| SendError::Connection("the request's body cannot be written".to_owned()))?;
+        let stream = body.write().map_err(|()| {
+            SendError::Connection("the request's body cannot be written".to_owned())
+        })?;
         for piece in request.body.chunks(4096) {
-            stream.blocking_write_and_flush(piece).map_err(|error| SendError::Connection(format!("{error:?}")))?;
+            stream
+                .blocking_write_and_flush(piece)
+                .map_err(|error| SendError::Connection(format!("{error:?}")))?;
         }
         drop(stream);
     }
@@ -121,14 +154,22 @@ fn begin(request: &OutboundRequest) -> Result<FutureIncomingResponse, SendError>
     Ok(future)
 }
 
-fn await_response(future: &FutureIncomingResponse, end: u64, timeout: Duration) -> Result<IncomingResponse, SendError> {
+fn await_response(
+    future: &FutureIncomingResponse,
+    end: u64,
+    timeout: Duration,
+) -> Result<IncomingResponse, SendError> {
     use super::bindings::wasi::io::poll::poll;
     let (ready, late) = (future.subscribe(), monotonic_clock::subscribe_instant(end));
     loop {
         match future.get() {
             Some(Ok(Ok(response))) => return Ok(response),
             Some(Ok(Err(code))) => return Err(refused(&code, timeout)),
-            Some(Err(())) => return Err(SendError::Connection("the reply was taken already".to_owned())),
+            Some(Err(())) => {
+                return Err(SendError::Connection(
+                    "the reply was taken already".to_owned(),
+                ));
+            }
             None => {
                 if poll(&[&ready, &late]) == [1] {
                     return Err(SendError::Timeout(timeout));
@@ -138,10 +179,18 @@ fn await_response(future: &FutureIncomingResponse, end: u64, timeout: Duration) 
     }
 }
 
-fn read_body(response: &IncomingResponse, end: u64, request: &OutboundRequest) -> Result<Vec<u8>, SendError> {
+fn read_body(
+    response: &IncomingResponse,
+    end: u64,
+    request: &OutboundRequest,
+) -> Result<Vec<u8>, SendError> {
     use super::bindings::wasi::io::poll::poll;
-    let body = response.consume().map_err(|()| SendError::Connection("the reply has no body".to_owned()))?;
-    let stream = body.stream().map_err(|()| SendError::Connection("the reply's body cannot be read".to_owned()))?;
+    let body = response
+        .consume()
+        .map_err(|()| SendError::Connection("the reply has no body".to_owned()))?;
+    let stream = body
+        .stream()
+        .map_err(|()| SendError::Connection("the reply's body cannot be read".to_owned()))?;
     let (ready, late) = (stream.subscribe(), monotonic_clock::subscribe_instant(end));
     let mut bytes = Vec::new();
     loop {
@@ -158,7 +207,9 @@ fn read_body(response: &IncomingResponse, end: u64, request: &OutboundRequest) -
                 }
             }
             Err(StreamError::Closed) => return Ok(bytes),
-            Err(StreamError::LastOperationFailed(error)) => return Err(SendError::Connection(error.to_debug_string())),
+            Err(StreamError::LastOperationFailed(error)) => {
+                return Err(SendError::Connection(error.to_debug_string()));
+            }
         }
     }
 }
@@ -166,9 +217,10 @@ fn read_body(response: &IncomingResponse, end: u64, request: &OutboundRequest) -
 fn refused(code: &ErrorCode, timeout: Duration) -> SendError {
     match code {
         ErrorCode::HttpRequestDenied => SendError::Denied,
-        ErrorCode::ConnectionTimeout | ErrorCode::ConnectionReadTimeout | ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
-            SendError::Timeout(timeout)
-        }
+        ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::HttpResponseTimeout => SendError::Timeout(timeout),
         other => SendError::Connection(format!("{other:?}")),
     }
 }

@@ -7,9 +7,17 @@ use crate::http::{self, MAX_BODY, Problem, Request, Served};
 
 impl Guest for Skill {
     fn handle(headers: Vec<Header>, body: Vec<u8>) -> Reply {
-        let headers = headers.into_iter().map(|header| (header.name, header.value)).collect();
+        let headers = headers
+            .into_iter()
+            .map(|header| (header.name, header.value))
+            .collect();
         finish(&body, |host| {
-            let request = Request { method: "POST".to_owned(), target: "/alexa".to_owned(), headers, body: body.clone() };
+            let request = Request {
+                method: "POST".to_owned(),
+                target: "/alexa".to_owned(),
+                headers,
+                body: body.clone(),
+            };
             http::serve(host, &request)
         })
     }
@@ -21,8 +29,16 @@ impl Guest for Skill {
 
 fn finish(body: &[u8], serve: impl FnOnce(&Outside) -> Served) -> Reply {
     let host = Outside;
-    let served = if body.len() > MAX_BODY { Served::of(Problem::too_long(MAX_BODY).into()) } else { serve(&host) };
+    let served = if body.len() > MAX_BODY {
+        Served::of(Problem::too_long(MAX_BODY).into())
+    } else {
+        serve(&host)
+    };
     let response = served.response;
     served.aftermath.run(&host);
-    Reply { status: response.status, content_type: response.content_type().to_owned(), body: response.body }
+    Reply {
+        status: response.status,
+        content_type: response.content_type().to_owned(),
+        body: response.body,
+    }
 }

@@ -7,7 +7,9 @@ use skillcall_plan::compiled::{Flow, Next, Step};
 use skillcall_plan::{DecodeError, Plan};
 use skillcall_protocol::ids::ClientSessionId;
 use skillcall_protocol::sma::event::ParticipantStatus;
-use skillcall_protocol::sma::{AttributeUpdate, Event, InvocationEventType, Participant, ParticipantTag, Reply};
+use skillcall_protocol::sma::{
+    AttributeUpdate, Event, InvocationEventType, Participant, ParticipantTag, Reply,
+};
 use skillcall_protocol::user_to_user;
 
 pub use position::Position;
@@ -91,7 +93,10 @@ pub fn decide(
         | InvocationEventType::CallUpdateRequested
         | InvocationEventType::Hangup => running(plan, event),
     }?;
-    Ok(Decision { csi: csi_of(event), ..decision })
+    Ok(Decision {
+        csi: csi_of(event),
+        ..decision
+    })
 }
 
 fn leg_a(event: &Event) -> Option<&Participant> {
@@ -103,13 +108,24 @@ fn first_leg(event: &Event) -> Result<&Participant, FlowError> {
 }
 
 fn nothing(note: impl Into<String>) -> Decision {
-    Decision { reply: Reply::default(), note: note.into(), csi: None }
+    Decision {
+        reply: Reply::default(),
+        note: note.into(),
+        csi: None,
+    }
 }
 
 fn turned_away(note: impl Into<String>) -> Result<Decision, FlowError> {
     let actions = vec![render::hangup(0, &ParticipantTag::LegA, UNAVAILABLE)?];
-    let reply = Reply { actions: Some(actions), transaction_attributes: AttributeUpdate::Keep };
-    Ok(Decision { reply, note: note.into(), csi: None })
+    let reply = Reply {
+        actions: Some(actions),
+        transaction_attributes: AttributeUpdate::Keep,
+    };
+    Ok(Decision {
+        reply,
+        note: note.into(),
+        csi: None,
+    })
 }
 
 fn incoming(
@@ -118,11 +134,16 @@ fn incoming(
     session: impl FnOnce(&ClientSessionId) -> Option<KnownSession>,
 ) -> Result<Decision, FlowError> {
     let leg = first_leg(event)?;
-    let client = leg.sip_headers.as_ref().and_then(|headers| headers.get("X-Alexa-LWA-ClientId"));
+    let client = leg
+        .sip_headers
+        .as_ref()
+        .and_then(|headers| headers.get("X-Alexa-LWA-ClientId"));
     if let (Some(client), Some(own)) = (client, plan.lwa_client_id)
         && !client.trim().eq_ignore_ascii_case(own)
     {
-        return turned_away("the call comes from another skill: its X-Alexa-LWA-ClientId is not the plan's lwa-client-id");
+        return turned_away(
+            "the call comes from another skill: its X-Alexa-LWA-ClientId is not the plan's lwa-client-id",
+        );
     }
     let Some(flow) = plan.flow(&leg.to)? else {
         return turned_away("no flow of the plan answers the number that was called");
@@ -137,20 +158,40 @@ fn incoming(
     let position = Position {
         flow: flow.number.to_owned(),
         csi: csi.map(|csi| csi.as_str().to_owned()).unwrap_or_default(),
-        locale: known.as_ref().map_or(plan.default_locale, |known| plan.locale_for(&known.locale)).to_owned(),
+        locale: known
+            .as_ref()
+            .map_or(plan.default_locale, |known| plan.locale_for(&known.locale))
+            .to_owned(),
         destination: known.map(|known| known.destination).unwrap_or_default(),
         ..Position::default()
     };
-    Course { plan, event, flow: &flow, position }.start(note)
+    Course {
+        plan,
+        event,
+        flow: &flow,
+        position,
+    }
+    .start(note)
 }
 
 fn answered(plan: &Plan<'_>, event: &Event) -> Result<Decision, FlowError> {
     let leg = first_leg(event)?;
     // Of a call that we made, the skill's own number is the calling one.
-    let Some(flow) = plan.flow(&leg.from)? else { return Ok(nothing("no flow of the plan makes calls from this number")) };
-    let position =
-        Position { flow: flow.number.to_owned(), locale: plan.default_locale.to_owned(), ..Position::default() };
-    Course { plan, event, flow: &flow, position }.start("an outgoing call was answered")
+    let Some(flow) = plan.flow(&leg.from)? else {
+        return Ok(nothing("no flow of the plan makes calls from this number"));
+    };
+    let position = Position {
+        flow: flow.number.to_owned(),
+        locale: plan.default_locale.to_owned(),
+        ..Position::default()
+    };
+    Course {
+        plan,
+        event,
+        flow: &flow,
+        position,
+    }
+    .start("an outgoing call was answered")
 }
 
 fn running(plan: &Plan<'_>, event: &Event) -> Result<Decision, FlowError> {
@@ -158,9 +199,17 @@ fn running(plan: &Plan<'_>, event: &Event) -> Result<Decision, FlowError> {
         return Ok(nothing("the call has no position in a flow"));
     };
     let Some(flow) = plan.flow(&position.flow)? else {
-        return Ok(nothing(format!("the plan has no flow for {} any more", position.flow)));
+        return Ok(nothing(format!(
+            "the plan has no flow for {} any more",
+            position.flow
+        )));
     };
-    let course = Course { plan, event, flow: &flow, position };
+    let course = Course {
+        plan,
+        event,
+        flow: &flow,
+        position,
+    };
     match event.invocation_event_type {
         InvocationEventType::ActionSuccessful => course.succeeded(),
         InvocationEventType::ActionFailed => course.failed(),
@@ -190,14 +239,26 @@ impl<'p> Course<'_, 'p> {
 
     /// ACTION_SUCCESSFUL: the step is done when its last action is (facts F2: some actions report in the middle).
     fn succeeded(mut self) -> Result<Decision, FlowError> {
-        let Some(data) = &self.event.action_data else { return Ok(nothing("a success without ActionData")) };
-        let Some(step) = self.step() else { return Ok(nothing("the flow has ended")) };
+        let Some(data) = &self.event.action_data else {
+            return Ok(nothing("a success without ActionData"));
+        };
+        let Some(step) = self.step() else {
+            return Ok(nothing("the flow has ended"));
+        };
         if step.last_action_type() != Some(data.kind.as_str()) {
-            return Ok(nothing(format!("{} is done, step {} goes on", data.kind, step.name)));
+            return Ok(nothing(format!(
+                "{} is done, step {} goes on",
+                data.kind, step.name
+            )));
         }
-        let digits = data.received_digits.clone().filter(|_| data.kind != "ReceiveDigits");
+        let digits = data
+            .received_digits
+            .clone()
+            .filter(|_| data.kind != "ReceiveDigits");
         let next = match &digits {
-            Some(digits) if !step.on_digits.is_empty() || step.on_other_digits.is_some() => step.after_digits(digits),
+            Some(digits) if !step.on_digits.is_empty() || step.on_other_digits.is_some() => {
+                step.after_digits(digits)
+            }
             _ => Some(step.then),
         };
         self.position.digits = digits.unwrap_or(self.position.digits);
@@ -211,7 +272,10 @@ impl<'p> Course<'_, 'p> {
         let why = self.event.action_data.as_ref().map_or_else(
             || "an action failed".to_owned(),
             |data| {
-                let error = data.failure().map(|(kind, _)| kind.to_string()).unwrap_or_default();
+                let error = data
+                    .failure()
+                    .map(|(kind, _)| kind.to_string())
+                    .unwrap_or_default();
                 format!("{} failed: {error}", data.kind)
             },
         );
@@ -220,16 +284,27 @@ impl<'p> Course<'_, 'p> {
 
     fn fail(mut self, why: &str) -> Result<Decision, FlowError> {
         self.position.failures += 1;
-        let Some(step) = self.step().filter(|_| self.position.failures <= MAX_FAILURES) else {
+        let Some(step) = self
+            .step()
+            .filter(|_| self.position.failures <= MAX_FAILURES)
+        else {
             return self.go(Next::End, why, None);
         };
         if let Some(next) = step.on_failure {
             return self.go(next, why, None);
         }
         // Who can not speak need not try to apologise.
-        let spoke = self.event.action_data.as_ref().is_some_and(|data| data.kind.starts_with("Speak"));
+        let spoke = self
+            .event
+            .action_data
+            .as_ref()
+            .is_some_and(|data| data.kind.starts_with("Speak"));
         let silent = spoke && self.event.invocation_event_type == InvocationEventType::ActionFailed;
-        if silent { self.go(Next::End, why, None) } else { self.apologise(why) }
+        if silent {
+            self.go(Next::End, why, None)
+        } else {
+            self.apologise(why)
+        }
     }
 
     fn apologise(mut self, why: &str) -> Result<Decision, FlowError> {
@@ -240,8 +315,12 @@ impl<'p> Course<'_, 'p> {
     }
 
     fn digits_received(mut self) -> Result<Decision, FlowError> {
-        let digits =
-            self.event.action_data.as_ref().and_then(|data| data.received_digits.clone()).unwrap_or_default();
+        let digits = self
+            .event
+            .action_data
+            .as_ref()
+            .and_then(|data| data.received_digits.clone())
+            .unwrap_or_default();
         let Some(next) = self.step().and_then(|step| step.after_digits(&digits)) else {
             return Ok(nothing("the digits lead to no step; the listener stays"));
         };
@@ -257,32 +336,57 @@ impl<'p> Course<'_, 'p> {
             .as_ref()
             .and_then(|data| data.parameters.get("Arguments")?.get("step")?.as_str())
             .unwrap_or_default();
-        let place = self.flow.steps.iter().zip(0u16..).find(|(step, _)| step.name == wanted).map(|(_, place)| place);
+        let place = self
+            .flow
+            .steps
+            .iter()
+            .zip(0u16..)
+            .find(|(step, _)| step.name == wanted)
+            .map(|(_, place)| place);
         match place {
             Some(place) => self.go(Next::Step(place), "an update asked for this step", None),
-            None => Ok(nothing("an update asked for no step of this flow; expected the argument `step`")),
+            None => Ok(nothing(
+                "an update asked for no step of this flow; expected the argument `step`",
+            )),
         }
     }
 
     /// HANGUP (facts E3): of the only leg, the reply is not used; else the other leg goes on by it.
     fn hung_up(self) -> Result<Decision, FlowError> {
-        let ended = self.event.triggering_leg().map(|leg| (leg.call_id.clone(), leg.participant_tag.clone()));
+        let ended = self
+            .event
+            .triggering_leg()
+            .map(|leg| (leg.call_id.clone(), leg.participant_tag.clone()));
         if self.remaining().is_empty() {
             return Ok(nothing("the call is over"));
         }
-        let caller_left = ended.as_ref().is_some_and(|(_, tag)| *tag == ParticipantTag::LegA);
-        match self.step().and_then(|step| step.on_hangup).filter(|_| !caller_left) {
+        let caller_left = ended
+            .as_ref()
+            .is_some_and(|(_, tag)| *tag == ParticipantTag::LegA);
+        match self
+            .step()
+            .and_then(|step| step.on_hangup)
+            .filter(|_| !caller_left)
+        {
             Some(next) => self.go(next, "the other leg has ended", Some(&ParticipantTag::LegA)),
             None => self.go(Next::End, "a leg has ended, so the other one does", None),
         }
     }
 
-    fn go(mut self, next: Next, why: &str, leg: Option<&ParticipantTag>) -> Result<Decision, FlowError> {
+    fn go(
+        mut self,
+        next: Next,
+        why: &str,
+        leg: Option<&ParticipantTag>,
+    ) -> Result<Decision, FlowError> {
         match next {
             Next::Stay => {
                 // The step's handlers still hold: digits and hang-ups go by it.
                 Ok(Decision {
-                    reply: Reply { actions: None, transaction_attributes: AttributeUpdate::Set(self.position.attributes()) },
+                    reply: Reply {
+                        actions: None,
+                        transaction_attributes: AttributeUpdate::Set(self.position.attributes()),
+                    },
                     note: format!("{why}; the call goes on"),
                     csi: None,
                 })
@@ -293,10 +397,12 @@ impl<'p> Course<'_, 'p> {
                 self.replied(actions, format!("{why}; the call ends"))
             }
             Next::Step(place) => {
-                let step = self
-                    .flow
-                    .step(place)
-                    .ok_or_else(|| FlowError::Plan(format!("the flow of {} has no step {place}", self.flow.number)))?;
+                let step = self.flow.step(place).ok_or_else(|| {
+                    FlowError::Plan(format!(
+                        "the flow of {} has no step {place}",
+                        self.flow.number
+                    ))
+                })?;
                 step.name.clone_into(&mut self.position.step);
                 let actions = render::actions(step, &self.values()?, leg)?;
                 let note = format!("{why}; step {}", step.name);
@@ -305,9 +411,20 @@ impl<'p> Course<'_, 'p> {
         }
     }
 
-    fn replied(&self, actions: Vec<skillcall_protocol::sma::RequestedAction>, note: String) -> Result<Decision, FlowError> {
+    fn replied(
+        &self,
+        actions: Vec<skillcall_protocol::sma::RequestedAction>,
+        note: String,
+    ) -> Result<Decision, FlowError> {
         let transaction_attributes = AttributeUpdate::Set(self.position.attributes());
-        Ok(Decision { reply: Reply { actions: Some(actions), transaction_attributes }, note, csi: None })
+        Ok(Decision {
+            reply: Reply {
+                actions: Some(actions),
+                transaction_attributes,
+            },
+            note,
+            csi: None,
+        })
     }
 
     fn values(&self) -> Result<Values<'_, 'p>, FlowError> {
@@ -315,27 +432,43 @@ impl<'p> Course<'_, 'p> {
             "" => None,
             id => self.plan.destination_with_id(id)?,
         };
-        Ok(Values { event: self.event, position: &self.position, destination })
+        Ok(Values {
+            event: self.event,
+            position: &self.position,
+            destination,
+        })
     }
 
     /// The legs that have not ended; the one that a HANGUP is about has, whatever its status says.
     fn remaining(&self) -> Vec<&ParticipantTag> {
         let hangup = self.event.invocation_event_type == InvocationEventType::Hangup;
-        let ended = self.event.triggering_leg().filter(|_| hangup).map(|leg| &leg.call_id);
+        let ended = self
+            .event
+            .triggering_leg()
+            .filter(|_| hangup)
+            .map(|leg| &leg.call_id);
         self.event
             .call_details
             .participants
             .iter()
-            .filter(|leg| leg.status != Some(ParticipantStatus::Disconnected) && Some(&leg.call_id) != ended)
+            .filter(|leg| {
+                leg.status != Some(ParticipantStatus::Disconnected) && Some(&leg.call_id) != ended
+            })
             .map(|leg| &leg.participant_tag)
             .collect()
     }
 
     /// Hangs up what remains, the caller's leg last: with it the call's events end.
-    fn hangups(&self, from: usize) -> Result<Vec<skillcall_protocol::sma::RequestedAction>, FlowError> {
+    fn hangups(
+        &self,
+        from: usize,
+    ) -> Result<Vec<skillcall_protocol::sma::RequestedAction>, FlowError> {
         let mut tags = self.remaining();
         tags.sort_by_key(|tag| **tag == ParticipantTag::LegA);
-        tags.iter().enumerate().map(|(index, tag)| render::hangup(from + index, tag, 0)).collect()
+        tags.iter()
+            .enumerate()
+            .map(|(index, tag)| render::hangup(from + index, tag, 0))
+            .collect()
     }
 }
 

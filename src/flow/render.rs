@@ -25,9 +25,18 @@ impl<'e> Values<'e, '_> {
         let leg = |tag: &ParticipantTag| details.participant(tag);
         let text = |found: Option<&'e str>| Cow::Borrowed(found.unwrap_or_default());
         match variable {
-            Variable::DestinationName => self.destination.as_ref().map_or(Cow::Borrowed(""), |d| Cow::Borrowed(d.name)),
-            Variable::DestinationId => self.destination.as_ref().map_or(Cow::Borrowed(""), |d| Cow::Borrowed(d.id)),
-            Variable::DestinationNumber => self.destination.as_ref().map_or(Cow::Borrowed(""), |d| Cow::Borrowed(d.number)),
+            Variable::DestinationName => self
+                .destination
+                .as_ref()
+                .map_or(Cow::Borrowed(""), |d| Cow::Borrowed(d.name)),
+            Variable::DestinationId => self
+                .destination
+                .as_ref()
+                .map_or(Cow::Borrowed(""), |d| Cow::Borrowed(d.id)),
+            Variable::DestinationNumber => self
+                .destination
+                .as_ref()
+                .map_or(Cow::Borrowed(""), |d| Cow::Borrowed(d.number)),
             Variable::CallerNumber => text(leg(&ParticipantTag::LegA).map(|leg| leg.from.as_str())),
             Variable::CalledNumber => text(leg(&ParticipantTag::LegA).map(|leg| leg.to.as_str())),
             Variable::Digits => Cow::Borrowed(&self.position.digits),
@@ -60,15 +69,20 @@ pub(super) fn actions(
         .iter()
         .enumerate()
         .map(|(index, action)| {
-            let template = action
-                .template(&values.position.locale)
-                .ok_or_else(|| FlowError::Plan(format!("step {} has an action without words", step.name)))?;
+            let template = action.template(&values.position.locale).ok_or_else(|| {
+                FlowError::Plan(format!("step {} has an action without words", step.name))
+            })?;
             let json = template.render_json(|variable| values.value(variable));
-            let mut written: Written = serde_json::from_str(&json)
-                .map_err(|error| FlowError::Plan(format!("step {}, action {}: {error}", step.name, index + 1)))?;
-            let named = ["CallId", "ParticipantTag"].iter().any(|key| written.parameters.contains_key(*key));
+            let mut written: Written = serde_json::from_str(&json).map_err(|error| {
+                FlowError::Plan(format!("step {}, action {}: {error}", step.name, index + 1))
+            })?;
+            let named = ["CallId", "ParticipantTag"]
+                .iter()
+                .any(|key| written.parameters.contains_key(*key));
             if let Some(leg) = leg.filter(|_| !named) {
-                written.parameters.insert("ParticipantTag".to_owned(), Value::from(leg.as_str()));
+                written
+                    .parameters
+                    .insert("ParticipantTag".to_owned(), Value::from(leg.as_str()));
             }
             requested(index, written.name, written.parameters)
                 .map_err(|error| FlowError::Plan(format!("step {}: {error}", step.name)))
@@ -77,27 +91,48 @@ pub(super) fn actions(
 }
 
 /// Hangs a leg up.
-pub(super) fn hangup(index: usize, tag: &ParticipantTag, code: u16) -> Result<RequestedAction, FlowError> {
+pub(super) fn hangup(
+    index: usize,
+    tag: &ParticipantTag,
+    code: u16,
+) -> Result<RequestedAction, FlowError> {
     let mut parameters = Map::new();
     parameters.insert("ParticipantTag".to_owned(), Value::from(tag.as_str()));
     parameters.insert("SipResponseCode".to_owned(), Value::from(code));
-    requested(index, "Hangup".to_owned(), parameters).map_err(|error| FlowError::Plan(error.to_string()))
+    requested(index, "Hangup".to_owned(), parameters)
+        .map_err(|error| FlowError::Plan(error.to_string()))
 }
 
 /// Says the plan's words for a flow that failed.
-pub(super) fn apology(plan: &Plan<'_>, values: &Values<'_, '_>) -> Result<RequestedAction, FlowError> {
+pub(super) fn apology(
+    plan: &Plan<'_>,
+    values: &Values<'_, '_>,
+) -> Result<RequestedAction, FlowError> {
     let locale = &values.position.locale;
-    let text = plan.text(locale, TextKey::FlowFailed)?.render(|variable| values.value(variable));
+    let text = plan
+        .text(locale, TextKey::FlowFailed)?
+        .render(|variable| values.value(variable));
     let mut parameters = Map::new();
     parameters.insert("Text".to_owned(), Value::from(text));
-    parameters.insert("ParticipantTag".to_owned(), Value::from(ParticipantTag::LegA.as_str()));
+    parameters.insert(
+        "ParticipantTag".to_owned(),
+        Value::from(ParticipantTag::LegA.as_str()),
+    );
     if locale != "en-US" {
         parameters.insert("LanguageCode".to_owned(), Value::from(locale.as_str()));
     }
     requested(0, "Speak".to_owned(), parameters).map_err(|error| FlowError::Plan(error.to_string()))
 }
 
-fn requested(index: usize, name: String, parameters: Map<String, Value>) -> Result<RequestedAction, ActionError> {
+fn requested(
+    index: usize,
+    name: String,
+    parameters: Map<String, Value>,
+) -> Result<RequestedAction, ActionError> {
     let action = Action::parse(index, &name, &parameters)?;
-    Ok(RequestedAction { name, parameters, checked: Ok(action) })
+    Ok(RequestedAction {
+        name,
+        parameters,
+        checked: Ok(action),
+    })
 }

@@ -59,12 +59,19 @@ impl Response {
     /// A response with JSON in it.
     #[must_use]
     pub fn json(status: u16, body: Vec<u8>) -> Self {
-        Self { status, headers: vec![("content-type", JSON.to_owned())], body }
+        Self {
+            status,
+            headers: vec![("content-type", JSON.to_owned())],
+            body,
+        }
     }
 
     /// The media type.
     #[must_use]
     pub fn content_type(&self) -> &str {
-        self.headers.iter().find(|(name, _)| *name == "content-type").map_or(JSON, |(_, value)| value)
+        self.headers
+            .iter()
+            .find(|(name, _)| *name == "content-type")
+            .map_or(JSON, |(_, value)| value)
     }
 }

@@ -38,7 +38,10 @@ impl Served {
     /// A response with nothing left to do.
     #[must_use]
     pub fn of(response: Response) -> Self {
-        Self { response, aftermath: Aftermath::default() }
+        Self {
+            response,
+            aftermath: Aftermath::default(),
+        }
     }
 }
 
@@ -99,7 +102,14 @@ fn serve_alexa<H: Host>(host: &H, settings: &Settings, request: &Request) -> Ser
         host.log(&warning);
     }
     let recorder = Recorder::begin(host, request.header("traceparent"));
-    let verified = verify::verify(host, settings, &request.headers, &request.body, deadline);
+    let verified = verify::verify(
+        host,
+        settings,
+        &recorder,
+        &request.headers,
+        &request.body,
+        deadline,
+    );
     answer(host, settings, &recorder, verified, &request.body, deadline)
 }
 
@@ -123,7 +133,10 @@ fn answer<H: Host>(
         }
     };
     recorder.response(host, &response);
-    Served { response, aftermath: recorder.aftermath(settings) }
+    Served {
+        response,
+        aftermath: recorder.aftermath(settings),
+    }
 }
 
 fn answer_once<H: Host>(
@@ -138,14 +151,24 @@ fn answer_once<H: Host>(
     let ttl = verify::repeatable_for(settings, envelope);
     let served = once::once(host, id, body, ttl, deadline, || {
         let answered = settings.plan().and_then(|plan| {
-            let serving = Serving { host, settings, plan: &plan, recorder, deadline };
+            let serving = Serving {
+                host,
+                settings,
+                plan: &plan,
+                recorder,
+                deadline,
+            };
             alexa::answer(&serving, envelope).map_err(|error| error.to_string())
         });
-        let body = answered.and_then(|answer| serde_json::to_vec(&answer).map_err(|error| error.to_string()));
+        let body = answered
+            .and_then(|answer| serde_json::to_vec(&answer).map_err(|error| error.to_string()));
         match body {
             Ok(body) if body.len() <= WHOLE_MAX_BYTES => Response::json(200, body),
             Ok(body) => {
-                host.log(&format!("the answer has {} bytes; Alexa takes {WHOLE_MAX_BYTES}", body.len()));
+                host.log(&format!(
+                    "the answer has {} bytes; Alexa takes {WHOLE_MAX_BYTES}",
+                    body.len()
+                ));
                 Problem::failed().into()
             }
             Err(error) => {
@@ -164,7 +187,9 @@ fn serve_event<H: Host>(host: &H, settings: &Settings, request: &Request) -> Ser
     let caller = match sidecar_link::verify(host, settings, request) {
         Ok(caller) => caller,
         Err(refusal) => {
-            host.log(&format!("a request to /media/events was refused: {refusal}"));
+            host.log(&format!(
+                "a request to /media/events was refused: {refusal}"
+            ));
             return Served::of(Problem::unsigned(refusal.to_string()).into());
         }
     };
@@ -172,17 +197,34 @@ fn serve_event<H: Host>(host: &H, settings: &Settings, request: &Request) -> Ser
     let response = event_reply(host, settings, &recorder, request);
     let response = sidecar_link::signed(host, &caller, response);
     recorder.response(host, &response);
-    Served { response, aftermath: recorder.aftermath(settings) }
+    Served {
+        response,
+        aftermath: recorder.aftermath(settings),
+    }
 }
 
-fn event_reply<H: Host>(host: &H, settings: &Settings, recorder: &Recorder, request: &Request) -> Response {
+fn event_reply<H: Host>(
+    host: &H,
+    settings: &Settings,
+    recorder: &Recorder,
+    request: &Request,
+) -> Response {
     let event: Event = match serde_json::from_slice(&request.body) {
         Ok(event) => event,
-        Err(error) => return Problem::refused(format!("the body is no SIP media application event: {error}")).into(),
+        Err(error) => {
+            return Problem::refused(format!(
+                "the body is no SIP media application event: {error}"
+            ))
+            .into();
+        }
     };
     recorder.event(&event, &request.body);
-    let decided = settings.plan().and_then(|plan| decide(host, recorder, &plan, &event).map_err(|error| error.to_string()));
-    let body = decided.and_then(|decision| serde_json::to_vec(&decision.reply).map_err(|error| error.to_string()));
+    let decided = settings
+        .plan()
+        .and_then(|plan| decide(host, recorder, &plan, &event).map_err(|error| error.to_string()));
+    let body = decided.and_then(|decision| {
+        serde_json::to_vec(&decision.reply).map_err(|error| error.to_string())
+    });
     match body {
         Ok(body) => Response::json(200, body),
         Err(error) => {
@@ -205,7 +247,10 @@ pub fn decide<H: Host>(
     let decision = flow::decide(plan, event, |csi| match session::recall(host, csi) {
         Ok(found) => found.map(|session| {
             recorder.remembered(&session);
-            KnownSession { destination: session.destination, locale: session.locale }
+            KnownSession {
+                destination: session.destination,
+                locale: session.locale,
+            }
         }),
         Err(error) => {
             host.log(&format!("the session could not be looked up: {error}"));

@@ -17,7 +17,10 @@ use crate::host::{Deadline, Host, HostError};
 use crate::http::{Problem, Response};
 
 /// The answers to requests, by the requests' ids.
-pub const ANSWERS: Table = Table { name: "once", slots: 16_384 };
+pub const ANSWERS: Table = Table {
+    name: "once",
+    slots: 16_384,
+};
 
 /// After this, whoever claimed a request is taken to have died: a repetition runs it again. The `clientSessionId` is
 /// derived from the request's id, so that still one call comes of it.
@@ -27,8 +30,15 @@ const POLL: Duration = Duration::from_millis(20);
 /// What is known of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Progress {
-    Running { body: [u8; 32] },
-    Done { body: [u8; 32], status: u16, content_type: String, answer: Vec<u8> },
+    Running {
+        body: [u8; 32],
+    },
+    Done {
+        body: [u8; 32],
+        status: u16,
+        content_type: String,
+        answer: Vec<u8>,
+    },
 }
 
 /// Serves a request once. `ttl` is in seconds: how long a repetition could still be acceptable. Answers of 500 and more
@@ -52,12 +62,23 @@ pub fn once<H: Host>(
     };
     loop {
         match postcard::from_bytes::<Progress>(&entry.value) {
-            Ok(Progress::Running { body: other } | Progress::Done { body: other, .. }) if other != body => {
+            Ok(Progress::Running { body: other } | Progress::Done { body: other, .. })
+                if other != body =>
+            {
                 return Ok(Problem::altered().into());
             }
-            Ok(Progress::Done { status, content_type, answer, .. }) => {
+            Ok(Progress::Done {
+                status,
+                content_type,
+                answer,
+                ..
+            }) => {
                 let headers = vec![("content-type", content_type)];
-                return Ok(Response { status, headers, body: answer });
+                return Ok(Response {
+                    status,
+                    headers,
+                    body: answer,
+                });
             }
             // An entry of another version is as good as none.
             Err(_) => return run(host, &entry, body, ttl, serve),

@@ -50,13 +50,21 @@ impl Table {
     ///
     /// # Errors
     /// When the store cannot be reached.
-    pub fn claim<H: Host>(&self, host: &H, id: &str, value: &[u8], ttl: u32) -> Result<Claim, HostError> {
+    pub fn claim<H: Host>(
+        &self,
+        host: &H,
+        id: &str,
+        value: &[u8],
+        ttl: u32,
+    ) -> Result<Claim, HostError> {
         let now_ms = host.now_ms();
         let hash = digest(id);
         let slots = self.candidates(&hash);
         let mut found = Vec::with_capacity(CANDIDATES);
         for slot in slots {
-            let entry = self.read(host, slot)?.filter(|entry| entry.end_s > now_ms / 1000);
+            let entry = self
+                .read(host, slot)?
+                .filter(|entry| entry.end_s > now_ms / 1000);
             if let Some(entry) = entry.as_ref().filter(|entry| entry.id == hash) {
                 return Ok(Claim::Taken(entry.clone()));
             }
@@ -81,20 +89,31 @@ impl Table {
                 return Ok(Claim::Taken(taken));
             }
         }
-        let ends_first = found.iter().min_by_key(|(_, entry)| entry.as_ref().map_or(0, |entry| entry.end_s));
+        let ends_first = found
+            .iter()
+            .min_by_key(|(_, entry)| entry.as_ref().map_or(0, |entry| entry.end_s));
         let entry = new(ends_first.map_or(0, |(slot, _)| *slot));
         host.state_set(&self.key(entry.slot), &entry.bytes(), ttl)?;
         match self.read(host, entry.slot)? {
-            Some(other) if other.id == hash && other.claimant != claimant => Ok(Claim::Taken(other)),
+            Some(other) if other.id == hash && other.claimant != claimant => {
+                Ok(Claim::Taken(other))
+            }
             _ => self.settle(host, entry, &slots),
         }
     }
 
     /// Two claims of one id may end in two slots, if a slot came free between their looks. The earlier one holds.
-    fn settle<H: Host>(&self, host: &H, entry: Entry, slots: &[u32; CANDIDATES]) -> Result<Claim, HostError> {
+    fn settle<H: Host>(
+        &self,
+        host: &H,
+        entry: Entry,
+        slots: &[u32; CANDIDATES],
+    ) -> Result<Claim, HostError> {
         let now_s = host.now_ms() / 1000;
         for slot in slots.iter().filter(|slot| **slot != entry.slot) {
-            let Some(other) = self.read(host, *slot)? else { continue };
+            let Some(other) = self.read(host, *slot)? else {
+                continue;
+            };
             if other.id == entry.id
                 && other.end_s > now_s
                 && (other.claimed_ms, other.slot) < (entry.claimed_ms, entry.slot)
@@ -113,7 +132,10 @@ impl Table {
     pub fn find<H: Host>(&self, host: &H, id: &str) -> Result<Option<Entry>, HostError> {
         let (hash, now_s) = (digest(id), host.now_ms() / 1000);
         for slot in self.candidates(&hash) {
-            if let Some(entry) = self.read(host, slot)?.filter(|entry| entry.id == hash && entry.end_s > now_s) {
+            if let Some(entry) = self
+                .read(host, slot)?
+                .filter(|entry| entry.id == hash && entry.end_s > now_s)
+            {
                 return Ok(Some(entry));
             }
         }
@@ -124,7 +146,13 @@ impl Table {
     ///
     /// # Errors
     /// When the store cannot be reached.
-    pub fn replace<H: Host>(&self, host: &H, entry: &Entry, value: &[u8], ttl: u32) -> Result<Entry, HostError> {
+    pub fn replace<H: Host>(
+        &self,
+        host: &H,
+        entry: &Entry,
+        value: &[u8],
+        ttl: u32,
+    ) -> Result<Entry, HostError> {
         let now_ms = host.now_ms();
         let entry = Entry {
             value: value.to_vec(),
@@ -140,7 +168,13 @@ impl Table {
     ///
     /// # Errors
     /// When the store cannot be reached.
-    pub fn put<H: Host>(&self, host: &H, id: &str, value: &[u8], ttl: u32) -> Result<(), HostError> {
+    pub fn put<H: Host>(
+        &self,
+        host: &H,
+        id: &str,
+        value: &[u8],
+        ttl: u32,
+    ) -> Result<(), HostError> {
         match self.claim(host, id, value, ttl)? {
             Claim::Mine(_) => Ok(()),
             Claim::Taken(entry) => self.replace(host, &entry, value, ttl).map(|_| ()),
@@ -170,7 +204,9 @@ impl Table {
     }
 
     fn read<H: Host>(&self, host: &H, slot: u32) -> Result<Option<Entry>, HostError> {
-        Ok(host.state_get(&self.key(slot))?.and_then(|bytes| Entry::read(slot, &bytes)))
+        Ok(host
+            .state_get(&self.key(slot))?
+            .and_then(|bytes| Entry::read(slot, &bytes)))
     }
 }
 
@@ -204,3 +240,6 @@ impl Entry {
 fn digest(id: &str) -> [u8; 32] {
     Sha256::digest(id.as_bytes()).into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,9 @@
 
 use rsa::pkcs1::DecodeRsaPublicKey;
 use rsa::{Pkcs1v15Sign, RsaPublicKey};
-use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
+use rustls_pki_types::{
+    AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
+};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// Which hash goes with RSA.
@@ -18,12 +20,29 @@ enum Hash {
 struct Rsa(Hash);
 
 impl SignatureVerificationAlgorithm for Rsa {
-    fn verify_signature(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
         let key = RsaPublicKey::from_pkcs1_der(public_key).map_err(|_| InvalidSignature)?;
         match self.0 {
-            Hash::Sha256 => key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature),
-            Hash::Sha384 => key.verify(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message), signature),
-            Hash::Sha512 => key.verify(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message), signature),
+            Hash::Sha256 => key.verify(
+                Pkcs1v15Sign::new::<Sha256>(),
+                &Sha256::digest(message),
+                signature,
+            ),
+            Hash::Sha384 => key.verify(
+                Pkcs1v15Sign::new::<Sha384>(),
+                &Sha384::digest(message),
+                signature,
+            ),
+            Hash::Sha512 => key.verify(
+                Pkcs1v15Sign::new::<Sha512>(),
+                &Sha512::digest(message),
+                signature,
+            ),
         }
         .map_err(|_| InvalidSignature)
     }
@@ -47,5 +66,7 @@ pub(super) const IN_CHAINS: &[&dyn SignatureVerificationAlgorithm] =
 
 /// Whether `signature` over `message` was made with the key (PKCS #1 DER), with SHA-256 (facts B: `Signature-256`).
 pub(super) fn is_signed(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    Rsa(Hash::Sha256).verify_signature(key, message, signature).is_ok()
+    Rsa(Hash::Sha256)
+        .verify_signature(key, message, signature)
+        .is_ok()
 }

@@ -38,7 +38,9 @@ impl SigningKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// No PEM, or a broken certificate in it.
-    #[error("certificate {0} of the chain cannot be read; expected PEM certificates, the leaf first")]
+    #[error(
+        "certificate {0} of the chain cannot be read; expected PEM certificates, the leaf first"
+    )]
     Form(usize),
     /// Too many, or none.
     #[error("the chain has {0} certificates; expected 1 to {MAX_CERTIFICATES}")]
@@ -66,18 +68,30 @@ pub enum ChainError {
 /// The first rule that the chain breaks.
 pub fn verify(pem: &[u8], roots: Option<&str>, now_s: u64) -> Result<SigningKey, ChainError> {
     let certificates = read(pem)?;
-    let Some((leaf, intermediates)) = certificates.split_first() else { return Err(ChainError::Length(0)) };
+    let Some((leaf, intermediates)) = certificates.split_first() else {
+        return Err(ChainError::Length(0));
+    };
     let key = leaf_key(leaf)?;
     if !key.is_valid_at(now_s) {
         return Err(ChainError::Time);
     }
     let end_entity = EndEntityCert::try_from(leaf).map_err(|_| ChainError::Form(1))?;
     let name = ServerName::try_from(NAME).map_err(|_| ChainError::Name)?;
-    end_entity.verify_is_valid_for_subject_name(&name).map_err(|_| ChainError::Name)?;
+    end_entity
+        .verify_is_valid_for_subject_name(&name)
+        .map_err(|_| ChainError::Name)?;
     let time = UnixTime::since_unix_epoch(Duration::from_secs(now_s));
     let verified = |anchors: &[TrustAnchor<'_>]| {
         end_entity
-            .verify_for_usage(IN_CHAINS, anchors, intermediates, time, KeyUsage::server_auth(), None, None)
+            .verify_for_usage(
+                IN_CHAINS,
+                anchors,
+                intermediates,
+                time,
+                KeyUsage::server_auth(),
+                None,
+                None,
+            )
             .map(|_| ())
             .map_err(|error| ChainError::Untrusted(error.to_string()))
     };
@@ -85,8 +99,11 @@ pub fn verify(pem: &[u8], roots: Option<&str>, now_s: u64) -> Result<SigningKey,
         None => verified(webpki_roots::TLS_SERVER_ROOTS)?,
         Some(pem) => {
             let roots = read(pem.as_bytes()).map_err(|_| ChainError::Roots)?;
-            let anchors: Vec<_> =
-                roots.iter().map(anchor_from_trusted_cert).collect::<Result<_, _>>().map_err(|_| ChainError::Roots)?;
+            let anchors: Vec<_> = roots
+                .iter()
+                .map(anchor_from_trusted_cert)
+                .collect::<Result<_, _>>()
+                .map_err(|_| ChainError::Roots)?;
             if anchors.is_empty() {
                 return Err(ChainError::Roots);
             }
@@ -117,7 +134,11 @@ fn leaf_key(leaf: &CertificateDer<'_>) -> Result<SigningKey, ChainError> {
     }
     let validity = certificate.validity();
     Ok(SigningKey {
-        pkcs1: key.subject_public_key.as_bytes().ok_or(ChainError::Key)?.to_vec(),
+        pkcs1: key
+            .subject_public_key
+            .as_bytes()
+            .ok_or(ChainError::Key)?
+            .to_vec(),
         not_before: validity.not_before.to_unix_duration().as_secs(),
         not_after: validity.not_after.to_unix_duration().as_secs(),
     })

@@ -12,7 +12,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use skillcall_protocol::alexa::{CHAIN_URL_HEADER, Envelope, Freshness, SIGNATURE_HEADER, SignatureUrl};
+use skillcall_protocol::alexa::{
+    CHAIN_URL_HEADER, Envelope, Freshness, SIGNATURE_HEADER, SignatureUrl,
+};
 
 pub use chain::{ChainError, SigningKey, verify as verify_chain};
 
@@ -20,9 +22,13 @@ use crate::host::{Deadline, Host, OutboundRequest};
 use crate::http::header;
 use crate::once::Table;
 use crate::settings::Settings;
+use crate::trace::Recorder;
 
 /// The keys of verified chains, by the chain's path. Few, as Amazon signs with one or two at a time.
-const KEYS: Table = Table { name: "cert", slots: 64 };
+const KEYS: Table = Table {
+    name: "cert",
+    slots: 64,
+};
 /// Amazon's chains have 6 to 8 kilobytes.
 const MAX_CHAIN: usize = 64 * 1024;
 const FETCH_LIMIT: Duration = Duration::from_millis(2500);
@@ -75,15 +81,26 @@ struct CachedKey {
 pub fn verify<H: Host>(
     host: &H,
     settings: &Settings,
+    recorder: &Recorder,
     headers: &[(String, Vec<u8>)],
     body: &[u8],
     deadline: Deadline,
 ) -> Result<Envelope, Refusal> {
-    let required = |name| header(headers, name).map(str::trim).filter(|value| !value.is_empty()).ok_or(Refusal::Header(name));
-    let url = SignatureUrl::check(required(CHAIN_URL_HEADER)?).map_err(|error| Refusal::Url(error.to_string()))?;
+    let required = |name| {
+        header(headers, name)
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+            .ok_or(Refusal::Header(name))
+    };
+    let url = SignatureUrl::check(required(CHAIN_URL_HEADER)?)
+        .map_err(|error| Refusal::Url(error.to_string()))?;
     let signature = required(SIGNATURE_HEADER)?;
-    let signature = STANDARD.decode(signature).ok().filter(|s| s.len() <= MAX_SIGNATURE).ok_or(Refusal::Encoding)?;
-    let key = signing_key(host, settings, &url, deadline)?;
+    let signature = STANDARD
+        .decode(signature)
+        .ok()
+        .filter(|s| s.len() <= MAX_SIGNATURE)
+        .ok_or(Refusal::Encoding)?;
+    let key = signing_key(host, settings, recorder, &url, deadline)?;
     if !algorithm::is_signed(&key.pkcs1, body, &signature) {
         return Err(Refusal::Signature);
     }
@@ -98,13 +115,30 @@ pub fn read<H: Host>(host: &H, settings: &Settings, body: &[u8]) -> Result<Envel
     let envelope = Envelope::read(body).map_err(|error| Refusal::Body(error.to_string()))?;
     let now = i64::try_from(host.now_ms() / 1000).unwrap_or(i64::MAX);
     freshness(settings)
-        .check(&envelope.request.type_name, envelope.request.timestamp.as_deref(), now)
+        .check(
+            &envelope.request.type_name,
+            envelope.request.timestamp.as_deref(),
+            now,
+        )
         .map_err(|error| Refusal::Time(error.to_string()))?;
     let own = settings.plan().map_err(|_| Refusal::Skill)?.skill_id;
     // Facts A1: the id stands in the context and, in a session, there too; neither may name another skill.
-    let in_session = envelope.session.as_ref().and_then(|session| session.application.as_ref());
-    let named: Vec<_> = envelope.context.system.application.iter().chain(in_session).collect();
-    if named.is_empty() || named.iter().any(|application| application.application_id.as_str() != own) {
+    let in_session = envelope
+        .session
+        .as_ref()
+        .and_then(|session| session.application.as_ref());
+    let named: Vec<_> = envelope
+        .context
+        .system
+        .application
+        .iter()
+        .chain(in_session)
+        .collect();
+    if named.is_empty()
+        || named
+            .iter()
+            .any(|application| application.application_id.as_str() != own)
+    {
         return Err(Refusal::Skill);
     }
     Ok(envelope)
@@ -114,8 +148,11 @@ pub fn read<H: Host>(host: &H, settings: &Settings, body: &[u8]) -> Result<Envel
 #[must_use]
 pub fn repeatable_for(settings: &Settings, envelope: &Envelope) -> u32 {
     // A time stamp may lie ahead by as much as it may lie behind.
-    let tolerance = freshness(settings).tolerance(&envelope.request.type_name) + Duration::from_secs(settings.tolerance_seconds);
-    u32::try_from(tolerance.as_secs()).unwrap_or(u32::MAX).saturating_add(5)
+    let tolerance = freshness(settings).tolerance(&envelope.request.type_name)
+        + Duration::from_secs(settings.tolerance_seconds);
+    u32::try_from(tolerance.as_secs())
+        .unwrap_or(u32::MAX)
+        .saturating_add(5)
 }
 
 fn freshness(settings: &Settings) -> Freshness {
@@ -123,12 +160,20 @@ fn freshness(settings: &Settings) -> Freshness {
 }
 
 /// The key of the chain at `url`: of the cache while its certificate is valid, else fetched and verified.
-fn signing_key<H: Host>(host: &H, settings: &Settings, url: &SignatureUrl, deadline: Deadline) -> Result<SigningKey, Refusal> {
+fn signing_key<H: Host>(
+    host: &H,
+    settings: &Settings,
+    recorder: &Recorder,
+    url: &SignatureUrl,
+    deadline: Deadline,
+) -> Result<SigningKey, Refusal> {
     let (trust, now_s) = (trust(settings), host.now_ms() / 1000);
     match KEYS.find(host, url.path()) {
         Ok(Some(entry)) => {
             let cached = postcard::from_bytes::<CachedKey>(&entry.value).ok();
-            if let Some(cached) = cached.filter(|cached| cached.trust == trust && cached.key.is_valid_at(now_s)) {
+            if let Some(cached) =
+                cached.filter(|cached| cached.trust == trust && cached.key.is_valid_at(now_s))
+            {
                 return Ok(cached.key);
             }
         }
@@ -138,20 +183,37 @@ fn signing_key<H: Host>(host: &H, settings: &Settings, url: &SignatureUrl, deadl
     let origin = settings.chain_origin.as_deref();
     let request = OutboundRequest {
         method: "GET",
-        url: origin.map_or_else(|| url.at_amazon(), |origin| format!("{origin}{}", url.path())),
+        url: origin.map_or_else(
+            || url.at_amazon(),
+            |origin| format!("{origin}{}", url.path()),
+        ),
         headers: vec![("accept", "application/x-pem-file, */*".to_owned())],
         body: Vec::new(),
         timeout: deadline.at_most(host, FETCH_LIMIT),
         max_reply: MAX_CHAIN,
     };
-    let reply = host.send(&request).map_err(|error| Refusal::Fetch(error.to_string()))?;
+    let reply = recorder
+        .send(host, request)
+        .map_err(|error| Refusal::Fetch(error.to_string()))?;
     if reply.status != 200 {
-        return Err(Refusal::Fetch(format!("status {}; expected 200", reply.status)));
+        return Err(Refusal::Fetch(format!(
+            "status {}; expected 200",
+            reply.status
+        )));
     }
     let key = verify_chain(&reply.body, settings.alexa_roots.as_deref(), now_s)?;
-    let lifetime = u32::try_from(key.not_after.saturating_sub(now_s)).unwrap_or(u32::MAX).max(1);
-    let cached = postcard::to_allocvec(&CachedKey { trust, key: key.clone() }).map_err(|error| error.to_string());
-    let kept = cached.and_then(|bytes| KEYS.put(host, url.path(), &bytes, lifetime).map_err(|error| error.to_string()));
+    let lifetime = u32::try_from(key.not_after.saturating_sub(now_s))
+        .unwrap_or(u32::MAX)
+        .max(1);
+    let cached = postcard::to_allocvec(&CachedKey {
+        trust,
+        key: key.clone(),
+    })
+    .map_err(|error| error.to_string());
+    let kept = cached.and_then(|bytes| {
+        KEYS.put(host, url.path(), &bytes, lifetime)
+            .map_err(|error| error.to_string())
+    });
     if let Err(error) = kept {
         host.log(&format!("verify: the key could not be cached: {error}"));
     }

@@ -28,6 +28,18 @@ pub fn normalise(spoken: &str) -> String {
     normal
 }
 
+/// Words that people put before a name, and recognisers into the slot.
+const ARTICLES: [&str; 8] = ["the ", "a ", "an ", "der ", "die ", "das ", "den ", "dem "];
+
+/// A normalised name without the article before it; none when there is none.
+#[must_use]
+pub fn without_article(normal: &str) -> Option<&str> {
+    ARTICLES
+        .iter()
+        .find_map(|article| normal.strip_prefix(article))
+        .filter(|rest| !rest.is_empty())
+}
+
 /// Whether `tag` has the form of Alexa's locales, as `de-DE`: two lower-case letters, a hyphen, two capitals.
 #[must_use]
 pub fn is_locale(tag: &str) -> bool {

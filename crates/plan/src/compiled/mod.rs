@@ -131,12 +131,15 @@ impl<'a> Plan<'a> {
             .transpose()
     }
 
-    /// The destination with this name or synonym, as a person said it (see [`crate::name::normalise`]).
+    /// The destination with this name or synonym, as a person said it (see [`crate::name::normalise`]), with an article
+    /// before it or not.
     ///
     /// # Errors
     /// When the plan is damaged there.
     pub fn destination_named(&self, spoken: &str) -> Result<Option<Destination<'a>>, DecodeError> {
-        match self.names.find(&crate::name::normalise(spoken)) {
+        let normal = crate::name::normalise(spoken);
+        let found = self.names.find(&normal);
+        match found.or_else(|| self.names.find(crate::name::without_article(&normal)?)) {
             Some(index) => self.destination(index),
             None => Ok(None),
         }

@@ -33,7 +33,14 @@ fn the_example_compiles_without_a_finding_and_reads_back() {
     let plan = Plan::decode(&bytes).unwrap();
     assert_eq!(plan.default_locale, "en-US");
     assert_eq!(plan.locales().collect::<Vec<_>>(), ["en-US", "de-DE"]);
-    for said in ["front desk", "The Desk", "rezeption", "FRONT-DESK"] {
+    for said in [
+        "front desk",
+        "The Desk",
+        "rezeption",
+        "FRONT-DESK",
+        "the front desk",
+        "die Rezeption",
+    ] {
         let destination = plan.destination_named(said).unwrap().expect(said);
         assert_eq!(
             (destination.id, destination.number),
