@@ -59,8 +59,10 @@ words! {
 
 words! {
     /// Whether the customer confirmed an intent or a slot (facts A2).
+    #[derive(Default)]
     ConfirmationStatus {
         /// Not asked.
+        #[default]
         None = "NONE",
         /// Yes.
         Confirmed = "CONFIRMED",
@@ -80,12 +82,6 @@ words! {
         ErrorTimeout = "ER_ERROR_TIMEOUT",
         /// The authority failed.
         ErrorException = "ER_ERROR_EXCEPTION",
-    }
-}
-
-impl Default for ConfirmationStatus {
-    fn default() -> Self {
-        Self::None
     }
 }
 

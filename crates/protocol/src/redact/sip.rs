@@ -120,9 +120,7 @@ fn value(header: &str, text: &str, out: &mut String) {
             let start = at + "tag=".len();
             out.push_str(&plain(rest.get(..start).unwrap_or_default()));
             let tail = rest.get(start..).unwrap_or_default();
-            let end = tail
-                .find(|c: char| matches!(c, ';' | ',' | '>' | ' ' | '\t'))
-                .unwrap_or(tail.len());
+            let end = tail.find([';', ',', '>', ' ', '\t']).unwrap_or(tail.len());
             out.push_str(tail.get(..end).unwrap_or_default());
             rest = tail.get(end..).unwrap_or_default();
         }

@@ -34,7 +34,7 @@ pub fn find<'a>(records: impl IntoIterator<Item = &'a Record>, id: &str) -> Trac
         known.extend(joined.iter().flat_map(|record| record.ids.all()));
         found.extend(joined);
     }
-    found.sort_by(|a, b| (a.at, a.seq).cmp(&(b.at, b.seq)));
+    found.sort_by_key(|record| (record.at, &record.part, record.seq));
     let mut trace = Trace::default();
     for record in found {
         if trace.records.last() != Some(record) {
