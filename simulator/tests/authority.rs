@@ -17,9 +17,10 @@ use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 /// What a strict verifier says of a chain: `Ok`, or the name of the broken rule.
 fn verdict(roots_pem: &str, chain: &Chain) -> Result<(), String> {
-    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain.pem().as_bytes())
-        .collect::<Result<_, _>>()
-        .expect("the chain is PEM");
+    let certificates: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_slice_iter(chain.pem().as_bytes())
+            .collect::<Result<_, _>>()
+            .expect("the chain is PEM");
     let (leaf, others) = certificates.split_first().expect("the chain has a leaf");
     let root = CertificateDer::from_pem_slice(roots_pem.as_bytes()).expect("the root is PEM");
     let anchor = anchor_from_trusted_cert(&root).expect("the root is a trust anchor");
@@ -52,7 +53,10 @@ fn chains_hold_or_break_each_rule_and_signatures_verify() {
 
     let good = authority.chain();
     assert_eq!(verdict(authority.roots_pem(), &good), Ok(()));
-    assert_eq!(good.url(), "https://s3.amazonaws.com/echo.api/echo-api-cert-1.pem");
+    assert_eq!(
+        good.url(),
+        "https://s3.amazonaws.com/echo.api/echo-api-cert-1.pem"
+    );
     let mut numbers = vec![good.number()];
     for (fault, expected) in [
         (ChainFault::WrongName, "NotValidForName"),
@@ -66,10 +70,15 @@ fn chains_hold_or_break_each_rule_and_signatures_verify() {
         // The foreign root has the trusted one's name, so the verifier gets as far as its signature.
         let foreign = fault == ChainFault::ForeignRoot && error.contains("InvalidSignature");
         assert!(error.contains(expected) || foreign, "{fault:?}: {error}");
-        assert_eq!(authority.chain_at(chain.number()).expect("served").pem(), chain.pem());
+        assert_eq!(
+            authority.chain_at(chain.number()).expect("served").pem(),
+            chain.pem()
+        );
         numbers.push(chain.number());
     }
-    let brief = authority.short_lived_chain(Duration::from_secs(30)).expect("made");
+    let brief = authority
+        .short_lived_chain(Duration::from_secs(30))
+        .expect("made");
     assert_eq!(verdict(authority.roots_pem(), &brief), Ok(()));
     numbers.push(brief.number());
     numbers.dedup();
@@ -87,24 +96,45 @@ fn chains_hold_or_break_each_rule_and_signatures_verify() {
     for entry in std::fs::read_dir(&ca).expect("readable") {
         let entry = entry.expect("an entry");
         if entry.file_name().to_string_lossy().ends_with(".key") {
-            assert_eq!(entry.metadata().expect("metadata").permissions().mode() & 0o777, 0o600, "{entry:?}");
+            assert_eq!(
+                entry.metadata().expect("metadata").permissions().mode() & 0o777,
+                0o600,
+                "{entry:?}"
+            );
         }
     }
-    assert_eq!(std::fs::read_to_string(ca.join(".gitignore")).expect("there"), "*\n");
+    assert_eq!(
+        std::fs::read_to_string(ca.join(".gitignore")).expect("there"),
+        "*\n"
+    );
 
     let again = Authority::open(&ca).expect("opened");
     assert_eq!(again.roots_pem(), authority.roots_pem());
     assert_eq!(again.chain().pem(), good.pem());
-    assert_eq!(std::fs::read_to_string(again.roots_path()).expect("there"), again.roots_pem());
+    assert_eq!(
+        std::fs::read_to_string(again.roots_path()).expect("there"),
+        again.roots_pem()
+    );
 
     // A leaf near its end is renewed under a new URL, and the same root vouches for it.
-    let soon = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() + 60;
-    std::fs::write(ca.join("leaf.json"), format!(r#"{{"number":1,"not_after":{soon}}}"#)).expect("written");
+    let soon = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs()
+        + 60;
+    std::fs::write(
+        ca.join("leaf.json"),
+        format!(r#"{{"number":1,"not_after":{soon}}}"#),
+    )
+    .expect("written");
     let renewed = Authority::open(&ca).expect("opened");
     assert_eq!(renewed.chain().number(), 2);
     assert_eq!(verdict(authority.roots_pem(), &renewed.chain()), Ok(()));
 
     std::fs::write(ca.join("leaf.key"), "nonsense").expect("written");
     let error = Authority::open(&ca).expect_err("no key").to_string();
-    assert!(error.contains("leaf.key") && error.contains("PKCS#8"), "{error}");
+    assert!(
+        error.contains("leaf.key") && error.contains("PKCS#8"),
+        "{error}"
+    );
 }

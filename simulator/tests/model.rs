@@ -25,7 +25,11 @@ fn line(heard: &Heard) -> String {
             line.push_str(&format!(" {}=", slot.name));
             line.push_str(slot.value.as_deref().unwrap_or("-"));
             if let Some(resolution) = &slot.resolution {
-                let ids: Vec<&str> = resolution.values.iter().map(|(_, id)| id.as_str()).collect();
+                let ids: Vec<&str> = resolution
+                    .values
+                    .iter()
+                    .map(|(_, id)| id.as_str())
+                    .collect();
                 line.push_str(&format!("[{}]", ids.join(",")));
             }
             line
@@ -38,21 +42,54 @@ fn line(heard: &Heard) -> String {
 fn utterances_become_what_alexa_makes_of_them() {
     let model = hotel();
     for (utterance, expected) in [
-        ("call the front desk", "CallIntent destination=front desk[FRONT_DESK]"),
-        ("Alexa, call the Front Desk!", "CallIntent destination=front desk[FRONT_DESK]"),
-        ("call front-desk", "CallIntent destination=front desk[FRONT_DESK]"),
-        ("call reception", "CallIntent destination=reception[FRONT_DESK]"),
+        (
+            "call the front desk",
+            "CallIntent destination=front desk[FRONT_DESK]",
+        ),
+        (
+            "Alexa, call the Front Desk!",
+            "CallIntent destination=front desk[FRONT_DESK]",
+        ),
+        (
+            "call front-desk",
+            "CallIntent destination=front desk[FRONT_DESK]",
+        ),
+        (
+            "call reception",
+            "CallIntent destination=reception[FRONT_DESK]",
+        ),
         ("call desk", "CallIntent destination=desk[FRONT_DESK]"),
-        ("connect me with front desk", "CallIntent destination=front desk[FRONT_DESK]"),
-        ("ask harbour hotel to call the front desk", "CallIntent destination=front desk[FRONT_DESK]"),
-        ("Alexa, ask the Harbour Hotel to call the front desk, please", "CallIntent destination=front desk[FRONT_DESK]"),
-        ("open harbour hotel and call the kitchen", "CallIntent destination=kitchen[ROOMSERVICE]"),
-        ("call the front desk using harbour hotel", "CallIntent destination=front desk[FRONT_DESK]"),
-        ("call my grandmother", "CallIntent destination=grandmother[]"),
+        (
+            "connect me with front desk",
+            "CallIntent destination=front desk[FRONT_DESK]",
+        ),
+        (
+            "ask harbour hotel to call the front desk",
+            "CallIntent destination=front desk[FRONT_DESK]",
+        ),
+        (
+            "Alexa, ask the Harbour Hotel to call the front desk, please",
+            "CallIntent destination=front desk[FRONT_DESK]",
+        ),
+        (
+            "open harbour hotel and call the kitchen",
+            "CallIntent destination=kitchen[ROOMSERVICE]",
+        ),
+        (
+            "call the front desk using harbour hotel",
+            "CallIntent destination=front desk[FRONT_DESK]",
+        ),
+        (
+            "call my grandmother",
+            "CallIntent destination=grandmother[]",
+        ),
         ("call room twenty five", "RoomIntent room=25"),
         ("call room four oh two", "RoomIntent room=402"),
         ("call room 117", "RoomIntent room=117"),
-        ("tell the front desk that I am late", "NoteIntent who=front desk[FRONT_DESK] text=i am late"),
+        (
+            "tell the front desk that I am late",
+            "NoteIntent who=front desk[FRONT_DESK] text=i am late",
+        ),
         ("open harbour hotel", "Launch"),
         ("harbour hotel", "Launch"),
         ("what can you do", "AMAZON.HelpIntent"),
@@ -67,7 +104,11 @@ fn utterances_become_what_alexa_makes_of_them() {
         ("!?", "NotUnderstood"),
     ] {
         let got = line(&model.hear(utterance));
-        let kitchen = got.split('[').nth(1).filter(|id| id.len() == 33).map(|id| got.replace(id, "ROOMSERVICE]"));
+        let kitchen = got
+            .split('[')
+            .nth(1)
+            .filter(|id| id.len() == 33)
+            .map(|id| got.replace(id, "ROOMSERVICE]"));
         assert_eq!(kitchen.unwrap_or(got), expected, "for {utterance:?}");
     }
 }
@@ -84,7 +125,10 @@ fn another_language_has_its_own_words() {
     .expect("the model is good");
     for (utterance, expected) in [
         ("rufe die Rezeption an", "CallIntent ziel=rezeption[R]"),
-        ("Öffne Hafen-Hotel und rufe den Empfang an", "CallIntent ziel=empfang[R]"),
+        (
+            "Öffne Hafen-Hotel und rufe den Empfang an",
+            "CallIntent ziel=empfang[R]",
+        ),
         ("starte hafen hotel", "Launch"),
         ("Hilfe!", "AMAZON.HelpIntent"),
         ("beenden", "Exit"),
@@ -111,22 +155,62 @@ fn many_words_and_slots_end_in_time() {
 #[test]
 fn an_unusable_model_names_the_place_and_the_remedy() {
     for (from, to, place, words) in [
-        ("\"harbour hotel\"", "\"Harbour Hotel\"", "invocationName", "lower-case"),
+        (
+            "\"harbour hotel\"",
+            "\"Harbour Hotel\"",
+            "invocationName",
+            "lower-case",
+        ),
         ("\"harbour hotel\"", "\"h\"", "invocationName", "2 to 50"),
-        ("\"call {destination}\"", "\"call {dest}\"", "intents[5].samples[0]", "{dest} is no slot of \"CallIntent\""),
-        ("\"call {destination}\"", "\"call {destination\"", "intents[5].samples[0]", "without its `}`"),
-        ("\"call {destination}\"", "\"call }x{\"", "intents[5].samples[0]", "without its `{`"),
-        ("\"type\":\"DESTINATION\"}],\n   \"samples\":[\"call {", "\"type\":\"DEST\"}],\n   \"samples\":[\"call {", "intents[5].slots[0].type", "no type of this model"),
-        ("\"name\":\"RoomIntent\"", "\"name\":\"CallIntent\"", "intents[6]", "there twice"),
-        ("[\"call room {room}\"]", "[]", "intents[6].samples", "no samples"),
+        (
+            "\"call {destination}\"",
+            "\"call {dest}\"",
+            "intents[5].samples[0]",
+            "{dest} is no slot of \"CallIntent\"",
+        ),
+        (
+            "\"call {destination}\"",
+            "\"call {destination\"",
+            "intents[5].samples[0]",
+            "without its `}`",
+        ),
+        (
+            "\"call {destination}\"",
+            "\"call }x{\"",
+            "intents[5].samples[0]",
+            "without its `{`",
+        ),
+        (
+            "\"type\":\"DESTINATION\"}],\n   \"samples\":[\"call {",
+            "\"type\":\"DEST\"}],\n   \"samples\":[\"call {",
+            "intents[5].slots[0].type",
+            "no type of this model",
+        ),
+        (
+            "\"name\":\"RoomIntent\"",
+            "\"name\":\"CallIntent\"",
+            "intents[6]",
+            "there twice",
+        ),
+        (
+            "[\"call room {room}\"]",
+            "[]",
+            "intents[6].samples",
+            "no samples",
+        ),
     ] {
         let json = HOTEL.replacen(from, to, 1);
         assert_ne!(json, HOTEL, "{from} is not in the model");
         let error = Model::parse(&json, "en-US").expect_err(to).to_string();
         assert!(error.contains(place) && error.contains(words), "{error}");
     }
-    match Model::parse(&HOTEL.replacen("\"samples\":[]", "\"samples\":[}", 1), "en-US") {
-        Err(ModelError::Json { line: 2, column, .. }) if column > 40 => {}
+    match Model::parse(
+        &HOTEL.replacen("\"samples\":[]", "\"samples\":[}", 1),
+        "en-US",
+    ) {
+        Err(ModelError::Json {
+            line: 2, column, ..
+        }) if column > 40 => {}
         other => panic!("{other:?}"),
     }
 }

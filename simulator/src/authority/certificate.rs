@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_RSA_SHA256, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_RSA_SHA256, SerialNumber, date_time_ymd,
 };
 
-use super::keys::{SecretKey, read_if_there, write_file};
 use super::AuthorityError;
+use super::keys::{SecretKey, read_if_there, write_file};
 
 /// What a leaf shall say.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,9 @@ impl Tier {
     pub(super) fn intermediate(key: SecretKey, root: &Tier) -> Result<Self, AuthorityError> {
         let pair = pair(&key)?;
         let params = authority_params("Skillcall Simulator Signing", Some(0));
-        let pem = params.signed_by(&pair, &Issuer::from_params(&root.params, &root.pair))?.pem();
+        let pem = params
+            .signed_by(&pair, &Issuer::from_params(&root.params, &root.pair))?
+            .pem();
         Ok(Self { params, pair, pem })
     }
 
@@ -58,32 +60,58 @@ impl Tier {
     }
 
     /// A leaf for `key`, signed by this tier, as PEM.
-    pub(super) fn issue_leaf(&self, key: &SecretKey, order: &LeafOrder) -> Result<String, AuthorityError> {
+    pub(super) fn issue_leaf(
+        &self,
+        key: &SecretKey,
+        order: &LeafOrder,
+    ) -> Result<String, AuthorityError> {
         let pair = pair(key)?;
         let mut params = CertificateParams::new(vec![order.name.to_owned()])?;
         params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, order.name);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, order.name);
         params.not_before = date_time_ymd(1970, 1, 1) + since_1970(order.not_before);
         params.not_after = date_time_ymd(1970, 1, 1) + since_1970(order.not_after);
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.key_usages = vec![
+            KeyUsagePurpose::DigitalSignature,
+            KeyUsagePurpose::KeyEncipherment,
+        ];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         params.use_authority_key_identifier_extension = true;
         params.serial_number = Some(serial());
-        Ok(params.signed_by(&pair, &Issuer::from_params(&self.params, &self.pair))?.pem())
+        Ok(params
+            .signed_by(&pair, &Issuer::from_params(&self.params, &self.pair))?
+            .pem())
     }
 }
 
 fn pair(key: &SecretKey) -> Result<KeyPair, AuthorityError> {
-    Ok(KeyPair::from_pkcs8_pem_and_sign_algo(&key.pkcs8_pem()?, &PKCS_RSA_SHA256)?)
+    Ok(KeyPair::from_pkcs8_pem_and_sign_algo(
+        &key.pkcs8_pem()?,
+        &PKCS_RSA_SHA256,
+    )?)
 }
 
 fn authority_params(name: &str, path_length: Option<u8>) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::OrganizationName, "skillcall");
+    params
+        .distinguished_name
+        .push(DnType::OrganizationName, "skillcall");
     params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(path_length.map_or(BasicConstraints::Unconstrained, BasicConstraints::Constrained));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+    params.is_ca = IsCa::Ca(path_length.map_or(
+        BasicConstraints::Unconstrained,
+        BasicConstraints::Constrained,
+    ));
+    params.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::CrlSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
     params.not_before = date_time_ymd(2020, 1, 1);
     params.not_after = date_time_ymd(2060, 1, 1);
     params.serial_number = Some(serial());

@@ -31,7 +31,8 @@ impl std::fmt::Debug for SecretKey {
 
 impl SecretKey {
     fn make() -> Result<Self, AuthorityError> {
-        let key = RsaPrivateKey::new(&mut rand::rng(), BITS).map_err(|error| AuthorityError::Rsa(error.to_string()))?;
+        let key = RsaPrivateKey::new(&mut rand::rng(), BITS)
+            .map_err(|error| AuthorityError::Rsa(error.to_string()))?;
         Ok(Self { key })
     }
 
@@ -60,22 +61,35 @@ impl SecretKey {
 }
 
 /// Reads the keys with these file names from the folder; those that are not there are made, all at once.
-pub(crate) fn make_all<const N: usize>(folder: &Path, names: [&str; N]) -> Result<[SecretKey; N], AuthorityError> {
+pub(crate) fn make_all<const N: usize>(
+    folder: &Path,
+    names: [&str; N],
+) -> Result<[SecretKey; N], AuthorityError> {
     let made: Vec<Result<SecretKey, AuthorityError>> = std::thread::scope(|scope| {
-        let running: Vec<_> = names.iter().map(|name| scope.spawn(move || read_or_make(&folder.join(name)))).collect();
+        let running: Vec<_> = names
+            .iter()
+            .map(|name| scope.spawn(move || read_or_make(&folder.join(name))))
+            .collect();
         running
             .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| Err(AuthorityError::Rsa("key making stopped".to_owned()))))
+            .map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(AuthorityError::Rsa("key making stopped".to_owned())))
+            })
             .collect()
     });
     let keys: Vec<SecretKey> = made.into_iter().collect::<Result<_, _>>()?;
-    keys.try_into().map_err(|_| AuthorityError::Rsa("fewer keys than names".to_owned()))
+    keys.try_into()
+        .map_err(|_| AuthorityError::Rsa("fewer keys than names".to_owned()))
 }
 
 fn read_or_make(path: &Path) -> Result<SecretKey, AuthorityError> {
     if let Some(pem) = read_if_there(path)? {
-        let key = RsaPrivateKey::from_pkcs8_pem(&pem)
-            .map_err(|_| AuthorityError::Unreadable { path: path.to_owned(), expected: "PKCS#8 RSA private key in PEM" })?;
+        let key = RsaPrivateKey::from_pkcs8_pem(&pem).map_err(|_| AuthorityError::Unreadable {
+            path: path.to_owned(),
+            expected: "PKCS#8 RSA private key in PEM",
+        })?;
         return Ok(SecretKey { key });
     }
     let key = SecretKey::make()?;
@@ -84,7 +98,11 @@ fn read_or_make(path: &Path) -> Result<SecretKey, AuthorityError> {
 }
 
 pub(super) fn prepare_folder(folder: &Path) -> Result<(), AuthorityError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|source| file_error(folder, source))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|source| file_error(folder, source))?;
     let ignore = folder.join(".gitignore");
     if !ignore.exists() {
         write_file(&ignore, b"*\n", false)?;
@@ -120,5 +138,8 @@ pub(super) fn write_file(path: &Path, bytes: &[u8], secret: bool) -> Result<(), 
 }
 
 fn file_error(path: &Path, source: std::io::Error) -> AuthorityError {
-    AuthorityError::File { path: path.to_owned(), source }
+    AuthorityError::File {
+        path: path.to_owned(),
+        source,
+    }
 }

@@ -15,9 +15,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use self::certificate::{LeafOrder, Tier};
 pub(crate) use self::keys::{SecretKey, make_all};
 pub use self::signer::SignatureHeaders;
-use self::certificate::{LeafOrder, Tier};
 
 /// The name that the leaf certificate must carry in its subjectAltName (facts B).
 pub const SIGNER_NAME: &str = "echo-api.amazon.com";
@@ -137,8 +137,10 @@ impl Authority {
     /// Keys are written with mode 0600 into a folder of mode 0700, beside a `.gitignore` that ignores all of it.
     pub fn open(folder: &Path) -> Result<Self, AuthorityError> {
         keys::prepare_folder(folder)?;
-        let [root_key, intermediate_key, leaf_key, token_key] =
-            make_all(folder, ["root.key", "intermediate.key", "leaf.key", "tokens.key"])?;
+        let [root_key, intermediate_key, leaf_key, token_key] = make_all(
+            folder,
+            ["root.key", "intermediate.key", "leaf.key", "tokens.key"],
+        )?;
         let root = Tier::root(root_key)?;
         let intermediate = Tier::intermediate(intermediate_key, &root)?;
         let root_path = folder.join("root.pem");
@@ -178,7 +180,12 @@ impl Authority {
         if number == self.current.number {
             return Some(self.chain());
         }
-        self.extra.lock().unwrap_or_else(PoisonError::into_inner).by_number.get(&number).cloned()
+        self.extra
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_number
+            .get(&number)
+            .cloned()
     }
 
     /// A chain with the given fault; made once and kept. [`ChainFault::ForeignRoot`] makes a key, which takes seconds.
@@ -189,7 +196,11 @@ impl Authority {
         }
         let number = self.next_number(&extra)?;
         let pem = self.faulty_pem(fault)?;
-        let chain = Arc::new(Chain { number, pem, key: Arc::clone(&self.leaf_key) });
+        let chain = Arc::new(Chain {
+            number,
+            pem,
+            key: Arc::clone(&self.leaf_key),
+        });
         extra.by_number.insert(number, Arc::clone(&chain));
         extra.by_fault.insert(fault, Arc::clone(&chain));
         Ok(chain)
@@ -200,10 +211,18 @@ impl Authority {
         let mut extra = self.extra.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.next_number(&extra)?;
         let now = SystemTime::now();
-        let order = LeafOrder { name: SIGNER_NAME, not_before: now - Duration::from_secs(3600), not_after: now + life };
+        let order = LeafOrder {
+            name: SIGNER_NAME,
+            not_before: now - Duration::from_secs(3600),
+            not_after: now + life,
+        };
         let leaf = self.intermediate.issue_leaf(&self.leaf_key, &order)?;
         let pem = [leaf.as_str(), self.intermediate.pem(), self.root.pem()].concat();
-        let chain = Arc::new(Chain { number, pem, key: Arc::clone(&self.leaf_key) });
+        let chain = Arc::new(Chain {
+            number,
+            pem,
+            key: Arc::clone(&self.leaf_key),
+        });
         extra.by_number.insert(number, Arc::clone(&chain));
         Ok(chain)
     }
@@ -216,17 +235,37 @@ impl Authority {
         if extra.by_number.len() >= MAX_EXTRA_CHAINS {
             return Err(AuthorityError::TooManyChains);
         }
-        Ok(extra.by_number.keys().next_back().map_or(self.current.number, |last| *last).saturating_add(1))
+        Ok(extra
+            .by_number
+            .keys()
+            .next_back()
+            .map_or(self.current.number, |last| *last)
+            .saturating_add(1))
     }
 
     fn faulty_pem(&self, fault: ChainFault) -> Result<String, AuthorityError> {
         let now = SystemTime::now();
         let day = Duration::from_secs(86_400);
-        let valid = LeafOrder { name: SIGNER_NAME, not_before: now - day, not_after: now + LEAF_LIFE };
+        let valid = LeafOrder {
+            name: SIGNER_NAME,
+            not_before: now - day,
+            not_after: now + LEAF_LIFE,
+        };
         let order = match fault {
-            ChainFault::WrongName => LeafOrder { name: "echo-api.example.com", ..valid },
-            ChainFault::Expired => LeafOrder { not_before: now - 40 * day, not_after: now - day, ..valid },
-            ChainFault::NotYetValid => LeafOrder { not_before: now + day, not_after: now + 40 * day, ..valid },
+            ChainFault::WrongName => LeafOrder {
+                name: "echo-api.example.com",
+                ..valid
+            },
+            ChainFault::Expired => LeafOrder {
+                not_before: now - 40 * day,
+                not_after: now - day,
+                ..valid
+            },
+            ChainFault::NotYetValid => LeafOrder {
+                not_before: now + day,
+                not_after: now + 40 * day,
+                ..valid
+            },
             ChainFault::ForeignRoot | ChainFault::Incomplete => valid,
         };
         if fault == ChainFault::ForeignRoot {
@@ -245,33 +284,61 @@ impl Authority {
     }
 }
 
-fn current_leaf(folder: &Path, root: &Tier, intermediate: &Tier, key: &Arc<SecretKey>) -> Result<Chain, AuthorityError> {
+fn current_leaf(
+    folder: &Path,
+    root: &Tier,
+    intermediate: &Tier,
+    key: &Arc<SecretKey>,
+) -> Result<Chain, AuthorityError> {
     let record_path = folder.join("leaf.json");
     let pem_path = folder.join("leaf.pem");
     let now = SystemTime::now();
     let stored: Option<LeafRecord> = match keys::read_if_there(&record_path)? {
         None => None,
-        Some(text) => Some(serde_json::from_str(&text).map_err(|_| AuthorityError::Unreadable {
-            path: record_path.clone(),
-            expected: "record of the leaf certificate",
-        })?),
+        Some(text) => {
+            Some(
+                serde_json::from_str(&text).map_err(|_| AuthorityError::Unreadable {
+                    path: record_path.clone(),
+                    expected: "record of the leaf certificate",
+                })?,
+            )
+        }
     };
     if let Some(record) = &stored
         && UNIX_EPOCH + Duration::from_secs(record.not_after) > now + LEAF_RENEWAL
         && let Some(pem) = keys::read_if_there(&pem_path)?
     {
-        return Ok(Chain { number: record.number, pem, key: Arc::clone(key) });
+        return Ok(Chain {
+            number: record.number,
+            pem,
+            key: Arc::clone(key),
+        });
     }
     let not_after = now + LEAF_LIFE;
     // One hour back, so that a peer whose clock lags a little does not see a certificate from the future.
-    let order = LeafOrder { name: SIGNER_NAME, not_before: now - Duration::from_secs(3600), not_after };
+    let order = LeafOrder {
+        name: SIGNER_NAME,
+        not_before: now - Duration::from_secs(3600),
+        not_after,
+    };
     let leaf = intermediate.issue_leaf(key, &order)?;
     let pem = [leaf.as_str(), intermediate.pem(), root.pem()].concat();
     // A renewed leaf gets a new URL, as Amazon's do: chains are cached by URL.
     let number = stored.map_or(1, |record| record.number.saturating_add(1));
-    let record = LeafRecord { number, not_after: not_after.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() };
+    let record = LeafRecord {
+        number,
+        not_after: not_after
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs(),
+    };
     keys::write_file(&pem_path, pem.as_bytes(), false)?;
-    let text = serde_json::to_string(&record).map_err(|error| AuthorityError::Rsa(error.to_string()))?;
+    let text =
+        serde_json::to_string(&record).map_err(|error| AuthorityError::Rsa(error.to_string()))?;
     keys::write_file(&record_path, text.as_bytes(), false)?;
-    Ok(Chain { number, pem, key: Arc::clone(key) })
+    Ok(Chain {
+        number,
+        pem,
+        key: Arc::clone(key),
+    })
 }

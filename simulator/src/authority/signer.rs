@@ -28,7 +28,11 @@ impl SignatureHeaders {
     }
 }
 
-pub(super) fn sign(key: &SecretKey, chain_url: String, body: &[u8]) -> Result<SignatureHeaders, AuthorityError> {
+pub(super) fn sign(
+    key: &SecretKey,
+    chain_url: String,
+    body: &[u8],
+) -> Result<SignatureHeaders, AuthorityError> {
     Ok(SignatureHeaders {
         chain_url,
         signature_256: STANDARD.encode(key.sign_sha256(body)?),

@@ -3,17 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-
-/// Scope of the mobile number (facts C1).
-pub const SCOPE_MOBILE_NUMBER: &str = "alexa::profile:mobile_number:read";
-/// Scope of the full name (facts C1).
-pub const SCOPE_NAME: &str = "alexa::profile:name:read";
-/// Scope of the given name (facts C1).
-pub const SCOPE_GIVEN_NAME: &str = "alexa::profile:given_name:read";
-/// Scope of the e-mail address (facts C1).
-pub const SCOPE_EMAIL: &str = "alexa::profile:email:read";
-/// Scope that the paths under `/v2/persons` want beside the field's own (facts C1).
-pub const SCOPE_PERSON_ID: &str = "alexa::person_id:read";
+use skillcall_protocol::profile::MOBILE_NUMBER_SCOPE;
 
 /// Where the customer's account lives. Skill calling works in North America only (facts 0.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -62,6 +52,8 @@ pub struct Customer {
     pub given_name: Option<String>,
     /// The e-mail address in the profile.
     pub email: Option<String>,
+    /// Further numbers of the customer's own, in E.164, that account linking may have told the skill (facts C2).
+    pub linked_numbers: BTreeSet<String>,
     /// Scopes that the customer granted.
     pub granted: BTreeSet<String>,
     /// Scopes that the customer was asked for and denied.
@@ -80,11 +72,15 @@ impl Default for Customer {
             person_id: None,
             unit_id: None,
             persistent_unit_id: None,
-            mobile_number: Some(MobileNumber { country_code: "+1".to_owned(), phone_number: "2045550100".to_owned() }),
+            mobile_number: Some(MobileNumber {
+                country_code: "+1".to_owned(),
+                phone_number: "2045550100".to_owned(),
+            }),
             name: Some("Robin Guest".to_owned()),
             given_name: Some("Robin".to_owned()),
             email: Some("robin@example.com".to_owned()),
-            granted: BTreeSet::from([SCOPE_MOBILE_NUMBER.to_owned()]),
+            linked_numbers: BTreeSet::new(),
+            granted: BTreeSet::from([MOBILE_NUMBER_SCOPE.to_owned()]),
             denied: BTreeSet::new(),
             access_token: None,
         }
@@ -95,7 +91,11 @@ impl Customer {
     /// The number in the profile as digits with a plus sign, as a skill has to compose it (facts C1).
     pub fn number(&self) -> Option<String> {
         let parts = self.mobile_number.as_ref()?;
-        let digits = parts.country_code.chars().chain(parts.phone_number.chars()).filter(char::is_ascii_digit);
+        let digits = parts
+            .country_code
+            .chars()
+            .chain(parts.phone_number.chars())
+            .filter(char::is_ascii_digit);
         Some(std::iter::once('+').chain(digits).collect())
     }
 }

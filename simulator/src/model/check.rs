@@ -32,14 +32,29 @@ pub fn check(document: &Document) -> Vec<Finding> {
     for (at, slot_type) in model.types.iter().enumerate() {
         let place = format!("{ROOT}.types[{at}]");
         if !types.insert(slot_type.name.as_str()) {
-            push(&mut findings, &place, format!("the type {:?} is there twice", slot_type.name));
+            push(
+                &mut findings,
+                &place,
+                format!("the type {:?} is there twice", slot_type.name),
+            );
         }
         if slot_type.values.is_empty() && !slot_type.name.starts_with("AMAZON.") {
-            push(&mut findings, &place, format!("the type {:?} has no values; it needs at least one", slot_type.name));
+            push(
+                &mut findings,
+                &place,
+                format!(
+                    "the type {:?} has no values; it needs at least one",
+                    slot_type.name
+                ),
+            );
         }
         for (value_at, value) in slot_type.values.iter().enumerate() {
             if value.name.value.trim().is_empty() {
-                push(&mut findings, &format!("{place}.values[{value_at}].name.value"), "must not be empty".to_owned());
+                push(
+                    &mut findings,
+                    &format!("{place}.values[{value_at}].name.value"),
+                    "must not be empty".to_owned(),
+                );
             }
         }
     }
@@ -47,14 +62,30 @@ pub fn check(document: &Document) -> Vec<Finding> {
     for (at, intent) in model.intents.iter().enumerate() {
         let place = format!("{ROOT}.intents[{at}]");
         if intent.name.is_empty() {
-            push(&mut findings, &format!("{place}.name"), "must not be empty".to_owned());
+            push(
+                &mut findings,
+                &format!("{place}.name"),
+                "must not be empty".to_owned(),
+            );
         } else if !names.insert(intent.name.as_str()) {
-            push(&mut findings, &place, format!("the intent {:?} is there twice", intent.name));
+            push(
+                &mut findings,
+                &place,
+                format!("the intent {:?} is there twice", intent.name),
+            );
         }
         check_intent(intent, &place, &types, &mut findings);
     }
-    if !model.intents.iter().any(|intent| !intent.name.starts_with("AMAZON.")) {
-        push(&mut findings, &format!("{ROOT}.intents"), "needs at least one intent of the skill's own".to_owned());
+    if !model
+        .intents
+        .iter()
+        .any(|intent| !intent.name.starts_with("AMAZON."))
+    {
+        push(
+            &mut findings,
+            &format!("{ROOT}.intents"),
+            "needs at least one intent of the skill's own".to_owned(),
+        );
     }
     findings
 }
@@ -63,13 +94,23 @@ fn check_invocation_name(name: &str, findings: &mut Vec<Finding>) {
     let place = format!("{ROOT}.invocationName");
     let length = name.chars().count();
     if !(2..=50).contains(&length) {
-        push(findings, &place, format!("has {length} characters; 2 to 50 are allowed"));
+        push(
+            findings,
+            &place,
+            format!("has {length} characters; 2 to 50 are allowed"),
+        );
     }
     if let Some(wrong) = name
         .chars()
         .find(|c| !(c.is_alphabetic() && !c.is_uppercase()) && !matches!(c, ' ' | '\'' | '.'))
     {
-        push(findings, &place, format!("holds {wrong:?}; only lower-case letters, spaces, apostrophes and periods are allowed"));
+        push(
+            findings,
+            &place,
+            format!(
+                "holds {wrong:?}; only lower-case letters, spaces, apostrophes and periods are allowed"
+            ),
+        );
     }
 }
 
@@ -78,18 +119,32 @@ fn check_intent(intent: &Intent, place: &str, types: &BTreeSet<&str>, findings: 
     for (at, slot) in intent.slots.iter().enumerate() {
         let slot_place = format!("{place}.slots[{at}]");
         if !slots.insert(slot.name.as_str()) {
-            push(findings, &slot_place, format!("the slot {:?} is there twice", slot.name));
+            push(
+                findings,
+                &slot_place,
+                format!("the slot {:?} is there twice", slot.name),
+            );
         }
         if !slot.slot_type.starts_with("AMAZON.") && !types.contains(slot.slot_type.as_str()) {
             push(
                 findings,
                 &format!("{slot_place}.type"),
-                format!("{:?} is no type of this model; add it under {ROOT}.types, or take a type AMAZON.…", slot.slot_type),
+                format!(
+                    "{:?} is no type of this model; add it under {ROOT}.types, or take a type AMAZON.…",
+                    slot.slot_type
+                ),
             );
         }
     }
     if !intent.name.starts_with("AMAZON.") && intent.samples.is_empty() {
-        push(findings, &format!("{place}.samples"), format!("the intent {:?} has no samples, so nobody can say it", intent.name));
+        push(
+            findings,
+            &format!("{place}.samples"),
+            format!(
+                "the intent {:?} has no samples, so nobody can say it",
+                intent.name
+            ),
+        );
     }
     for (at, sample) in intent.samples.iter().enumerate() {
         let sample_place = format!("{place}.samples[{at}]");
@@ -107,12 +162,22 @@ fn check_intent(intent: &Intent, place: &str, types: &BTreeSet<&str>, findings: 
             if let Piece::Slot(name) = part
                 && !slots.contains(name)
             {
-                push(findings, &sample_place, format!("{{{name}}} is no slot of {:?}; declare it under {place}.slots", intent.name));
+                push(
+                    findings,
+                    &sample_place,
+                    format!(
+                        "{{{name}}} is no slot of {:?}; declare it under {place}.slots",
+                        intent.name
+                    ),
+                );
             }
         }
     }
 }
 
 fn push(findings: &mut Vec<Finding>, place: &str, message: String) {
-    findings.push(Finding { place: place.to_owned(), message });
+    findings.push(Finding {
+        place: place.to_owned(),
+        message,
+    });
 }

@@ -47,21 +47,47 @@ const REPEAT: &str = "AMAZON.RepeatIntent";
 static ENGLISH: Language = Language {
     articles: &["a", "an", "the", "my", "please"],
     ask: &["ask", "tell", "use", "have"],
-    open: &["open", "launch", "start", "run", "begin", "load", "talk to", "speak to", "resume"],
+    open: &[
+        "open", "launch", "start", "run", "begin", "load", "talk to", "speak to", "resume",
+    ],
     link: &["to", "and", "for", "about", "if", "that", "whether"],
     through: &["using", "with", "from", "by", "through", "on"],
     exit: &["exit", "quit", "go home"],
     numbers: &[
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-        "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+        "twenty",
     ],
-    tens: &["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
+    tens: &[
+        "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+    ],
     digit_names: &[("oh", 0), ("o", 0)],
     built_in: &[
         (HELP, &["help", "help me", "can you help me"]),
         (STOP, &["stop", "off", "shut up"]),
         (CANCEL, &["cancel", "never mind", "forget it"]),
-        (YES, &["yes", "yeah", "yes please", "sure", "okay", "ok", "yep"]),
+        (
+            YES,
+            &["yes", "yeah", "yes please", "sure", "okay", "ok", "yep"],
+        ),
         (NO, &["no", "no thanks", "no thank you", "nope"]),
         (REPEAT, &["repeat", "say that again", "repeat that"]),
     ],
@@ -69,19 +95,49 @@ static ENGLISH: Language = Language {
 
 static GERMAN: Language = Language {
     articles: &[
-        "der", "die", "das", "den", "dem", "des", "ein", "eine", "einen", "einem", "einer", "mein", "meine", "meinen",
-        "bitte",
+        "der", "die", "das", "den", "dem", "des", "ein", "eine", "einen", "einem", "einer", "mein",
+        "meine", "meinen", "bitte",
     ],
     ask: &["frage", "frag", "sage", "sag", "bitte", "nutze"],
-    open: &["öffne", "starte", "beginne", "lade", "sprich mit", "rede mit"],
-    link: &["nach", "und", "ob", "dass", "über", "er soll", "sie soll", "zu"],
+    open: &[
+        "öffne",
+        "starte",
+        "beginne",
+        "lade",
+        "sprich mit",
+        "rede mit",
+    ],
+    link: &[
+        "nach", "und", "ob", "dass", "über", "er soll", "sie soll", "zu",
+    ],
     through: &["mit", "von", "über", "bei"],
     exit: &["beenden", "verlassen"],
     numbers: &[
-        "null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf",
-        "dreizehn", "vierzehn", "fünfzehn", "sechzehn", "siebzehn", "achtzehn", "neunzehn", "zwanzig",
+        "null",
+        "eins",
+        "zwei",
+        "drei",
+        "vier",
+        "fünf",
+        "sechs",
+        "sieben",
+        "acht",
+        "neun",
+        "zehn",
+        "elf",
+        "zwölf",
+        "dreizehn",
+        "vierzehn",
+        "fünfzehn",
+        "sechzehn",
+        "siebzehn",
+        "achtzehn",
+        "neunzehn",
+        "zwanzig",
     ],
-    tens: &["zwanzig", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzig", "achtzig", "neunzig"],
+    tens: &[
+        "zwanzig", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzig", "achtzig", "neunzig",
+    ],
     digit_names: &[("zwo", 2), ("ein", 1)],
     built_in: &[
         (HELP, &["hilfe", "hilf mir"]),
@@ -94,15 +150,18 @@ static GERMAN: Language = Language {
 };
 
 static FRENCH: Language = Language {
-    articles: &["le", "la", "les", "l", "un", "une", "des", "mon", "ma", "mes"],
+    articles: &[
+        "le", "la", "les", "l", "un", "une", "des", "mon", "ma", "mes",
+    ],
     ask: &["demande à", "dis à", "utilise"],
     open: &["ouvre", "lance", "démarre", "commence", "parle à"],
     link: &["de", "d", "et", "si", "que", "pour"],
     through: &["avec", "sur", "par"],
     exit: &["quitter", "sortir"],
     numbers: &[
-        "zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze", "douze",
-        "treize", "quatorze", "quinze", "seize", "dix sept", "dix huit", "dix neuf", "vingt",
+        "zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix",
+        "onze", "douze", "treize", "quatorze", "quinze", "seize", "dix sept", "dix huit",
+        "dix neuf", "vingt",
     ],
     tens: &["vingt", "trente", "quarante", "cinquante", "soixante"],
     digit_names: &[("une", 1)],
@@ -124,10 +183,38 @@ static SPANISH: Language = Language {
     through: &["con", "en", "usando"],
     exit: &["salir"],
     numbers: &[
-        "cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once", "doce",
-        "trece", "catorce", "quince", "dieciséis", "diecisiete", "dieciocho", "diecinueve", "veinte",
+        "cero",
+        "uno",
+        "dos",
+        "tres",
+        "cuatro",
+        "cinco",
+        "seis",
+        "siete",
+        "ocho",
+        "nueve",
+        "diez",
+        "once",
+        "doce",
+        "trece",
+        "catorce",
+        "quince",
+        "dieciséis",
+        "diecisiete",
+        "dieciocho",
+        "diecinueve",
+        "veinte",
     ],
-    tens: &["veinte", "treinta", "cuarenta", "cincuenta", "sesenta", "setenta", "ochenta", "noventa"],
+    tens: &[
+        "veinte",
+        "treinta",
+        "cuarenta",
+        "cincuenta",
+        "sesenta",
+        "setenta",
+        "ochenta",
+        "noventa",
+    ],
     digit_names: &[("un", 1)],
     built_in: &[
         (HELP, &["ayuda", "ayúdame"]),
@@ -140,17 +227,47 @@ static SPANISH: Language = Language {
 };
 
 static ITALIAN: Language = Language {
-    articles: &["il", "lo", "la", "i", "gli", "le", "l", "un", "uno", "una", "mio", "mia"],
+    articles: &[
+        "il", "lo", "la", "i", "gli", "le", "l", "un", "uno", "una", "mio", "mia",
+    ],
     ask: &["chiedi a", "di a", "usa"],
     open: &["apri", "lancia", "avvia", "inizia", "parla con"],
     link: &["di", "e", "se", "che", "per"],
     through: &["con", "su", "usando"],
     exit: &["esci"],
     numbers: &[
-        "zero", "uno", "due", "tre", "quattro", "cinque", "sei", "sette", "otto", "nove", "dieci", "undici", "dodici",
-        "tredici", "quattordici", "quindici", "sedici", "diciassette", "diciotto", "diciannove", "venti",
+        "zero",
+        "uno",
+        "due",
+        "tre",
+        "quattro",
+        "cinque",
+        "sei",
+        "sette",
+        "otto",
+        "nove",
+        "dieci",
+        "undici",
+        "dodici",
+        "tredici",
+        "quattordici",
+        "quindici",
+        "sedici",
+        "diciassette",
+        "diciotto",
+        "diciannove",
+        "venti",
     ],
-    tens: &["venti", "trenta", "quaranta", "cinquanta", "sessanta", "settanta", "ottanta", "novanta"],
+    tens: &[
+        "venti",
+        "trenta",
+        "quaranta",
+        "cinquanta",
+        "sessanta",
+        "settanta",
+        "ottanta",
+        "novanta",
+    ],
     digit_names: &[("un", 1)],
     built_in: &[
         (HELP, &["aiuto", "aiutami"]),
@@ -199,7 +316,12 @@ impl Language {
                     .numbers
                     .iter()
                     .position(|one| one == word)
-                    .or_else(|| self.digit_names.iter().find(|(name, _)| name == word).map(|(_, n)| *n as usize))?;
+                    .or_else(|| {
+                        self.digit_names
+                            .iter()
+                            .find(|(name, _)| name == word)
+                            .map(|(_, n)| *n as usize)
+                    })?;
                 if after_tens && (1..=9).contains(&number) {
                     digits.pop();
                 }

@@ -79,7 +79,10 @@ pub(super) fn hear(model: &Model, utterance: &str) -> Heard {
     if phrase_is(words, model.language.exit) {
         Heard::Exit
     } else if model.declares("AMAZON.FallbackIntent") {
-        Heard::Intent { name: "AMAZON.FallbackIntent".to_owned(), slots: Vec::new() }
+        Heard::Intent {
+            name: "AMAZON.FallbackIntent".to_owned(),
+            slots: Vec::new(),
+        }
     } else if addressed.is_empty() {
         Heard::NotUnderstood
     } else {
@@ -93,9 +96,19 @@ fn address<'a>(model: &Model, words: &'a [Word]) -> Vec<&'a [Word]> {
     let name = model.invocation.as_slice();
     let language = model.language;
     let mut parts: Vec<&[Word]> = Vec::new();
-    for before in language.ask.iter().chain(language.open).copied().chain([""]) {
-        let Some(rest) = strip_phrase(words, before) else { continue };
-        let Some(rest) = strip_name(rest, name, language) else { continue };
+    for before in language
+        .ask
+        .iter()
+        .chain(language.open)
+        .copied()
+        .chain([""])
+    {
+        let Some(rest) = strip_phrase(words, before) else {
+            continue;
+        };
+        let Some(rest) = strip_name(rest, name, language) else {
+            continue;
+        };
         for link in language.link {
             if let Some(request) = strip_phrase(rest, link) {
                 parts.push(request);
@@ -119,14 +132,20 @@ fn address<'a>(model: &Model, words: &'a [Word]) -> Vec<&'a [Word]> {
 
 fn strip_name<'a>(words: &'a [Word], name: &[Word], language: &Language) -> Option<&'a [Word]> {
     let words = match words.split_first() {
-        Some((first, rest)) if language.is_article(first.plain()) && !starts_with(words, name) => rest,
+        Some((first, rest)) if language.is_article(first.plain()) && !starts_with(words, name) => {
+            rest
+        }
         _ => words,
     };
-    starts_with(words, name).then(|| words.get(name.len()..)).flatten()
+    starts_with(words, name)
+        .then(|| words.get(name.len()..))
+        .flatten()
 }
 
 fn starts_with(words: &[Word], name: &[Word]) -> bool {
-    words.get(..name.len()).is_some_and(|head| head.iter().zip(name).all(|(a, b)| a.plain() == b.plain()))
+    words
+        .get(..name.len())
+        .is_some_and(|head| head.iter().zip(name).all(|(a, b)| a.plain() == b.plain()))
 }
 
 fn strip_phrase<'a>(words: &'a [Word], phrase: &str) -> Option<&'a [Word]> {
@@ -142,7 +161,9 @@ fn strip_phrase<'a>(words: &'a [Word], phrase: &str) -> Option<&'a [Word]> {
 }
 
 fn phrase_is(words: &[Word], phrases: &[&str]) -> bool {
-    phrases.iter().any(|phrase| strip_phrase(words, phrase).is_some_and(<[Word]>::is_empty))
+    phrases
+        .iter()
+        .any(|phrase| strip_phrase(words, phrase).is_some_and(<[Word]>::is_empty))
 }
 
 fn best_intent(model: &Model, words: &[Word]) -> Option<Heard> {
@@ -150,9 +171,15 @@ fn best_intent(model: &Model, words: &[Word]) -> Option<Heard> {
     let mut found: Option<(&Sample, Best)> = None;
     for sample in &model.samples {
         let slots = slots_of(model, sample);
-        let mut search = Search { model, slots, steps: &mut steps };
+        let mut search = Search {
+            model,
+            slots,
+            steps: &mut steps,
+        };
         if let Some(best) = search.fit(&sample.elements, words)
-            && found.as_ref().is_none_or(|(_, other)| best.score > other.score)
+            && found
+                .as_ref()
+                .is_none_or(|(_, other)| best.score > other.score)
         {
             found = Some((sample, best));
         }
@@ -162,7 +189,11 @@ fn best_intent(model: &Model, words: &[Word]) -> Option<Heard> {
         .iter()
         .enumerate()
         .map(|(at, slot)| {
-            let fill = best.fills.iter().find(|(filled, _)| *filled == at).map(|(_, fill)| fill.clone());
+            let fill = best
+                .fills
+                .iter()
+                .find(|(filled, _)| *filled == at)
+                .map(|(_, fill)| fill.clone());
             SlotValue {
                 name: slot.name.clone(),
                 value: fill.as_ref().map(|fill| fill.value.clone()),
@@ -170,7 +201,10 @@ fn best_intent(model: &Model, words: &[Word]) -> Option<Heard> {
             }
         })
         .collect();
-    Some(Heard::Intent { name: sample.intent.clone(), slots })
+    Some(Heard::Intent {
+        name: sample.intent.clone(),
+        slots,
+    })
 }
 
 fn slots_of<'a>(model: &'a Model, sample: &Sample) -> &'a [Slot] {
@@ -200,13 +234,25 @@ impl Search<'_> {
             keep_better(&mut best, self.fit(elements, rest));
         }
         match elements.split_first() {
-            None if words.is_empty() => keep_better(&mut best, Some(Best { score: 0, fills: Vec::new() })),
+            None if words.is_empty() => keep_better(
+                &mut best,
+                Some(Best {
+                    score: 0,
+                    fills: Vec::new(),
+                }),
+            ),
             None => {}
             Some((Element::Literal(literal), others)) => {
                 if let Some((word, rest)) = words.split_first()
                     && word.plain() == literal.plain()
                 {
-                    keep_better(&mut best, self.fit(others, rest).map(|fit| Best { score: fit.score + 2, ..fit }));
+                    keep_better(
+                        &mut best,
+                        self.fit(others, rest).map(|fit| Best {
+                            score: fit.score + 2,
+                            ..fit
+                        }),
+                    );
                 }
                 if language.is_article(literal.plain()) {
                     keep_better(&mut best, self.fit(others, words));
@@ -216,7 +262,9 @@ impl Search<'_> {
                 let slot = self.slots.get(*at)?;
                 for length in 1..=words.len() {
                     let (value, rest) = words.split_at(length);
-                    let Some(fill) = fill(self.model, &slot.slot_type, value) else { continue };
+                    let Some(fill) = fill(self.model, &slot.slot_type, value) else {
+                        continue;
+                    };
                     if let Some(mut fit) = self.fit(others, rest) {
                         fit.score += fill.score;
                         fit.fills.push((*at, fill));
@@ -240,26 +288,45 @@ fn keep_better(best: &mut Option<Best>, other: Option<Best>) {
 /// Fills a slot of a type with words, or says that they do not fit.
 fn fill(model: &Model, type_name: &str, words: &[Word]) -> Option<Fill> {
     let language = model.language;
-    let own = model.document.interaction_model.language_model.types.iter().find(|one| one.name == type_name);
+    let own = model
+        .document
+        .interaction_model
+        .language_model
+        .types
+        .iter()
+        .find(|one| one.name == type_name);
     if let Some(own) = own {
         let bare = without_articles(words, language);
         let values = resolve(own, &bare, language);
         let known = !values.is_empty();
         return Some(Fill {
             value: spoken_without_articles_around(words, language),
-            resolution: Some(Resolution { slot_type: own.name.clone(), values }),
+            resolution: Some(Resolution {
+                slot_type: own.name.clone(),
+                values,
+            }),
             score: if known { 3 * words.len() } else { 0 },
         });
     }
     let digits = || language_digits(words, language);
-    let plain = |value: String, score| Some(Fill { value, resolution: None, score });
+    let plain = |value: String, score| {
+        Some(Fill {
+            value,
+            resolution: None,
+            score,
+        })
+    };
     match type_name {
         "AMAZON.NUMBER" | "AMAZON.Ordinal" => plain(digits()?, 3 * words.len()),
-        "AMAZON.FOUR_DIGIT_NUMBER" => plain(digits().filter(|digits| digits.len() == 4)?, 3 * words.len()),
+        "AMAZON.FOUR_DIGIT_NUMBER" => plain(
+            digits().filter(|digits| digits.len() == 4)?,
+            3 * words.len(),
+        ),
         // E.164 allows 15 digits; the shortest numbers that people call are three.
-        "AMAZON.PhoneNumber" => {
-            plain(digits().filter(|digits| (3..=15).contains(&digits.len()))?, 3 * words.len())
-        }
+        "AMAZON.PhoneNumber" => plain(
+            digits().filter(|digits| (3..=15).contains(&digits.len()))?,
+            3 * words.len(),
+        ),
         _ => plain(spoken(words), 0),
     }
 }
@@ -271,7 +338,10 @@ fn language_digits(words: &[Word], language: &Language) -> Option<String> {
     }
     language.digits(&plain).or_else(|| {
         // Without a table, digits are still digits.
-        plain.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_digit())).then(|| plain.concat())
+        plain
+            .iter()
+            .all(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| plain.concat())
     })
 }
 
@@ -287,7 +357,11 @@ fn spoken_without_articles_around(words: &[Word], language: &Language) -> String
 }
 
 fn without_articles<'a>(words: &'a [Word], language: &Language) -> Vec<&'a str> {
-    words.iter().map(Word::plain).filter(|word| !language.is_article(word)).collect()
+    words
+        .iter()
+        .map(Word::plain)
+        .filter(|word| !language.is_article(word))
+        .collect()
 }
 
 fn resolve(slot_type: &SlotType, said: &[&str], language: &Language) -> Vec<(String, String)> {
@@ -295,14 +369,20 @@ fn resolve(slot_type: &SlotType, said: &[&str], language: &Language) -> Vec<(Str
         .values
         .iter()
         .filter(|value| {
-            std::iter::once(&value.name.value).chain(&value.name.synonyms).any(|form| {
-                let form = Words::of(form);
-                let bare = without_articles(form.as_slice(), language);
-                !said.is_empty() && bare == said
-            })
+            std::iter::once(&value.name.value)
+                .chain(&value.name.synonyms)
+                .any(|form| {
+                    let form = Words::of(form);
+                    let bare = without_articles(form.as_slice(), language);
+                    !said.is_empty() && bare == said
+                })
         })
         .map(|value| {
-            let id = value.id.clone().filter(|id| !id.is_empty()).unwrap_or_else(|| derived_id(&value.name.value));
+            let id = value
+                .id
+                .clone()
+                .filter(|id| !id.is_empty())
+                .unwrap_or_else(|| derived_id(&value.name.value));
             (value.name.value.clone(), id)
         })
         .collect()

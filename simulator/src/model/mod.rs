@@ -83,9 +83,13 @@ impl Model {
             .file_stem()
             .and_then(|stem| stem.to_str())
             .filter(|stem| is_locale(stem))
-            .ok_or_else(|| ModelError::Locale { path: path.to_owned() })?;
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ModelError::File { path: path.to_owned(), source })?;
+            .ok_or_else(|| ModelError::Locale {
+                path: path.to_owned(),
+            })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ModelError::File {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(&text, locale)
     }
 
@@ -103,7 +107,13 @@ impl Model {
         let language = language::of_locale(locale);
         let invocation = Words::of(&document.interaction_model.language_model.invocation_name);
         let samples = sample::all(&document, language);
-        Ok(Self { locale: locale.to_owned(), language, document, invocation, samples })
+        Ok(Self {
+            locale: locale.to_owned(),
+            language,
+            document,
+            invocation,
+            samples,
+        })
     }
 
     /// The locale that requests carry, such as `en-US`.
@@ -113,7 +123,11 @@ impl Model {
 
     /// What the customer calls the skill.
     pub fn invocation_name(&self) -> &str {
-        &self.document.interaction_model.language_model.invocation_name
+        &self
+            .document
+            .interaction_model
+            .language_model
+            .invocation_name
     }
 
     /// What Alexa would make of `utterance`.
@@ -134,7 +148,12 @@ impl Model {
     }
 
     fn declares(&self, intent: &str) -> bool {
-        self.document.interaction_model.language_model.intents.iter().any(|one| one.name == intent)
+        self.document
+            .interaction_model
+            .language_model
+            .intents
+            .iter()
+            .any(|one| one.name == intent)
     }
 }
 

@@ -24,7 +24,9 @@ pub(super) fn pieces(sample: &str) -> Result<Vec<Piece<'_>>, String> {
             parts.push(Piece::Text(text));
         }
         let inside = from.get(1..).unwrap_or_default();
-        let close = inside.find(['{', '}']).filter(|at| inside[*at..].starts_with('}'));
+        let close = inside
+            .find(['{', '}'])
+            .filter(|at| inside[*at..].starts_with('}'));
         let Some(close) = close else {
             return Err("a `{` stands without its `}`".to_owned());
         };
@@ -62,14 +64,35 @@ pub(super) struct Sample {
 /// All samples of a document: the model's own, and those of the declared built-in intents.
 pub(super) fn all(document: &Document, language: &Language) -> Vec<Sample> {
     let mut samples = Vec::new();
-    for (intent_at, intent) in document.interaction_model.language_model.intents.iter().enumerate() {
-        let built_in = language.built_in.iter().find(|(name, _)| *name == intent.name).map_or(&[][..], |(_, said)| *said);
-        for text in intent.samples.iter().map(String::as_str).chain(built_in.iter().copied()) {
+    for (intent_at, intent) in document
+        .interaction_model
+        .language_model
+        .intents
+        .iter()
+        .enumerate()
+    {
+        let built_in = language
+            .built_in
+            .iter()
+            .find(|(name, _)| *name == intent.name)
+            .map_or(&[][..], |(_, said)| *said);
+        for text in intent
+            .samples
+            .iter()
+            .map(String::as_str)
+            .chain(built_in.iter().copied())
+        {
             let mut elements = Vec::new();
             for piece in pieces(text).unwrap_or_default() {
                 match piece {
                     Piece::Text(text) => {
-                        elements.extend(Words::of(text).as_slice().iter().cloned().map(Element::Literal));
+                        elements.extend(
+                            Words::of(text)
+                                .as_slice()
+                                .iter()
+                                .cloned()
+                                .map(Element::Literal),
+                        );
                     }
                     Piece::Slot(name) => {
                         if let Some(at) = intent.slots.iter().position(|slot| slot.name == name) {
@@ -78,7 +101,11 @@ pub(super) fn all(document: &Document, language: &Language) -> Vec<Sample> {
                     }
                 }
             }
-            samples.push(Sample { intent: intent.name.clone(), intent_at, elements });
+            samples.push(Sample {
+                intent: intent.name.clone(),
+                intent_at,
+                elements,
+            });
         }
     }
     samples

@@ -25,7 +25,10 @@ impl Words {
                     .flat_map(char::to_lowercase)
                     .collect();
                 // Alexa hands values over in lower case, which is also what a comparison in a skill expects.
-                (!plain.is_empty()).then(|| Word { spoken: spoken.to_lowercase(), plain })
+                (!plain.is_empty()).then(|| Word {
+                    spoken: spoken.to_lowercase(),
+                    plain,
+                })
             })
             .collect();
         Self(words)
@@ -45,7 +48,11 @@ impl Word {
 
 /// The phrase as a slot's value.
 pub(super) fn spoken(words: &[Word]) -> String {
-    words.iter().map(|word| word.spoken.as_str()).collect::<Vec<_>>().join(" ")
+    words
+        .iter()
+        .map(|word| word.spoken.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn is_apostrophe(c: char) -> bool {

@@ -46,7 +46,9 @@ pub enum TokenRefusal {
     #[error("the Authorization header is not of the form `Bearer <apiAccessToken>`")]
     NotBearer,
     /// The token is one of Login with Amazon (facts H): it begins with `Atza|`, `Atc|` or `Atzr|`.
-    #[error("the token is one of Login with Amazon; expected the apiAccessToken of the skill request")]
+    #[error(
+        "the token is one of Login with Amazon; expected the apiAccessToken of the skill request"
+    )]
     LoginWithAmazon,
     /// The token was never given out, or too long ago.
     #[error("the token is not one that was given to this skill")]
@@ -78,13 +80,19 @@ struct Known {
 
 impl Mint {
     pub(crate) fn new(key: Arc<SecretKey>) -> Self {
-        Self { key, known: Mutex::new(VecDeque::new()) }
+        Self {
+            key,
+            known: Mutex::new(VecDeque::new()),
+        }
     }
 
     /// Mints the token of a request. `age` is how long ago: more than [`TOKEN_LIFE`] makes an expired one.
     pub fn mint(&self, grant: Grant, age: Duration) -> Result<String, AuthorityError> {
         let issued = SystemTime::now().checked_sub(age).unwrap_or(UNIX_EPOCH);
-        let iat = issued.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let iat = issued
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
         let header = json!({"typ": "JWT", "alg": "RS256", "kid": "1"});
         let claims = json!({
             "aud": grant.audience,
@@ -110,23 +118,38 @@ impl Mint {
         if known.len() >= MAX_TOKENS {
             known.pop_front();
         }
-        known.push_back(Known { token: token.clone(), expires: issued + TOKEN_LIFE, grant });
+        known.push_back(Known {
+            token: token.clone(),
+            expires: issued + TOKEN_LIFE,
+            grant,
+        });
         Ok(token)
     }
 
     /// Reads an `Authorization` header and finds what its token was minted for; `skill_id` is the skill that may come.
-    pub fn check(&self, authorization: Option<&str>, skill_id: &str) -> Result<Grant, TokenRefusal> {
+    pub fn check(
+        &self,
+        authorization: Option<&str>,
+        skill_id: &str,
+    ) -> Result<Grant, TokenRefusal> {
         let header = authorization.ok_or(TokenRefusal::Missing)?;
         let (scheme, token) = header.split_once(' ').ok_or(TokenRefusal::NotBearer)?;
         // RFC 6750 §2.1 with RFC 9110 §11.1: the scheme's name has no case.
         if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
             return Err(TokenRefusal::NotBearer);
         }
-        if ["Atza|", "Atc|", "Atzr|"].iter().any(|prefix| token.starts_with(prefix)) {
+        if ["Atza|", "Atc|", "Atzr|"]
+            .iter()
+            .any(|prefix| token.starts_with(prefix))
+        {
             return Err(TokenRefusal::LoginWithAmazon);
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.iter().rev().find(|known| known.token == token).ok_or(TokenRefusal::Unknown)?;
+        let known = known
+            .iter()
+            .rev()
+            .find(|known| known.token == token)
+            .ok_or(TokenRefusal::Unknown)?;
         if known.expires <= SystemTime::now() {
             return Err(TokenRefusal::Expired);
         }
@@ -139,7 +162,10 @@ impl Mint {
 
 /// A token in the form of Login with Amazon's (facts H), which no route of the simulator's API accepts.
 pub fn login_with_amazon_token() -> String {
-    format!("Atza|{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>().repeat(9)))
+    format!(
+        "Atza|{}",
+        URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>().repeat(9))
+    )
 }
 
 fn consent_token() -> String {

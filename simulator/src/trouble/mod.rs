@@ -29,7 +29,11 @@ pub enum Place {
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "fault", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[serde(
+    tag = "fault",
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case"
+)]
 pub enum Fault {
     /// An answer with this status; code and message are those of the facts unless given.
     Answer {
@@ -147,35 +151,60 @@ pub struct Trouble {
 impl Trouble {
     /// This fault, once.
     pub fn once(at: Place, fault: Fault) -> Self {
-        Self { at, fault, times: once() }
+        Self {
+            at,
+            fault,
+            times: once(),
+        }
     }
 
     /// This fault, until it is taken back.
     pub fn always(at: Place, fault: Fault) -> Self {
-        Self { at, fault, times: Times::Always }
+        Self {
+            at,
+            fault,
+            times: Times::Always,
+        }
     }
 
     /// This fault, so many times.
     pub fn times(at: Place, fault: Fault, count: u32) -> Self {
-        Self { at, fault, times: Times::Count(count) }
+        Self {
+            at,
+            fault,
+            times: Times::Count(count),
+        }
     }
 
     fn check(&self) -> Result<(), TroubleError> {
         let fits = match &self.fault {
-            Fault::Answer { status, .. } | Fault::StartedThenAnswer { status } if !(100..=599).contains(status) => {
+            Fault::Answer { status, .. } | Fault::StartedThenAnswer { status }
+                if !(100..=599).contains(status) =>
+            {
                 return Err(TroubleError::Status(*status));
             }
-            Fault::Delay { milliseconds } if *milliseconds > MAX_DELAY => return Err(TroubleError::Delay(*milliseconds)),
-            Fault::Repeated { copies } if !(1..=100).contains(copies) => return Err(TroubleError::Copies(*copies)),
-            Fault::Answer { .. } | Fault::Delay { .. } | Fault::Silence | Fault::Close | Fault::Nonsense => {
-                self.at != Place::Request
+            Fault::Delay { milliseconds } if *milliseconds > MAX_DELAY => {
+                return Err(TroubleError::Delay(*milliseconds));
             }
-            Fault::StartedThenAnswer { .. } | Fault::StartedThenSilence | Fault::StartedThenClose | Fault::NoCall => {
-                self.at == Place::StartSession
+            Fault::Repeated { copies } if !(1..=100).contains(copies) => {
+                return Err(TroubleError::Copies(*copies));
             }
+            Fault::Answer { .. }
+            | Fault::Delay { .. }
+            | Fault::Silence
+            | Fault::Close
+            | Fault::Nonsense => self.at != Place::Request,
+            Fault::StartedThenAnswer { .. }
+            | Fault::StartedThenSilence
+            | Fault::StartedThenClose
+            | Fault::NoCall => self.at == Place::StartSession,
             _ => self.at == Place::Request,
         };
-        if fits { Ok(()) } else { Err(TroubleError::Place(self.at)) }
+        if fits {
+            Ok(())
+        } else {
+            Err(TroubleError::Place(self.at))
+        }
     }
 }
 

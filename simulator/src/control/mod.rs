@@ -1,0 +1,54 @@
+//! The control API: what a person or a test does with the simulator by HTTP.
+//!
+//! Each route but `GET /health` wants `Authorization: Bearer <token>`; each refuses a foreign `Host` or `Origin`, so
+//! that no web page in a browser on this machine can reach it.
+
+mod guard;
+mod routes;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post, put};
+
+use crate::alexa::Alexa;
+use crate::config::Secret;
+use crate::phone::Phone;
+
+/// The largest body that a route reads.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What the control API works on.
+#[derive(Debug)]
+pub(crate) struct Control {
+    pub(crate) alexa: Arc<Alexa>,
+    pub(crate) phone: Option<Phone>,
+    pub(crate) token: Secret,
+    pub(crate) address: SocketAddr,
+}
+
+/// The routes of the control API.
+pub(crate) fn router(control: Arc<Control>) -> Router {
+    let guarded = Router::new()
+        .route("/sim/v1/say", post(routes::say))
+        .route("/sim/v1/calls", get(routes::calls))
+        .route("/sim/v1/calls/{id}", get(routes::call))
+        .route("/sim/v1/calls/{id}/digits", post(routes::digits))
+        .route("/sim/v1/calls/{id}/hangup", post(routes::hang_up))
+        .route("/sim/v1/calls/{id}/answer", post(routes::answer))
+        .route("/sim/v1/traces/{id}", get(routes::traces))
+        .route(
+            "/sim/v1/trouble",
+            put(routes::set_trouble).get(routes::trouble),
+        )
+        .route_layer(from_fn_with_state(Arc::clone(&control), guard::token));
+    Router::new()
+        .route("/health", get(routes::health))
+        .merge(guarded)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(Arc::clone(&control), guard::origin))
+        .with_state(control)
+}

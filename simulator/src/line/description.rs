@@ -1,0 +1,36 @@
+//! What offer and answer mean for the media.
+
+use std::net::SocketAddr;
+
+use skillcall_media::codec::Codec;
+use skillcall_media::rtp::PayloadType;
+use skillcall_media::session::Format;
+use skillcall_sip::sdp::{self, Capabilities, MediaSession, Negotiated};
+
+/// Our side of a call at this RTP address: PCMU, PCMA and telephone events (facts K1).
+pub(super) fn session(local: SocketAddr) -> MediaSession {
+    // RFC 8866 §5.2: a number that is new for each session; below 2^63, as some read it signed.
+    MediaSession::new(
+        Capabilities::new(local.ip(), local.port()),
+        rand::random::<u64>() >> 2,
+    )
+}
+
+/// The peer's RTP address and what is sent there.
+pub(super) fn agreed(negotiated: &Negotiated) -> Option<(SocketAddr, Format)> {
+    let codec = match negotiated.codec {
+        sdp::Codec::Pcmu => Codec::Pcmu,
+        sdp::Codec::Pcma => Codec::Pcma,
+    };
+    let events = match negotiated.telephone_event {
+        // At another clock than the audio's the durations would mean something else.
+        Some(event) if event.clock == 8000 => Some(PayloadType::new(event.send_payload)?),
+        _ => None,
+    };
+    let format = Format {
+        codec,
+        payload_type: PayloadType::new(negotiated.send_payload)?,
+        events,
+    };
+    Some((negotiated.remote, format))
+}

@@ -1,0 +1,485 @@
+//! The skill's answer, read as strictly as Alexa reads it (facts A3, A4).
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// The whole response: 24 KB (facts A4).
+pub(crate) const MAX_REPLY: usize = 24 * 1024;
+/// `outputSpeech`: 8000 characters (facts A4).
+const MAX_SPEECH: usize = 8000;
+
+/// A rule that the skill's answer breaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReplyProblem {
+    /// Where in the answer, such as `response.outputSpeech.type`.
+    pub place: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl std::fmt::Display for ReplyProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// What the skill answered, as far as Alexa acts on it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reply {
+    /// What is said, as plain text.
+    pub speech: Option<String>,
+    /// What is said, as the SSML that came.
+    pub ssml: Option<String>,
+    /// What is said when the customer does not answer, as plain text.
+    pub reprompt: Option<String>,
+    /// The card in the companion app.
+    pub card: Option<Value>,
+    /// `true`, `false` and absent are three different things (facts A3).
+    pub should_end_session: Option<bool>,
+    /// Directives, as they came.
+    pub directives: Vec<Value>,
+    /// What the next request of the session will echo.
+    pub session_attributes: Map<String, Value>,
+}
+
+/// Reads the body of a 200 answer. `spoken`: the request can be answered by speech; SessionEndedRequest cannot (facts A2).
+pub(crate) fn read(
+    content_type: Option<&str>,
+    body: &[u8],
+    spoken: bool,
+) -> Result<Reply, Vec<ReplyProblem>> {
+    let mut problems = Problems(Vec::new());
+    let media_type = content_type
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        problems.add(
+            "Content-Type",
+            format!("is {media_type:?}; expected application/json"),
+        );
+    }
+    if body.len() > MAX_REPLY {
+        problems.add(
+            "",
+            format!("has more than {MAX_REPLY} bytes; the response may have 24 KB"),
+        );
+        return Err(problems.0);
+    }
+    let answer: Value = match serde_json::from_slice(body) {
+        Ok(answer) => answer,
+        Err(error) => {
+            problems.add("", format!("is no JSON: {error}"));
+            return Err(problems.0);
+        }
+    };
+    let reply = problems.reply(&answer, spoken);
+    if problems.0.is_empty() {
+        Ok(reply)
+    } else {
+        Err(problems.0)
+    }
+}
+
+struct Problems(Vec<ReplyProblem>);
+
+impl Problems {
+    fn add(&mut self, place: &str, message: impl Into<String>) {
+        let place = if place.is_empty() {
+            "response body"
+        } else {
+            place
+        };
+        self.0.push(ReplyProblem {
+            place: place.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    fn reply(&mut self, answer: &Value, spoken: bool) -> Reply {
+        let mut reply = Reply::default();
+        let Some(answer) = answer.as_object() else {
+            self.add("", "is no JSON object");
+            return reply;
+        };
+        match answer.get("version") {
+            Some(Value::String(version)) if version == "1.0" => {}
+            other => self.add("version", format!("is {}; expected \"1.0\"", shown(other))),
+        }
+        match answer.get("sessionAttributes") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(attributes)) => reply.session_attributes = attributes.clone(),
+            other => self.add(
+                "sessionAttributes",
+                format!("is {}; expected an object", shown(other)),
+            ),
+        }
+        let Some(response) = answer.get("response").and_then(Value::as_object) else {
+            self.add(
+                "response",
+                format!("is {}; expected an object", shown(answer.get("response"))),
+            );
+            return reply;
+        };
+        if let Some(speech) = present(response, "outputSpeech") {
+            if !spoken {
+                self.add(
+                    "response.outputSpeech",
+                    "SessionEndedRequest cannot be answered by speech",
+                );
+            }
+            reply.ssml = speech
+                .get("ssml")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+            reply.speech = self.speech("response.outputSpeech", speech);
+        }
+        if let Some(reprompt) = present(response, "reprompt") {
+            match present_in(reprompt, "outputSpeech") {
+                Some(speech) => {
+                    reply.reprompt = self.speech("response.reprompt.outputSpeech", speech)
+                }
+                None if reprompt.get("directives").is_some() => {}
+                None => self.add("response.reprompt", "has no outputSpeech"),
+            }
+        }
+        if let Some(card) = present(response, "card") {
+            self.card(card);
+            reply.card = Some(card.clone());
+        }
+        match response.get("shouldEndSession") {
+            None | Some(Value::Null) => {}
+            Some(Value::Bool(end)) => reply.should_end_session = Some(*end),
+            other => self.add(
+                "response.shouldEndSession",
+                format!("is {}; expected true or false", shown(other)),
+            ),
+        }
+        match response.get("directives") {
+            None | Some(Value::Null) => {}
+            Some(Value::Array(directives)) => {
+                for (at, directive) in directives.iter().enumerate() {
+                    if !directive.get("type").is_some_and(Value::is_string) {
+                        self.add(
+                            &format!("response.directives[{at}].type"),
+                            "is missing; expected the directive's name",
+                        );
+                    }
+                }
+                reply.directives.clone_from(directives);
+            }
+            other => self.add(
+                "response.directives",
+                format!("is {}; expected an array", shown(other)),
+            ),
+        }
+        reply
+    }
+
+    fn speech(&mut self, place: &str, speech: &Value) -> Option<String> {
+        let (field, text) = match speech.get("type").and_then(Value::as_str) {
+            Some("PlainText") => ("text", speech.get("text")),
+            Some("SSML") => ("ssml", speech.get("ssml")),
+            _ => {
+                self.add(
+                    &format!("{place}.type"),
+                    format!(
+                        "is {}; expected PlainText or SSML",
+                        shown(speech.get("type"))
+                    ),
+                );
+                return None;
+            }
+        };
+        let Some(text) = text.and_then(Value::as_str) else {
+            self.add(
+                &format!("{place}.{field}"),
+                "is missing; expected the words to say",
+            );
+            return None;
+        };
+        let count = text.chars().count();
+        if count > MAX_SPEECH {
+            self.add(
+                &format!("{place}.{field}"),
+                format!("has {count} characters; exceeds allowed size of {MAX_SPEECH} characters"),
+            );
+        }
+        if let Some(behaviour) = speech.get("playBehavior")
+            && !matches!(
+                behaviour.as_str(),
+                Some("ENQUEUE" | "REPLACE_ALL" | "REPLACE_ENQUEUED")
+            )
+        {
+            self.add(
+                &format!("{place}.playBehavior"),
+                format!("is {behaviour}; expected ENQUEUE, REPLACE_ALL or REPLACE_ENQUEUED"),
+            );
+        }
+        if field == "text" {
+            return Some(text.to_owned());
+        }
+        match said(text) {
+            Ok(said) => Some(said),
+            Err(problem) => {
+                self.add(&format!("{place}.ssml"), problem);
+                None
+            }
+        }
+    }
+
+    fn card(&mut self, card: &Value) {
+        let has = |name: &str| card.get(name).is_some_and(Value::is_string);
+        match card.get("type").and_then(Value::as_str) {
+            Some("Simple") if !has("content") => {
+                self.add("response.card.content", "is missing from a Simple card")
+            }
+            Some("Standard") if !has("text") => {
+                self.add("response.card.text", "is missing from a Standard card")
+            }
+            Some("AskForPermissionsConsent") => {
+                let scopes = card.get("permissions").and_then(Value::as_array);
+                if !scopes
+                    .is_some_and(|scopes| !scopes.is_empty() && scopes.iter().all(Value::is_string))
+                {
+                    self.add(
+                        "response.card.permissions",
+                        "must be an array of scopes, not empty",
+                    );
+                }
+            }
+            Some("Simple" | "Standard" | "LinkAccount") => {}
+            _ => self.add(
+                "response.card.type",
+                format!(
+                    "is {}; expected Simple, Standard, LinkAccount or AskForPermissionsConsent",
+                    shown(card.get("type"))
+                ),
+            ),
+        }
+    }
+}
+
+fn present<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    object.get(key).filter(|value| !value.is_null())
+}
+
+fn present_in<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
+    object.get(key).filter(|value| !value.is_null())
+}
+
+fn shown(value: Option<&Value>) -> String {
+    let text = value.map_or_else(|| "missing".to_owned(), Value::to_string);
+    if text.chars().count() > 60 {
+        format!("{}…", text.chars().take(60).collect::<String>())
+    } else {
+        text
+    }
+}
+
+/// The words of SSML. Elements must be balanced and `speak` must be around all of it; entities are those of XML.
+fn said(ssml: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let mut open: Vec<&str> = Vec::new();
+    let mut closed_all = false;
+    let mut rest = ssml.trim();
+    while let Some(at) = rest.find('<') {
+        let (words, markup) = rest.split_at(at);
+        push_words(&mut text, words, &open)?;
+        let end = markup
+            .find('>')
+            .ok_or("a `<` stands without its `>`; write &lt; for the character")?;
+        let tag = markup.get(1..end).unwrap_or_default();
+        rest = markup.get(end + 1..).unwrap_or_default();
+        if closed_all {
+            return Err("something stands behind </speak>".to_owned());
+        }
+        if let Some(name) = tag.strip_prefix('/') {
+            let name = name.trim();
+            match open.pop() {
+                Some(opened) if opened == name => closed_all = open.is_empty(),
+                Some(opened) => {
+                    return Err(format!("</{name}> stands where </{opened}> is expected"));
+                }
+                None => return Err(format!("</{name}> has no beginning")),
+            }
+        } else if !tag.starts_with(['!', '?']) {
+            let name = tag
+                .trim_end_matches('/')
+                .split_whitespace()
+                .next()
+                .unwrap_or_default();
+            if open.is_empty() && name != "speak" {
+                return Err("must begin with <speak>".to_owned());
+            }
+            if !tag.ends_with('/') {
+                open.push(name);
+            }
+            text.push(' ');
+        }
+    }
+    push_words(&mut text, rest, &open)?;
+    if let Some(opened) = open.last() {
+        return Err(format!("<{opened}> is not closed"));
+    }
+    if !closed_all {
+        return Err("must be of the form <speak>…</speak>".to_owned());
+    }
+    Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn push_words(text: &mut String, words: &str, open: &[&str]) -> Result<(), String> {
+    if words.trim().is_empty() {
+        text.push(' ');
+        return Ok(());
+    }
+    if open.is_empty() {
+        return Err("words stand outside <speak>…</speak>".to_owned());
+    }
+    let mut rest = words;
+    while let Some(at) = rest.find('&') {
+        let (before, entity) = rest.split_at(at);
+        text.push_str(before);
+        let end = entity.find(';').ok_or("an `&` stands alone; write &amp;")?;
+        let name = entity.get(1..end).unwrap_or_default();
+        let character = match name {
+            "amp" => '&',
+            "lt" => '<',
+            "gt" => '>',
+            "quot" => '"',
+            "apos" => '\'',
+            number => number
+                .strip_prefix("#x")
+                .map(|hex| u32::from_str_radix(hex, 16))
+                .or_else(|| number.strip_prefix('#').map(str::parse))
+                .and_then(Result::ok)
+                .and_then(char::from_u32)
+                .ok_or_else(|| format!("&{name}; is no entity of XML; write &amp; for `&`"))?,
+        };
+        text.push(character);
+        rest = entity.get(end + 1..).unwrap_or_default();
+    }
+    text.push_str(rest);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(body: &str) -> String {
+        let problems = read(
+            Some("application/json;charset=utf-8"),
+            body.as_bytes(),
+            true,
+        )
+        .expect_err(body);
+        problems
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
+    #[test]
+    fn a_good_answer_is_read_whole() {
+        let body = r#"{"version":"1.0","sessionAttributes":{"a":1},"response":{
+            "outputSpeech":{"type":"SSML","ssml":"<speak>Calling <emphasis level=\"strong\">Fish &amp; Chips</emphasis>.<break time='1s'/></speak>"},
+            "reprompt":{"outputSpeech":{"type":"PlainText","text":"Well?"}},
+            "card":{"type":"AskForPermissionsConsent","permissions":["alexa::profile:mobile_number:read"]},
+            "shouldEndSession":false,"directives":[{"type":"X"}]}}"#;
+        let reply = read(Some("application/json"), body.as_bytes(), true).expect("good");
+        assert_eq!(reply.speech.as_deref(), Some("Calling Fish & Chips ."));
+        assert_eq!(reply.reprompt.as_deref(), Some("Well?"));
+        assert_eq!(reply.should_end_session, Some(false));
+        assert_eq!(reply.session_attributes["a"], 1);
+    }
+
+    #[test]
+    fn each_broken_rule_is_named() {
+        let speech =
+            |inner: &str| format!(r#"{{"version":"1.0","response":{{"outputSpeech":{inner}}}}}"#);
+        for (body, expected) in [
+            ("nonsense".to_owned(), "is no JSON"),
+            ("[]".to_owned(), "is no JSON object"),
+            (r#"{"response":{}}"#.to_owned(), "version: is missing"),
+            (r#"{"version":"1.0"}"#.to_owned(), "response: is missing"),
+            (
+                r#"{"version":"1.0","response":{"shouldEndSession":"yes"}}"#.to_owned(),
+                "expected true or false",
+            ),
+            (
+                r#"{"version":"1.0","response":{"card":{"type":"Fancy"}}}"#.to_owned(),
+                "response.card.type: is \"Fancy\"",
+            ),
+            (
+                r#"{"version":"1.0","response":{"card":{"type":"AskForPermissionsConsent"}}}"#
+                    .to_owned(),
+                "array of scopes",
+            ),
+            (
+                r#"{"version":"1.0","response":{"directives":[{}]}}"#.to_owned(),
+                "response.directives[0].type",
+            ),
+            (
+                speech(r#"{"type":"Text","text":"x"}"#),
+                "expected PlainText or SSML",
+            ),
+            (
+                speech(r#"{"type":"PlainText"}"#),
+                "response.outputSpeech.text: is missing",
+            ),
+            (
+                speech(r#"{"type":"SSML","ssml":"hello"}"#),
+                "outside <speak>",
+            ),
+            (
+                speech(r#"{"type":"SSML","ssml":"<speak>a & b</speak>"}"#),
+                "write &amp;",
+            ),
+            (
+                speech(r#"{"type":"SSML","ssml":"<speak><p>a</speak>"}"#),
+                "</p> is expected",
+            ),
+            (
+                speech(r#"{"type":"SSML","ssml":"<speak>a"}"#),
+                "<speak> is not closed",
+            ),
+            (
+                speech(&format!(
+                    r#"{{"type":"PlainText","text":"{}"}}"#,
+                    "x".repeat(8001)
+                )),
+                "8000 characters",
+            ),
+            (
+                format!(
+                    r#"{{"version":"1.0","response":{{}},"x":"{}"}}"#,
+                    "x".repeat(MAX_REPLY)
+                ),
+                "24 KB",
+            ),
+        ] {
+            let problems = problems(&body);
+            assert!(problems.contains(expected), "{problems}");
+        }
+        let problems = read(
+            Some("text/html"),
+            br#"{"version":"1.0","response":{}}"#,
+            true,
+        )
+        .expect_err("not JSON by name");
+        assert!(problems[0].message.contains("application/json"));
+        assert!(
+            read(
+                Some("application/json"),
+                speech(r#"{"type":"PlainText","text":"x"}"#).as_bytes(),
+                false
+            )
+            .is_err()
+        );
+    }
+}
