@@ -1,0 +1,187 @@
+//! The shapes of the facts, read and written again without loss; and requests that have only what they must have.
+
+use std::path::Path;
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use skillcall_protocol::alexa::{
+    Envelope, Kind, ResponseEnvelope, SPEECH_MAX_CHARS, WHOLE_MAX_BYTES,
+};
+use skillcall_protocol::communication::StartSession;
+use skillcall_protocol::trace::{Record, find};
+
+fn file(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn again<T: Serialize + DeserializeOwned>(value: Value) -> T {
+    let read: T =
+        serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{error}: {value}"));
+    assert_eq!(serde_json::to_value(&read).unwrap(), value);
+    read
+}
+
+#[test]
+fn an_intent_request_comes_back_whole() {
+    let text = file("alexa-intent-request.json");
+    let envelope: Envelope = again(serde_json::from_str(&text).unwrap());
+    assert_eq!(Envelope::read(text.as_bytes()).unwrap(), envelope);
+    let Kind::Intent(intent) = envelope.request.kind() else {
+        panic!("{:?}", envelope.request)
+    };
+    let found: Vec<_> = intent.slots["who"]
+        .matches()
+        .filter_map(|value| value.id.as_deref())
+        .collect();
+    assert_eq!(
+        (intent.name.as_str(), found),
+        ("CallIntent", vec!["FRONT_DESK"])
+    );
+    assert_eq!(intent.slots["when"].matches().count(), 0);
+    let debug = format!("{envelope:?}");
+    for secret in [
+        "linked-account-token",
+        "consent-token",
+        "speaker-token",
+        "eyJhbGci",
+        "amzn1.ask.account.GUEST",
+    ] {
+        assert!(!debug.contains(secret), "{secret} in {debug}");
+    }
+}
+
+#[test]
+fn each_request_type_is_known_by_its_name_alone() {
+    let kinds: [(&str, fn(Kind<'_>) -> bool); 15] = [
+        ("LaunchRequest", |kind| kind == Kind::Launch),
+        ("SessionEndedRequest", |kind| kind == Kind::SessionEnded),
+        ("SessionResumedRequest", |kind| kind == Kind::SessionResumed),
+        ("Connections.Request", |kind| {
+            kind == Kind::ConnectionsRequest
+        }),
+        ("Connections.Response", |kind| {
+            kind == Kind::ConnectionsResponse
+        }),
+        ("Messaging.MessageReceived", |kind| {
+            kind == Kind::MessageReceived
+        }),
+        ("System.ExceptionEncountered", |kind| {
+            kind == Kind::ExceptionEncountered
+        }),
+        ("Alexa.Authorization.Grant", |kind| {
+            kind == Kind::AuthorizationGrant
+        }),
+        ("AlexaSkillEvent.SkillEnabled", |kind| {
+            kind == Kind::SkillEvent("SkillEnabled")
+        }),
+        ("AlexaSkillEvent.SkillAccountLinked", |kind| {
+            kind == Kind::SkillEvent("SkillAccountLinked")
+        }),
+        ("Alexa.Comms.CallSignaling.CallEnded", |kind| {
+            kind == Kind::CallSignaling("CallEnded")
+        }),
+        ("AudioPlayer.PlaybackStarted", |kind| {
+            kind == Kind::Other("AudioPlayer.PlaybackStarted")
+        }),
+        ("IntentRequest", |kind| kind == Kind::Other("IntentRequest")),
+        ("CanFulfillIntentRequest", |kind| {
+            kind == Kind::Other("CanFulfillIntentRequest")
+        }),
+        ("", |kind| kind == Kind::Other("")),
+    ];
+    for (name, fits) in kinds {
+        let body =
+            json!({ "request": { "type": name, "requestId": "r", "extra": { "kept": true } } });
+        let envelope = Envelope::read(body.to_string().as_bytes()).unwrap();
+        assert!(
+            fits(envelope.request.kind()),
+            "{name}: {:?}",
+            envelope.request.kind()
+        );
+        assert_eq!(envelope.request.more["extra"], json!({ "kept": true }));
+        assert!(envelope.session.is_none() && envelope.skill_id().is_none());
+    }
+}
+
+#[test]
+fn what_is_no_request_is_refused_by_name() {
+    for (body, named) in [
+        (r#"{}"#, "request"),
+        (r#"{"request":{"requestId":"r"}}"#, "type"),
+        (r#"{"request":{"type":"LaunchRequest"}}"#, "requestId"),
+        (
+            r#"{"request":{"type":"LaunchRequest","requestId":""}}"#,
+            "RequestId",
+        ),
+        (
+            r#"{"request":{"type":"LaunchRequest","requestId":"r","requestId":"s"}}"#,
+            "requestId",
+        ),
+        (r#"{"request":{"type":1,"requestId":"r"}}"#, "string"),
+        (r#"{"request":[]}"#, "request"),
+        (
+            r#"{"context":[],"request":{"type":"","requestId":"r"}}"#,
+            "context",
+        ),
+        (r#"["#, "line 1"),
+    ] {
+        let error = Envelope::read(body.as_bytes()).unwrap_err().to_string();
+        assert!(
+            error.to_lowercase().contains(&named.to_lowercase()),
+            "{body}: {error}"
+        );
+    }
+}
+
+#[test]
+fn responses_come_back_whole() {
+    let responses: Vec<Value> = serde_json::from_str(&file("alexa-responses.json")).unwrap();
+    let read: Vec<ResponseEnvelope> = responses.into_iter().map(again).collect();
+    let ends: Vec<_> = read
+        .iter()
+        .map(|envelope| envelope.response.should_end_session)
+        .collect();
+    assert_eq!(
+        ends,
+        [Some(true), Some(false), Some(true), None, None, None]
+    );
+    assert_eq!((SPEECH_MAX_CHARS, WHOLE_MAX_BYTES), (8000, 24 * 1024));
+}
+
+#[test]
+fn session_requests_come_back_whole_and_are_valid() {
+    let requests: Vec<Value> = serde_json::from_str(&file("start-sessions.json")).unwrap();
+    for request in requests {
+        let request: StartSession = again(request);
+        request.validate().unwrap();
+    }
+}
+
+#[test]
+fn the_trace_schema_is_what_was_written() {
+    let records: Vec<Record> = file("trace.jsonl")
+        .lines()
+        .map(|line| {
+            let record: Record = serde_json::from_str(line).unwrap();
+            let written: Value = serde_json::from_str(&record.to_line()).unwrap();
+            let mut golden: Value = serde_json::from_str(line).unwrap();
+            // An empty list of calls is not written.
+            if golden["ids"]["call"] == json!([]) {
+                golden["ids"].as_object_mut().unwrap().remove("call");
+            }
+            assert_eq!(written, golden);
+            record
+        })
+        .collect();
+    for id in [
+        "amzn1.echo-api.request.1",
+        "4bf92f3577b34da6a3ce929d0e0e4736",
+        "session-1",
+        "7c2f0000-1234-4234-8234-123456789012",
+    ] {
+        assert_eq!(find(&records, id).records.len(), 5, "{id}");
+    }
+}
