@@ -15,8 +15,11 @@ use crate::message::{
 use crate::peek::{peek, stateless_response};
 use crate::sdp::{Capabilities, MediaSession};
 
+/// A fuzz target.
+pub type Target = fn(&[u8]);
+
 /// The targets by name, for a replay of corpora.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("stream", stream),
     ("uri", uri),

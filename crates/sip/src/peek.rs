@@ -128,9 +128,7 @@ fn parameter<'a>(value: &'a [u8], name: &str) -> Option<&'a [u8]> {
         let at = memchr::memchr(b';', rest)?;
         rest = rest.get(at + 1..)?;
         let param = rest.trim_ascii_start();
-        let Some(found) = param.get(..name.len()) else {
-            return None;
-        };
+        let found = param.get(..name.len())?;
         if found.eq_ignore_ascii_case(name.as_bytes())
             && let Some(value) = param
                 .get(name.len()..)?

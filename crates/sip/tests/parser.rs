@@ -278,7 +278,8 @@ proptest! {
         };
         prop_assert_eq!(read.method(), &method);
         let found = read.uri();
-        prop_assert_eq!(found.user().as_deref(), Some(&*user));
+        let found = found.user();
+        prop_assert_eq!(found.as_deref(), Some(&*user));
         prop_assert_eq!(read.headers().via().unwrap().branch(), Some(branch.as_bytes()));
         prop_assert_eq!(read.headers().cseq().number, cseq);
         prop_assert_eq!(read.body(), &*body);

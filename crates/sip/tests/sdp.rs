@@ -202,7 +202,10 @@ fn we_put_the_peer_on_hold() {
         (Direction::RecvOnly, true)
     );
     let agreed = ours.accept_answer(&answer).unwrap();
-    assert_eq!((agreed.direction, agreed.held), (Direction::SendOnly, true));
+    assert_eq!(
+        (agreed.direction, agreed.held),
+        (Direction::SendOnly, false)
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod body;
 mod call;
 mod client;
 mod config;
+mod ending;
 mod error;
 mod event;
 mod flow;

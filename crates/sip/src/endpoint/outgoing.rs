@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::flow::{Destination, Transport};
-use crate::message::{ExtraHeader, Uri};
+use crate::message::{ExtraHeader, Uri, needs_quotes};
 
 /// A display name and a URI for From or To.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,5 +68,23 @@ impl OutgoingInvite {
             offer,
             headers: Vec::new(),
         }
+    }
+}
+
+/// A party as From and To write it.
+pub(super) fn party(party: &Party) -> String {
+    match &party.display {
+        Some(display) if needs_quotes(display) => {
+            let mut out = String::from("\"");
+            for letter in display.chars().filter(|letter| !letter.is_control()) {
+                if matches!(letter, '"' | '\\') {
+                    out.push('\\');
+                }
+                out.push(letter);
+            }
+            format!("{out}\" <{}>", party.uri)
+        }
+        Some(display) => format!("{display} <{}>", party.uri),
+        None => format!("<{}>", party.uri),
     }
 }

@@ -7,14 +7,13 @@ use bytes::Bytes;
 use super::body::session_description;
 use super::call::{CallState, CallTimer, Calling, Established, TxRef};
 use super::client::{Acknowledged, ClientMachine, ClientTx, SendPath};
-use super::event::{CallHandle, EndedBy, Event, FailureCause};
+use super::event::{CallHandle, Event, FailureCause};
 use super::flow::Flow;
-use super::outgoing::{OutgoingInvite, Party};
+use super::outgoing::{OutgoingInvite, party};
 use super::{ALLOW, CallError, Endpoint};
 use crate::dialog::{Dialog, next_hop};
 use crate::message::{
-    ExtraHeader, Framing, HeaderName, Message, MessageWriter, Method, Response, StatusCode,
-    needs_quotes, parse,
+    ExtraHeader, Framing, HeaderName, Message, MessageWriter, Method, Response, StatusCode, parse,
 };
 
 impl Endpoint {
@@ -199,7 +198,7 @@ impl Endpoint {
             Some(CallState::Calling(calling)) => Some((calling.offered, calling.cancel.is_some())),
             _ => None,
         };
-        let Some(dialog) = self.dialog_of_answer(tx, flow, response) else {
+        let Some(mut dialog) = self.dialog_of_answer(tx, flow, response) else {
             return;
         };
         match (call, calling) {
@@ -209,7 +208,7 @@ impl Endpoint {
             (call, calling) => {
                 // A fork that answered too late, or an answer that crossed our CANCEL (RFC 3261 §9.1, §13.2.2.4).
                 self.acknowledge_answer(tx, &dialog, None);
-                self.send_bye(now, dialog, None, &[]);
+                self.write_bye(now, &mut dialog, None, &[]);
                 if calling.is_some() {
                     let status = StatusCode::REQUEST_TERMINATED;
                     self.on_invite_failure(call, status, FailureCause::Cancelled, Some(response));
@@ -270,7 +269,7 @@ impl Endpoint {
     }
 
     /// Sends the ACK of a 2xx and keeps it for the 2xx's retransmissions (RFC 3261 §13.2.2.4).
-    fn acknowledge_answer(&mut self, tx: TxRef, dialog: &Dialog, sdp: Option<&[u8]>) {
+    pub(super) fn acknowledge_answer(&mut self, tx: TxRef, dialog: &Dialog, sdp: Option<&[u8]>) {
         let (transport, destination, connection) = next_hop(dialog.next_hop_uri(), &dialog.flow());
         let path = SendPath {
             transport,
@@ -400,137 +399,9 @@ impl Endpoint {
             None,
         );
     }
-
-    /// Ends an answered call. `Ended` follows when the peer has answered the BYE or 64·T1 have passed. If our 200 is
-    /// not acknowledged yet, the BYE waits for that (RFC 3261 §15).
-    ///
-    /// # Errors
-    /// The call is gone or not answered yet (`cancel` and `reject` end those), or is ending already.
-    pub fn bye(
-        &mut self,
-        now: Instant,
-        call: CallHandle,
-        headers: &[ExtraHeader],
-    ) -> Result<(), CallError> {
-        let found = self.call_mut(call).ok_or(CallError::Gone)?;
-        let CallState::Established(established) = &mut found.state else {
-            return Err(CallError::State {
-                command: "bye",
-                expected: "an answered call that is not ending yet",
-            });
-        };
-        if !established.confirmed {
-            established.bye.get_or_insert_with(|| headers.to_vec());
-            return Ok(());
-        }
-        self.end_call(now, call, EndedBy::Local, headers);
-        Ok(())
-    }
-
-    /// Sends the BYE of an established call and leaves the call waiting for its answer.
-    pub(super) fn end_call(
-        &mut self,
-        now: Instant,
-        call: CallHandle,
-        by: EndedBy,
-        headers: &[ExtraHeader],
-    ) {
-        let Some(established) = self.take_established(call) else {
-            return;
-        };
-        let Established {
-            mut dialog,
-            reinvite,
-            unacknowledged,
-            ..
-        } = established;
-        if let Some(tx) = unacknowledged {
-            // The 2xx has to be acknowledged before the BYE, even without an answer to its offer.
-            self.acknowledge_answer(tx, &dialog, None);
-        }
-        if let Some(pending) = reinvite {
-            self.refuse_pending(now, call, &pending, StatusCode::REQUEST_TERMINATED);
-        }
-        self.write_bye(now, &mut dialog, Some(call), headers);
-        self.put_state(
-            call,
-            CallState::Ending {
-                dialog: Box::new(dialog),
-                by,
-            },
-        );
-    }
-
-    fn send_bye(
-        &mut self,
-        now: Instant,
-        mut dialog: Dialog,
-        call: Option<CallHandle>,
-        headers: &[ExtraHeader],
-    ) {
-        self.write_bye(now, &mut dialog, call, headers);
-    }
-
-    fn write_bye(
-        &mut self,
-        now: Instant,
-        dialog: &mut Dialog,
-        call: Option<CallHandle>,
-        headers: &[ExtraHeader],
-    ) {
-        let (transport, destination, connection) = next_hop(dialog.next_hop_uri(), &dialog.flow());
-        let path = SendPath {
-            transport,
-            destination,
-            connection,
-        };
-        let cseq = dialog.next_cseq();
-        let product = self.config.product.clone();
-        self.send_request(now, Method::Bye, path, call, |via| {
-            let mut writer = dialog.begin(&Method::Bye, via, cseq);
-            if !product.is_empty() {
-                writer.header(HeaderName::UserAgent, &product);
-            }
-            writer.extra(headers);
-            writer.finish()
-        });
-    }
-
-    pub(super) fn on_bye_over(&mut self, call: Option<CallHandle>) {
-        let Some(call) = call else { return };
-        let Some(CallState::Ending { by, .. }) = self.call(call).map(|call| &call.state) else {
-            return;
-        };
-        let by = *by;
-        self.remove_call(call);
-        self.events.push_back(Event::Ended {
-            call,
-            by,
-            reason: None,
-            request: None,
-        });
-    }
 }
 
 const NOT_WAITING: CallError = CallError::State {
     command: "acknowledge",
     expected: "an answered call whose INVITE had no offer",
 };
-
-/// A party as From and To write it.
-fn party(party: &Party) -> String {
-    match &party.display {
-        Some(display) if needs_quotes(display) => {
-            let mut out = String::from("\"");
-            for letter in display.chars().filter(|letter| !letter.is_control()) {
-                if matches!(letter, '"' | '\\') {
-                    out.push('\\');
-                }
-                out.push(letter);
-            }
-            format!("{out}\" <{}>", party.uri)
-        }
-        Some(display) => format!("{display} <{}>", party.uri),
-        None => format!("<{}>", party.uri),
-    }
-}

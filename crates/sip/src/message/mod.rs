@@ -5,6 +5,7 @@
 
 mod address;
 mod error;
+mod escape;
 mod headers;
 mod host;
 mod method;
@@ -15,6 +16,7 @@ mod parse;
 mod request;
 mod response;
 mod scan;
+mod start_line;
 mod status;
 mod stream;
 mod uri;

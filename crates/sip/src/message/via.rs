@@ -39,7 +39,7 @@ impl<'a> Via<'a> {
     /// Parses the first element of a Via header's value.
     ///
     /// # Errors
-    /// Anything but `SIP/2.0/transport host[:port]` with well-formed parameters.
+    /// Anything but `protocol/version/transport host[:port]` with well-formed parameters.
     pub fn parse_first(value: &'a [u8]) -> Result<Self, ValueError> {
         let mut scan = Scan::new(value);
         let via = Self::scan(&mut scan)?;
@@ -66,12 +66,12 @@ impl<'a> Via<'a> {
     fn scan(scan: &mut Scan<'a>) -> Result<Self, ValueError> {
         scan.blanks();
         let start = *scan;
-        let protocol = scan.token("`SIP`")?;
-        let named = scan.take_loose(b'/');
-        let version = scan.token("`2.0`")?;
-        if !named || !protocol.eq_ignore_ascii_case("SIP") || version != "2.0" {
-            return Err(start.expected("`SIP/2.0/` and a transport"));
+        // Any protocol name and version, as the grammar has it: a request of another version must be answered 505.
+        scan.token("`SIP`")?;
+        if !scan.take_loose(b'/') {
+            return Err(scan.expected("`/` and `2.0`"));
         }
+        scan.token("`2.0`")?;
         if !scan.take_loose(b'/') {
             return Err(scan.expected("`/` and a transport"));
         }

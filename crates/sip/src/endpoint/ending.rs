@@ -1,0 +1,113 @@
+//! Ending calls (RFC 3261 §15).
+
+use std::time::Instant;
+
+use super::call::{CallState, Established};
+use super::client::SendPath;
+use super::event::{CallHandle, EndedBy, Event};
+use super::{CallError, Endpoint};
+use crate::dialog::{Dialog, next_hop};
+use crate::message::{ExtraHeader, HeaderName, Method, StatusCode};
+
+impl Endpoint {
+    /// Ends an answered call. `Ended` follows when the peer has answered the BYE or 64·T1 have passed. If our 200 is
+    /// not acknowledged yet, the BYE waits for that (RFC 3261 §15).
+    ///
+    /// # Errors
+    /// The call is gone or not answered yet (`cancel` and `reject` end those), or is ending already.
+    pub fn bye(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        headers: &[ExtraHeader],
+    ) -> Result<(), CallError> {
+        let found = self.call_mut(call).ok_or(CallError::Gone)?;
+        let CallState::Established(established) = &mut found.state else {
+            return Err(CallError::State {
+                command: "bye",
+                expected: "an answered call that is not ending yet",
+            });
+        };
+        if !established.confirmed {
+            established.bye.get_or_insert_with(|| headers.to_vec());
+            return Ok(());
+        }
+        self.end_call(now, call, EndedBy::Local, headers);
+        Ok(())
+    }
+
+    /// Sends the BYE of an established call and leaves the call waiting for its answer.
+    pub(super) fn end_call(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        by: EndedBy,
+        headers: &[ExtraHeader],
+    ) {
+        let Some(established) = self.take_established(call) else {
+            return;
+        };
+        let Established {
+            mut dialog,
+            reinvite,
+            unacknowledged,
+            ..
+        } = established;
+        if let Some(tx) = unacknowledged {
+            // The 2xx has to be acknowledged before the BYE, even without an answer to its offer.
+            self.acknowledge_answer(tx, &dialog, None);
+        }
+        if let Some(pending) = reinvite {
+            self.refuse_pending(now, call, &pending, StatusCode::REQUEST_TERMINATED);
+        }
+        self.write_bye(now, &mut dialog, Some(call), headers);
+        self.put_state(
+            call,
+            CallState::Ending {
+                dialog: Box::new(dialog),
+                by,
+            },
+        );
+    }
+
+    /// Sends a BYE; `call` is told when it is over.
+    pub(super) fn write_bye(
+        &mut self,
+        now: Instant,
+        dialog: &mut Dialog,
+        call: Option<CallHandle>,
+        headers: &[ExtraHeader],
+    ) {
+        let (transport, destination, connection) = next_hop(dialog.next_hop_uri(), &dialog.flow());
+        let path = SendPath {
+            transport,
+            destination,
+            connection,
+        };
+        let cseq = dialog.next_cseq();
+        let product = self.config.product.clone();
+        self.send_request(now, Method::Bye, path, call, |via| {
+            let mut writer = dialog.begin(&Method::Bye, via, cseq);
+            if !product.is_empty() {
+                writer.header(HeaderName::UserAgent, &product);
+            }
+            writer.extra(headers);
+            writer.finish()
+        });
+    }
+
+    pub(super) fn on_bye_over(&mut self, call: Option<CallHandle>) {
+        let Some(call) = call else { return };
+        let Some(CallState::Ending { by, .. }) = self.call(call).map(|call| &call.state) else {
+            return;
+        };
+        let by = *by;
+        self.remove_call(call);
+        self.events.push_back(Event::Ended {
+            call,
+            by,
+            reason: None,
+            request: None,
+        });
+    }
+}
