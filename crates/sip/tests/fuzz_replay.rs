@@ -3,7 +3,7 @@
 use skillcall_sip::fuzz::TARGETS;
 
 /// Mutations of each seed; a fuzzer goes on where this ends.
-const ROUNDS: u64 = 150;
+const ROUNDS: u64 = 300;
 
 struct Random(u64);
 

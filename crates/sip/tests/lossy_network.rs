@@ -110,7 +110,7 @@ fn play(network: &mut Network, story: Story) -> (CallHandle, Option<CallHandle>)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_call_ends_once_on_both_sides_and_leaves_nothing(
