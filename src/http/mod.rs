@@ -53,7 +53,7 @@ pub fn serve<H: Host>(host: &H, request: &Request) -> Served {
         "/health" => "GET",
         _ => return Served::of(Problem::no_route(path).into()),
     };
-    if method != allowed && !(allowed == "GET" && method == "HEAD") {
+    if method != allowed {
         return Served::of(Problem::method(method, allowed).into());
     }
     if request.body.len() > MAX_BODY {
