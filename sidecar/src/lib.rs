@@ -1,3 +1,35 @@
 //! The SIP media application: SIP and RTP, the action engine, the control API.
+//!
+//! A call comes in by SIP; the handler's URL is asked what to do (facts E, F), and its actions are carried out: speech,
+//! files, digits, recordings, a bridge to another party. One thread takes SIP messages in ([`config`] says from whom);
+//! each worker thread owns its calls whole, with their sockets and timers; tokio runs what is cold: HTTP, speech, files.
+//!
+//! ```text
+//! let config = SidecarConfig::load(Path::new("sidecar.toml"))?;
+//! let sidecar = Sidecar::start(config).await?;
+//! println!("SIP on {:?}, control on {}", sidecar.sip_udp(), sidecar.control());
+//! sidecar.shutdown().await;
+//! ```
 
+mod bridge;
+pub mod bucket;
+pub mod config;
+mod control;
 pub mod engine;
+mod figures;
+mod front;
+mod handler;
+mod leg;
+mod playback;
+mod ports;
+mod recording;
+mod sidecar;
+pub mod speech;
+mod trace;
+mod worker;
+
+pub use config::{Finding, Severity, SidecarConfig, check};
+pub use figures::FiguresSnapshot;
+pub use handler::HandlerError;
+pub use sidecar::{Sidecar, StartError};
+pub use trace::TraceStore;

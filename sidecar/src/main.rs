@@ -1,3 +1,130 @@
-//! The program; the library beside it does the work.
+//! `skillcall-sidecar`: the SIP media application as a program of its own.
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser;
+use skillcall_sidecar::{Severity, Sidecar, SidecarConfig};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The SIP media application: takes calls by SIP and RTP and does what a handler's actions say.
+///
+/// Calls come in on the listeners of [sip]; each event of a call is posted as JSON to the handler of its
+/// [[application]], which replies with actions (Speak, PlayAudio, CallAndBridge, …). Any HTTP URL can be
+/// the handler: the skillcall component, a Lambda function under its runtime emulator, a script.
+///
+/// Ctrl-C or SIGTERM ends it: new calls get 503, running ones some time, then a BYE. A second Ctrl-C ends
+/// it at once.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    /// The configuration file. Its paths are relative to its folder.
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "sidecar.toml",
+        env = "SKILLCALL_SIDECAR_CONFIG"
+    )]
+    config: PathBuf,
+
+    /// Say what is wrong in the configuration and the set-up, with file, line, column and remedy, and exit:
+    /// 0 when it would start, 1 when not.
+    #[arg(long)]
+    check: bool,
+
+    /// Which log lines are shown: error, warn, info, debug, trace, or by module as
+    /// `info,skillcall_sidecar::front=debug`.
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "info",
+        env = "SKILLCALL_LOG"
+    )]
+    log: String,
+
+    /// Log, and the findings of --check, as JSON lines.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_new(&arguments.log).context("--log")?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if arguments.json {
+        log.json().init()
+    } else {
+        log.init()
+    }
+    let config = SidecarConfig::load(&arguments.config)?;
+    if arguments.check {
+        return Ok(check(&config, arguments.json));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // The media threads have the cores; this side is cold.
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("tokio runtime")?;
+    runtime.block_on(run(config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(config: &SidecarConfig, json: bool) -> ExitCode {
+    let findings = skillcall_sidecar::check(config);
+    for finding in &findings {
+        if json {
+            println!("{}", serde_json::to_string(finding).unwrap_or_default());
+        } else {
+            println!("{finding}");
+        }
+    }
+    if findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error)
+    {
+        ExitCode::FAILURE
+    } else {
+        if !json {
+            println!("{}: it would start", config.origin.file.display());
+        }
+        ExitCode::SUCCESS
+    }
+}
+
+async fn run(config: SidecarConfig) -> anyhow::Result<()> {
+    if let Err(missing) = skillcall_sidecar::speech::probe(&config.speech) {
+        tracing::warn!(
+            remedy = missing.remedy(),
+            "no speech: {missing}; Speak will fail with SystemException"
+        );
+    }
+    let sidecar = Sidecar::start(config).await?;
+    for warning in sidecar.warnings() {
+        tracing::warn!("{warning}");
+    }
+    end_signal().await?;
+    tracing::info!("ending: no new calls; Ctrl-C again ends at once");
+    tokio::select! {
+        () = sidecar.shutdown() => {}
+        signal = end_signal() => signal?,
+    }
+    Ok(())
+}
+
+async fn end_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("Ctrl-C")?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

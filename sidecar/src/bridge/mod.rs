@@ -1,0 +1,63 @@
+//! Two legs that hear each other: packets of one become packets of the other, without delay and without decoding.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use skillcall_media::rtp::MAX_PACKET;
+use slab::Slab;
+
+use crate::leg::LegMedia;
+
+/// Takes a datagram of the leg in `slot`, and passes it on to the leg that it is bridged with. True when it was taken.
+///
+/// Nothing is allocated and nothing is locked here.
+pub(crate) fn receive(
+    legs: &mut Slab<LegMedia>,
+    slot: usize,
+    now: Instant,
+    from: SocketAddr,
+    datagram: &[u8],
+    out: &mut [u8; MAX_PACKET],
+) -> bool {
+    let Some(leg) = legs.get_mut(slot) else {
+        return false;
+    };
+    if !leg.listens_to(from) {
+        return false;
+    }
+    let Ok(received) = leg.session.receive_rtp(now, datagram) else {
+        return false;
+    };
+    leg.learn(from);
+    if let Some(other) = leg.bridged.and_then(|other| legs.get_mut(other))
+        && other.takes_bridge()
+        && let Some(to) = other.destination()
+        && let Some(len) = other.session.relay(now, &received, out)
+    {
+        crate::leg::send(&other.rtp, out.get(..len).unwrap_or_default(), to);
+    }
+    true
+}
+
+/// Bridges two legs.
+pub(crate) fn join(legs: &mut Slab<LegMedia>, a: usize, b: usize) {
+    for (leg, other) in [(a, b), (b, a)] {
+        if let Some(leg) = legs.get_mut(leg) {
+            leg.bridged = Some(other);
+        }
+    }
+}
+
+/// Ends the bridge that a leg is part of.
+pub(crate) fn part(legs: &mut Slab<LegMedia>, slot: usize) {
+    let Some(other) = legs.get_mut(slot).and_then(|leg| {
+        leg.session.end_relay();
+        leg.bridged.take()
+    }) else {
+        return;
+    };
+    if let Some(other) = legs.get_mut(other) {
+        other.session.end_relay();
+        other.bridged = None;
+    }
+}

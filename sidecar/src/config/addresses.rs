@@ -1,0 +1,211 @@
+//! Addresses, ports and networks as they stand in the file.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How SIP messages travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SipTransport {
+    /// Datagrams.
+    Udp,
+    /// Streams, framed by Content-Length (RFC 3261 §18.3).
+    Tcp,
+}
+
+/// A listener: `udp:127.0.0.1:5060`, `tcp:[::1]:5060`; port 0 lets the system choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "schema", schemars(with = "String", extend("pattern" = "^(udp|tcp):.+:[0-9]{1,5}$")))]
+pub struct ListenAddress {
+    /// UDP or TCP.
+    pub transport: SipTransport,
+    /// Address and port.
+    pub address: SocketAddr,
+}
+
+impl FromStr for ListenAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || {
+            format!("`{text}` is no listener: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`")
+        };
+        let (transport, address) = text.split_once(':').ok_or_else(expected)?;
+        let transport = match transport {
+            "udp" => SipTransport::Udp,
+            "tcp" => SipTransport::Tcp,
+            _ => return Err(expected()),
+        };
+        let address = address.parse().map_err(|_| expected())?;
+        Ok(Self { transport, address })
+    }
+}
+
+impl TryFrom<String> for ListenAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let transport = match self.transport {
+            SipTransport::Udp => "udp",
+            SipTransport::Tcp => "tcp",
+        };
+        write!(f, "{transport}:{}", self.address)
+    }
+}
+
+impl From<ListenAddress> for String {
+    fn from(listen: ListenAddress) -> Self {
+        listen.to_string()
+    }
+}
+
+/// A source network: `10.1.0.0/16`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "schema", schemars(with = "String"))]
+pub struct SourceNet(ipnet::IpNet);
+
+impl SourceNet {
+    /// Whether an address lies in the network. An IPv4 address mapped into IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl FromStr for SourceNet {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse::<ipnet::IpNet>()
+            .or_else(|_| text.parse::<IpAddr>().map(ipnet::IpNet::from))
+            .map(Self)
+            .map_err(|_| {
+                format!(
+                    "`{text}` is no network: expected an address or ADDRESS/BITS, as 10.1.0.0/16"
+                )
+            })
+    }
+}
+
+impl TryFrom<String> for SourceNet {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for SourceNet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<SourceNet> for String {
+    fn from(net: SourceNet) -> Self {
+        net.to_string()
+    }
+}
+
+/// A range of RTP ports, both ends included: `40000-40999`. RTP takes the even
+/// port of each pair and RTCP the odd one above it (RFC 3550 §11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "schema", schemars(with = "String", extend("pattern" = "^[0-9]{1,5}-[0-9]{1,5}$")))]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+impl PortRange {
+    /// A range of at least one pair.
+    ///
+    /// # Errors
+    /// A text that says what was wrong.
+    pub fn new(first: u16, last: u16) -> Result<Self, String> {
+        let range = Self { first, last };
+        if first < 1024 || last < first || range.pairs() == 0 {
+            return Err(format!(
+                "port range {first}-{last} holds no pair of ports: expected FIRST-LAST, \
+                 FIRST at least 1024, with an even port and the odd one above it"
+            ));
+        }
+        Ok(range)
+    }
+
+    /// The lowest even port of the range.
+    pub fn first_even(self) -> u16 {
+        self.first + self.first % 2
+    }
+
+    /// How many RTP/RTCP pairs fit.
+    pub fn pairs(self) -> u16 {
+        let first = u32::from(self.first) + u32::from(self.first % 2);
+        let count = (u32::from(self.last) + 1).saturating_sub(first) / 2;
+        u16::try_from(count).unwrap_or(u16::MAX)
+    }
+}
+
+impl TryFrom<String> for PortRange {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parsed = text.split_once('-').and_then(|(first, last)| {
+            Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
+        });
+        let (first, last) = parsed.ok_or_else(|| {
+            format!("`{text}` is no port range: expected FIRST-LAST, as 40000-40999")
+        })?;
+        Self::new(first, last)
+    }
+}
+
+impl From<PortRange> for String {
+    fn from(range: PortRange) -> Self {
+        format!("{}-{}", range.first, range.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_of_a_range() {
+        for (first, last, pairs) in [
+            (40000, 40999, 500),
+            (40000, 40001, 1),
+            (40001, 40004, 1),
+            (65534, 65535, 1),
+        ] {
+            assert_eq!(
+                PortRange::new(first, last).unwrap().pairs(),
+                pairs,
+                "{first}-{last}"
+            );
+        }
+        assert!(PortRange::new(40001, 40002).is_err());
+        assert!(PortRange::new(80, 1000).is_err());
+    }
+
+    #[test]
+    fn source_networks() {
+        let net: SourceNet = "10.1.0.0/16".parse().unwrap();
+        assert!(net.contains("10.1.2.3".parse().unwrap()));
+        assert!(net.contains("::ffff:10.1.2.3".parse().unwrap()));
+        assert!(!net.contains("10.2.0.1".parse().unwrap()));
+        assert!("10.1.0.0/33".parse::<SourceNet>().is_err());
+    }
+}

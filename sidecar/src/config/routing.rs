@@ -1,0 +1,186 @@
+//! `[[application]]` and `[[route]]`: who answers a call, and where outgoing legs go.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// A SIP media application and the rule that leads to it (facts E2, F10).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ApplicationConfig {
+    /// `SipMediaApplicationId` of the events.
+    pub id: String,
+    /// `AwsAccountId` of the events; default 111122223333.
+    #[serde(default = "account")]
+    pub aws_account: String,
+    /// `AwsRegion` of the events; default us-east-1.
+    #[serde(default = "region")]
+    pub region: String,
+    /// `SipRuleId` of the events; default: the application's id.
+    #[serde(default)]
+    pub rule_id: Option<String>,
+    /// Where events are posted, http or https.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub handler: Url,
+    /// Numbers that reach it, in E.164; default: every number.
+    #[serde(default)]
+    pub numbers: Vec<String>,
+    /// Numbers that CallAndBridge may show as the caller (facts F6, CallerIdNumber); default: any.
+    #[serde(default)]
+    pub own_numbers: Vec<String>,
+    /// Whether a reply without a valid signature is refused; default true.
+    #[serde(default = "yes")]
+    pub require_signed_replies: bool,
+    /// File with the signing keys (mode 0600), `ID:BASE64` separated by commas; the first
+    /// signs, each verifies; or env `SKILLCALL_SIDECAR_KEYS`.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub keys_file: Option<PathBuf>,
+}
+
+fn account() -> String {
+    "111122223333".into()
+}
+
+fn region() -> String {
+    "us-east-1".into()
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl ApplicationConfig {
+    /// An application with the defaults of the file.
+    pub fn new(id: impl Into<String>, handler: Url) -> Self {
+        Self {
+            id: id.into(),
+            aws_account: account(),
+            region: region(),
+            rule_id: None,
+            handler,
+            numbers: Vec::new(),
+            own_numbers: Vec::new(),
+            require_signed_replies: true,
+            keys_file: None,
+        }
+    }
+
+    /// The rule's id.
+    pub fn rule_id(&self) -> &str {
+        self.rule_id.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Whether calls to this number or user reach it. A leading `+` may be missing on the wire.
+    pub fn answers(&self, number: &str) -> bool {
+        let bare = |n: &str| n.strip_prefix('+').unwrap_or(n).to_owned();
+        self.numbers.is_empty() || self.numbers.iter().any(|n| bare(n) == bare(number))
+    }
+}
+
+/// One way out. Exactly one of `prefix` and `voice-connector` is given.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RouteConfig {
+    /// Numbers (E.164) that begin so take this route; the longest prefix wins; `+` takes all.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// The Arn of a Voice Connector (or group) that actions name.
+    #[serde(default)]
+    pub voice_connector: Option<String>,
+    /// Request-URI; `{number}` stands for the number, or for the endpoint's `Uri`.
+    pub uri: String,
+}
+
+/// What an outgoing leg asks for (facts F6, CallAndBridge).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteTarget<'a> {
+    /// `BridgeEndpointType: PSTN`: a number in E.164.
+    Number(&'a str),
+    /// `BridgeEndpointType: AWS`: a Voice Connector and the user part.
+    VoiceConnector {
+        /// The Arn.
+        arn: &'a str,
+        /// The user part of the Request-URI.
+        user: &'a str,
+    },
+}
+
+impl RouteTarget<'_> {
+    /// The Request-URI of the best route, or none when no route fits.
+    pub fn request_uri(&self, routes: &[RouteConfig]) -> Option<String> {
+        match *self {
+            Self::Number(number) => routes
+                .iter()
+                .filter_map(|route| Some((route.prefix.as_deref()?, route)))
+                .filter(|(prefix, _)| number.starts_with(prefix))
+                .max_by_key(|(prefix, _)| prefix.len())
+                .map(|(_, route)| route.uri.replace("{number}", number)),
+            Self::VoiceConnector { arn, user } => routes
+                .iter()
+                .find(|route| route.voice_connector.as_deref() == Some(arn))
+                .map(|route| route.uri.replace("{number}", user)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(prefix: Option<&str>, arn: Option<&str>, uri: &str) -> RouteConfig {
+        RouteConfig {
+            prefix: prefix.map(Into::into),
+            voice_connector: arn.map(Into::into),
+            uri: uri.into(),
+        }
+    }
+
+    #[test]
+    fn longest_prefix_wins() {
+        let arn = "arn:aws:chime:us-east-1:111122223333:vc/abc";
+        let routes = [
+            route(Some("+"), None, "sip:{number}@trunk.example"),
+            route(Some("+1607"), None, "sip:{number}@desk.example"),
+            route(Some("+16075550100"), None, "sip:100@pbx.example"),
+            route(None, Some(arn), "sip:{number}@pbx.example:5070"),
+        ];
+        let to = |target: RouteTarget<'_>| target.request_uri(&routes);
+        assert_eq!(
+            to(RouteTarget::Number("+442079460000")).unwrap(),
+            "sip:+442079460000@trunk.example"
+        );
+        assert_eq!(
+            to(RouteTarget::Number("+16075550199")).unwrap(),
+            "sip:+16075550199@desk.example"
+        );
+        assert_eq!(
+            to(RouteTarget::Number("+16075550100")).unwrap(),
+            "sip:100@pbx.example"
+        );
+        assert_eq!(
+            to(RouteTarget::VoiceConnector { arn, user: "2000" }).unwrap(),
+            "sip:2000@pbx.example:5070"
+        );
+        assert_eq!(
+            to(RouteTarget::VoiceConnector {
+                arn: "arn:x",
+                user: "2000"
+            }),
+            None
+        );
+        assert_eq!(RouteTarget::Number("+1").request_uri(&[]), None);
+    }
+
+    #[test]
+    fn numbers_with_and_without_plus() {
+        let mut app = ApplicationConfig::new("a", Url::parse("http://127.0.0.1/").unwrap());
+        assert!(app.answers("anything"));
+        app.numbers = vec!["+16075550199".into()];
+        assert!(app.answers("16075550199"));
+        assert!(!app.answers("+16075550198"));
+    }
+}

@@ -1,0 +1,205 @@
+//! `[sip]`, `[rtp]`, `[control]`, `[speech]` and `[trace]`.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
+
+/// SIP listeners and admission.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct SipConfig {
+    /// Listeners, at most one UDP and one TCP; default UDP and TCP on 127.0.0.1:5060.
+    pub listen: Vec<ListenAddress>,
+    /// The address that Via, Contact and SDP name; default: the listener's own.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub public_address: Option<IpAddr>,
+    /// Networks that may send SIP; default: loopback only.
+    pub sources: Option<Vec<SourceNet>>,
+    /// What a stranger gets: 403 without any state (`refuse`), or nothing (`drop`).
+    pub unlisted_source: UnlistedSource,
+    /// LWA client ids of the skills that may call: an INVITE with another
+    /// `X-Alexa-LWA-ClientId` gets 403 (facts E1).
+    pub skills: Vec<String>,
+    /// Whether an INVITE without `X-Alexa-LWA-ClientId` gets 403 too; default false.
+    pub require_skill: bool,
+}
+
+impl Default for SipConfig {
+    fn default() -> Self {
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
+        Self {
+            listen: vec![
+                ListenAddress {
+                    transport: SipTransport::Udp,
+                    address,
+                },
+                ListenAddress {
+                    transport: SipTransport::Tcp,
+                    address,
+                },
+            ],
+            public_address: None,
+            sources: None,
+            unlisted_source: UnlistedSource::Refuse,
+            skills: Vec::new(),
+            require_skill: false,
+        }
+    }
+}
+
+impl SipConfig {
+    /// Whether SIP from this address is taken.
+    pub fn allows(&self, address: IpAddr) -> bool {
+        match &self.sources {
+            Some(sources) => sources.iter().any(|net| net.contains(address)),
+            None => address.to_canonical().is_loopback(),
+        }
+    }
+
+    /// The first listener of a transport.
+    pub fn listener(&self, transport: SipTransport) -> Option<SocketAddr> {
+        self.listen
+            .iter()
+            .find(|l| l.transport == transport)
+            .map(|l| l.address)
+    }
+}
+
+/// What is done with messages from addresses that are not in `sources`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum UnlistedSource {
+    /// 403 Forbidden, without any state.
+    #[default]
+    Refuse,
+    /// No answer at all.
+    Drop,
+}
+
+/// RTP.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct RtpConfig {
+    /// The address RTP sockets bind; default 127.0.0.1.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub address: IpAddr,
+    /// Ports; default 40000-40999 (500 legs).
+    pub ports: PortRange,
+    /// Seconds before a port is used again; default 4.
+    pub drain_seconds: u16,
+}
+
+impl Default for RtpConfig {
+    fn default() -> Self {
+        Self {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ports: PortRange::new(40000, 40999).unwrap_or_else(|error| unreachable!("{error}")),
+            drain_seconds: 4,
+        }
+    }
+}
+
+/// The control API.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ControlConfig {
+    /// Address and port; default 127.0.0.1:7080.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub listen: SocketAddr,
+    /// File with the bearer token (mode 0600); or env `SKILLCALL_SIDECAR_CONTROL_TOKEN`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub token_file: Option<PathBuf>,
+    /// Host names, beside the listener's address and `localhost`, that requests may name in
+    /// `Host`; needed behind a reverse proxy.
+    pub hosts: Vec<String>,
+}
+
+impl Default for ControlConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7080),
+            token_file: None,
+            hosts: Vec::new(),
+        }
+    }
+}
+
+/// Text to speech.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct SpeechConfig {
+    /// Which engine; default `espeak-ng`.
+    pub engine: SpeechEngineName,
+    /// The program of a process engine; default `espeak-ng` in PATH.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub command: PathBuf,
+    /// Seconds one text may take, 1..60; default 10.
+    pub timeout_seconds: u16,
+    /// Texts that may wait; one more is refused (ActionExecutionThrottled, facts F7); default 64.
+    pub queue: u16,
+    /// Texts rendered at the same time; default 2.
+    pub parallel: u16,
+    /// Bound of the rendered prompts kept in memory, in bytes; default 64 MiB.
+    pub cache_bytes: u64,
+    /// Polly voice → the engine's voice (`Joanna = "en-us+f3"`), over the built-in table.
+    pub voices: BTreeMap<String, String>,
+}
+
+impl Default for SpeechConfig {
+    fn default() -> Self {
+        Self {
+            engine: SpeechEngineName::EspeakNg,
+            command: PathBuf::from("espeak-ng"),
+            timeout_seconds: 10,
+            queue: 64,
+            parallel: 2,
+            cache_bytes: 64 << 20,
+            voices: BTreeMap::new(),
+        }
+    }
+}
+
+/// The engines that turn text into speech.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SpeechEngineName {
+    /// The program `espeak-ng`, run once for each new text.
+    #[default]
+    EspeakNg,
+    /// None: Speak and SpeakAndGetDigits fail with SystemException.
+    None,
+}
+
+/// The trace.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct TraceConfig {
+    /// Folder of the JSON-lines files; default `traces`.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub folder: PathBuf,
+    /// Bound of all files together, in bytes; default 256 MiB.
+    pub max_bytes: u64,
+    /// Days a file is kept; default 14.
+    pub max_age_days: u16,
+}
+
+impl Default for TraceConfig {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::from("traces"),
+            max_bytes: 256 << 20,
+            max_age_days: 14,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The control API: what runs, what was, and an end to it.
+//!
+//! Everything but `GET /health` wants the bearer token; `POST /v1/traces` wants a signature instead. A foreign `Host`
+//! or `Origin` is refused, so that no page in a browser on the same machine gets in.
+
+mod calls;
+mod guard;
+mod openapi;
+mod problem;
+mod traces;
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware;
+use axum::routing::{get, post};
+use skillcall_protocol::signing::NonceWindow;
+
+use crate::figures::{Figures, FiguresSnapshot};
+use crate::handler::Handlers;
+use crate::speech::{SpeechFigures, SpeechService};
+use crate::trace::TraceStore;
+use crate::worker::WorkerHandle;
+use problem::Problem;
+
+/// The largest body that is read: a batch of trace records.
+const MOST_BODY: usize = 1 << 20;
+/// Nonces of trace posts that are remembered.
+const NONCES: usize = 100_000;
+
+/// What the routes work on.
+pub(crate) struct Control {
+    pub(crate) token: Option<String>,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) workers: Vec<WorkerHandle>,
+    pub(crate) figures: Arc<Figures>,
+    pub(crate) speech: Arc<SpeechService>,
+    pub(crate) traces: TraceStore,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) nonces: Mutex<NonceWindow>,
+}
+
+impl Control {
+    pub(crate) fn nonces() -> Mutex<NonceWindow> {
+        Mutex::new(NonceWindow::new(NONCES))
+    }
+}
+
+/// Everything that is served: method and path. `docs/openapi/sidecar.yaml` says the same; a test compares.
+#[cfg(test)]
+pub(crate) const ROUTES: &[(&str, &str)] = &[
+    ("get", "/health"),
+    ("get", "/openapi.json"),
+    ("get", "/v1/calls"),
+    ("get", "/v1/calls/{id}"),
+    ("delete", "/v1/calls/{id}"),
+    ("post", "/v1/calls/{id}/update"),
+    ("get", "/v1/figures"),
+    ("get", "/v1/traces/{id}"),
+    ("post", "/v1/traces"),
+];
+
+/// The routes.
+pub(crate) fn router(control: Arc<Control>) -> Router {
+    let guarded = Router::new()
+        .route("/openapi.json", get(openapi::document))
+        .route("/v1/calls", get(calls::list))
+        .route("/v1/calls/{id}", get(calls::show).delete(calls::end))
+        .route("/v1/calls/{id}/update", post(calls::update))
+        .route("/v1/figures", get(figures))
+        .route("/v1/traces/{id}", get(traces::show))
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&control),
+            guard::token,
+        ));
+    Router::new()
+        .route("/health", get(health))
+        .route("/v1/traces", post(traces::take))
+        .merge(guarded)
+        .fallback(|| async { Problem::not_found("no such route; see /openapi.json") })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&control),
+            guard::browser,
+        ))
+        .with_state(control)
+}
+
+#[derive(serde::Serialize)]
+struct Health {
+    status: &'static str,
+    version: &'static str,
+    calls: usize,
+}
+
+async fn health(State(control): State<Arc<Control>>) -> axum::Json<Health> {
+    axum::Json(Health {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+        calls: control
+            .figures
+            .calls
+            .load(std::sync::atomic::Ordering::Relaxed),
+    })
+}
+
+#[derive(serde::Serialize)]
+struct AllFigures {
+    #[serde(flatten)]
+    process: FiguresSnapshot,
+    speech: SpeechFigures,
+}
+
+async fn figures(State(control): State<Arc<Control>>) -> axum::Json<AllFigures> {
+    axum::Json(AllFigures {
+        process: control.figures.snapshot(),
+        speech: control.speech.figures(),
+    })
+}

@@ -1,0 +1,79 @@
+//! Counters of the whole process, for the control API and the leak tests.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use serde::Serialize;
+
+macro_rules! figures {
+    (now { $($(#[$now_doc:meta])* $now:ident),+ $(,)? } total { $($(#[$total_doc:meta])* $total:ident),+ $(,)? }) => {
+        /// Counters; written by all threads, never per RTP packet.
+        #[derive(Debug, Default)]
+        pub(crate) struct Figures {
+            $($(#[$now_doc])* pub(crate) $now: AtomicUsize,)+
+            $($(#[$total_doc])* pub(crate) $total: AtomicU64,)+
+        }
+
+        /// The counters at one moment.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+        #[serde(rename_all = "camelCase")]
+        pub struct FiguresSnapshot {
+            $($(#[$now_doc])* pub $now: usize,)+
+            $($(#[$total_doc])* pub $total: u64,)+
+            /// File handles of the process; 0 where the system does not tell.
+            pub open_files: usize,
+        }
+
+        impl Figures {
+            pub(crate) fn snapshot(&self) -> FiguresSnapshot {
+                FiguresSnapshot {
+                    $($now: self.$now.load(Ordering::Relaxed),)+
+                    $($total: self.$total.load(Ordering::Relaxed),)+
+                    open_files: std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count().saturating_sub(1)),
+                }
+            }
+        }
+    };
+}
+
+figures! {
+    now {
+        /// Calls now.
+        calls,
+        /// Legs now, of all calls.
+        legs,
+        /// RTP port pairs in use now.
+        port_pairs,
+        /// RTP and RTCP sockets now.
+        sockets,
+        /// TCP connections of SIP now.
+        connections,
+        /// Recordings being written now.
+        recordings,
+        /// Events being posted to handlers now.
+        asking,
+    }
+    total {
+        /// SIP messages received.
+        sip_received,
+        /// What came to a SIP listener and was no SIP message.
+        sip_malformed,
+        /// Messages dropped because a worker's queue was full.
+        sip_dropped,
+        /// Requests from addresses that are not listed.
+        refused_source,
+        /// INVITEs of skills that are not listed.
+        refused_skill,
+        /// INVITEs whose client session has a call.
+        refused_session,
+        /// INVITEs refused with 503.
+        refused_overload,
+        /// Calls taken.
+        calls_total,
+        /// Calls that were answered.
+        calls_answered,
+        /// Ticks of 20 ms that came more than 10 ms late.
+        late_ticks,
+        /// Trace records that found no room.
+        trace_dropped,
+    }
+}

@@ -1,0 +1,64 @@
+//! The way from the front to a worker: a bounded queue, and a waker that is used once a batch.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Sender, TrySendError};
+use mio::Waker;
+use skillcall_sip::endpoint::{Flow, TransmitId};
+use skillcall_sip::message::Message;
+
+/// What the front gives a worker.
+#[derive(Debug)]
+pub(crate) enum FromFront {
+    /// A message that passed admission.
+    Message {
+        /// How it came.
+        flow: Flow,
+        /// The message.
+        message: Message,
+    },
+    /// A message of the worker's could not be sent.
+    TransmitFailed(TransmitId),
+}
+
+/// One worker, as the front sees it.
+pub(crate) struct WorkerPort {
+    queue: Sender<FromFront>,
+    waker: Arc<Waker>,
+    high_water: usize,
+    pushed: bool,
+}
+
+impl WorkerPort {
+    /// The sending end of a worker's queue of `capacity` messages.
+    pub(crate) fn new(queue: Sender<FromFront>, waker: Arc<Waker>, capacity: usize) -> Self {
+        Self {
+            queue,
+            waker,
+            high_water: capacity / 2,
+            pushed: false,
+        }
+    }
+
+    /// Whether new calls should stay away: what is queued for running calls still has room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.len() >= self.high_water
+    }
+
+    /// Queues something; false when there is no room.
+    pub(crate) fn push(&mut self, what: FromFront) -> bool {
+        self.pushed = true;
+        match self.queue.try_send(what) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    /// Wakes the worker when something was queued since the last time.
+    pub(crate) fn wake_if_needed(&mut self) {
+        if std::mem::take(&mut self.pushed) {
+            // A worker that cannot be woken has ended.
+            let _ = self.waker.wake();
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! A leg: one side of a call, with its SIP dialog and its audio.
+
+mod media;
+mod negotiation;
+mod target;
+
+pub(crate) use media::{LegMedia, Playing, SentFrame, send};
+pub(crate) use negotiation::{Agreed, codec_name};
+pub(crate) use target::{Target, TargetHost};

@@ -1,0 +1,135 @@
+//! Prompts from files, ringing tones, and samples of any rate made fit for the line.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
+
+use skillcall_media::SAMPLE_RATE;
+use skillcall_media::prompt::EncodedPrompt;
+use skillcall_media::resample::ResampleError;
+use skillcall_media::{tone, wav};
+use skillcall_protocol::sma::ErrorType;
+use skillcall_protocol::sma::action::S3Object;
+
+use crate::bucket::{BucketError, Buckets};
+use crate::engine::Failure;
+
+/// Prompts of files kept in memory, in milliseconds of audio: 30 minutes, about 58 MB.
+const CACHE_MS: u64 = 30 * 60 * 1000;
+
+/// Converts samples to the line's rate.
+///
+/// # Errors
+/// A rate that cannot be converted.
+pub(crate) fn to_8_khz(rate: u32, samples: &[i16]) -> Result<Vec<i16>, ResampleError> {
+    skillcall_media::resample::resample(samples, rate, SAMPLE_RATE)
+}
+
+/// The ringing tone of North America: 440 and 480 Hz, 2 s on, 4 s off.
+pub(crate) fn ringing_tone() -> Arc<EncodedPrompt> {
+    static TONE: OnceLock<Arc<EncodedPrompt>> = OnceLock::new();
+    Arc::clone(TONE.get_or_init(|| {
+        let second = SAMPLE_RATE as usize;
+        let mut samples = tone::tones(&[440.0, 480.0], -19.0, 2 * second);
+        samples.resize(6 * second, 0);
+        EncodedPrompt::from_pcm(&samples)
+    }))
+}
+
+/// Prompts of the buckets' files; a file that changed is read again.
+#[derive(Debug)]
+pub(crate) struct FilePrompts {
+    buckets: Arc<Buckets>,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    prompts: HashMap<(String, String), (SystemTime, u64, Arc<EncodedPrompt>)>,
+    milliseconds: u64,
+}
+
+impl FilePrompts {
+    pub(crate) fn new(buckets: Arc<Buckets>) -> Self {
+        Self {
+            buckets,
+            cache: Mutex::default(),
+        }
+    }
+
+    /// The prompt of a file. Reads the disk: not for a media thread.
+    ///
+    /// # Errors
+    /// InvalidAudioSource, with what is wrong in the file or on the way to it.
+    pub(crate) fn load(&self, object: &S3Object) -> Result<Arc<EncodedPrompt>, Failure> {
+        let (bucket, key) = (object.bucket_name.as_str(), object.key.as_str());
+        let invalid = |what: String| Failure::new(ErrorType::InvalidAudioSource, what);
+        let bucket_error = |error: BucketError| invalid(error.to_string());
+        let (modified, length) = self.buckets.stamp(bucket, key).map_err(bucket_error)?;
+        let name = (bucket.to_owned(), key.to_owned());
+        if let Some((at, size, prompt)) = self.lock().prompts.get(&name)
+            && (*at, *size) == (modified, length)
+        {
+            return Ok(Arc::clone(prompt));
+        }
+        let bytes = self.buckets.read(bucket, key).map_err(bucket_error)?;
+        let audio =
+            wav::read(&bytes).map_err(|error| invalid(format!("{bucket}/{key}: {error}")))?;
+        let prompt = EncodedPrompt::from_pcm(&audio.samples);
+        if prompt.is_empty() {
+            return Err(invalid(format!("{bucket}/{key} holds no audio")));
+        }
+        let mut cache = self.lock();
+        if cache.milliseconds + prompt.duration_ms() > CACHE_MS {
+            cache.prompts.clear();
+            cache.milliseconds = 0;
+        }
+        cache.milliseconds += prompt.duration_ms();
+        cache
+            .prompts
+            .insert(name, (modified, length, Arc::clone(&prompt)));
+        Ok(prompt)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_become_prompts_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let samples = tone::sine(1000.0, -10.0, 8000);
+        std::fs::write(
+            folder.path().join("a.wav"),
+            wav::to_bytes(&samples, 1).unwrap(),
+        )
+        .unwrap();
+        std::fs::write(folder.path().join("b.wav"), b"no wav").unwrap();
+        let buckets = Arc::new(Buckets::new([("prompts".into(), folder.path().into())]));
+        let prompts = FilePrompts::new(buckets);
+        let first = prompts.load(&S3Object::new("prompts", "a.wav")).unwrap();
+        assert_eq!(first.duration_ms(), 1000);
+        assert!(Arc::ptr_eq(
+            &first,
+            &prompts.load(&S3Object::new("prompts", "a.wav")).unwrap()
+        ));
+        for (bucket, key) in [
+            ("prompts", "b.wav"),
+            ("prompts", "c.wav"),
+            ("other", "a.wav"),
+            ("prompts", "../a.wav"),
+        ] {
+            let failure = prompts.load(&S3Object::new(bucket, key)).unwrap_err();
+            assert_eq!(
+                failure.error_type,
+                ErrorType::InvalidAudioSource,
+                "{bucket}/{key}"
+            );
+        }
+    }
+}

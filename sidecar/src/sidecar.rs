@@ -1,0 +1,382 @@
+//! Starting the parts in order, and ending them in the reverse one.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use skillcall_sip::endpoint::{Advertised, Endpoint, EndpointConfig, Limits as SipLimits};
+use tokio::sync::oneshot;
+
+use crate::bucket::Buckets;
+use crate::config::{
+    ConfigError, Finding, SecretError, Secrets, Severity, SidecarConfig, static_findings,
+};
+use crate::control::{Control, router};
+use crate::engine::{EngineConfig, Limits};
+use crate::figures::{Figures, FiguresSnapshot};
+use crate::front::{Front, FrontHandle, ToFront, worker_prefix};
+use crate::handler::{HandlerError, Handlers};
+use crate::playback::FilePrompts;
+use crate::ports::PortPool;
+use crate::recording::RecordingStore;
+use crate::speech::SpeechService;
+use crate::trace::{Files, TraceSink, TraceStore};
+use crate::worker::{Shared, ToWorker, Worker, WorkerHandle};
+
+/// After the calls were hung up, so long their handlers may take to hear of it.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How often the end of the last call is looked for.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A sidecar that does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A secret is unusable.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A handler cannot be set up.
+    #[error(transparent)]
+    Handler(#[from] HandlerError),
+    /// The system refused: an address that is taken, a folder that cannot be made, a thread.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> StartError {
+    let what = what.into();
+    move |error| StartError::Io { what, error }
+}
+
+/// A running sidecar.
+pub struct Sidecar {
+    config: Arc<SidecarConfig>,
+    sip_udp: Option<SocketAddr>,
+    sip_tcp: Option<SocketAddr>,
+    control: SocketAddr,
+    warnings: Vec<Finding>,
+    figures: Arc<Figures>,
+    traces: TraceStore,
+    trace: TraceSink,
+    recordings: RecordingStore,
+    front: FrontHandle,
+    workers: Vec<WorkerHandle>,
+    threads: Vec<JoinHandle<()>>,
+    store_threads: Vec<JoinHandle<()>>,
+    end_control: Option<oneshot::Sender<()>>,
+    control_task: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Sidecar {
+    /// Starts everything. Needs a tokio runtime with I/O and time, which must live as long as the sidecar.
+    ///
+    /// # Errors
+    /// [`StartError`], with what would be right.
+    pub async fn start(config: SidecarConfig) -> Result<Self, StartError> {
+        let (errors, warnings): (Vec<Finding>, Vec<Finding>) = static_findings(&config)
+            .into_iter()
+            .partition(|finding| finding.severity == Severity::Error);
+        if !errors.is_empty() {
+            return Err(ConfigError::Refused(errors).into());
+        }
+        let secrets = Secrets::read(&config)?;
+        let config = Arc::new(config);
+        let figures = Arc::new(Figures::default());
+
+        let buckets = config
+            .buckets
+            .iter()
+            .map(|(name, folder)| (name.clone(), config.resolve(folder)));
+        let buckets = Arc::new(Buckets::new(buckets));
+        let (recordings, recording_thread) =
+            RecordingStore::start(Arc::clone(&buckets), Arc::clone(&figures))
+                .map_err(io("recordings"))?;
+
+        let folder = config.resolve(&config.trace.folder);
+        let age = Duration::from_secs(u64::from(config.trace.max_age_days) * 86_400);
+        let files = Files::new(&folder, config.trace.max_bytes, age)
+            .map_err(io(format!("trace folder {}", folder.display())))?;
+        let (trace, trace_thread) =
+            TraceSink::start(files, Arc::clone(&figures)).map_err(io("trace"))?;
+        let traces = TraceStore::new(folder, trace.clone());
+
+        let speech = Arc::new(SpeechService::new(&config.speech));
+        let handlers = Arc::new(Handlers::new(
+            &config.application,
+            &secrets,
+            Arc::clone(&figures),
+            trace.clone(),
+        )?);
+
+        let front = Front::bind(&config).map_err(io("SIP listener"))?;
+        let (sip_udp, sip_tcp) = (front.udp_address(), front.tcp_address());
+        let sip_host = advertised(&config, sip_udp.or(sip_tcp));
+        let shared = Arc::new(Shared {
+            config: Arc::clone(&config),
+            engines: engines(&config),
+            front: front.handle(),
+            figures: Arc::clone(&figures),
+            trace: trace.clone(),
+            handlers: Arc::clone(&handlers),
+            speech: Arc::clone(&speech),
+            files: Arc::new(FilePrompts::new(buckets)),
+            recordings: recordings.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            media_address: config.sip.public_address.unwrap_or(config.rtp.address),
+            sip_host,
+        });
+
+        let mut sidecar = Self {
+            sip_udp,
+            sip_tcp,
+            control: config.control.listen,
+            warnings,
+            figures: Arc::clone(&figures),
+            traces: traces.clone(),
+            trace: trace.clone(),
+            recordings,
+            front: front.handle(),
+            workers: Vec::new(),
+            threads: Vec::new(),
+            store_threads: vec![recording_thread, trace_thread],
+            end_control: None,
+            control_task: None,
+            config,
+        };
+        sidecar.start_threads(front, &shared)?;
+        sidecar.start_control(secrets, speech, handlers).await?;
+        tracing::info!(
+            udp = ?sidecar.sip_udp, tcp = ?sidecar.sip_tcp, control = %sidecar.control,
+            workers = sidecar.workers.len(), "sidecar started"
+        );
+        Ok(sidecar)
+    }
+
+    fn start_threads(&mut self, front: Front, shared: &Arc<Shared>) -> Result<(), StartError> {
+        let config = Arc::clone(&self.config);
+        let count = config.limits.worker_count();
+        let queue = config.limits.queue as usize;
+        let rest = Duration::from_secs(config.rtp.drain_seconds.into());
+        let mut ports = Vec::with_capacity(count);
+        for index in 0..count {
+            let mut endpoint = EndpointConfig::new(
+                advertised(&config, self.sip_udp.or(self.sip_tcp)),
+                rand::random(),
+            );
+            endpoint.tcp = self
+                .sip_tcp
+                .map(|tcp| Advertised::from(advertised(&config, Some(tcp))));
+            endpoint.id_prefix = worker_prefix(index);
+            endpoint.limits = SipLimits {
+                calls: 2 * config.limits.calls as usize + 64,
+                ..SipLimits::default()
+            };
+            let udp = front.udp_sender().map_err(io("UDP socket"))?;
+            let pool = PortPool::new(config.rtp.address, config.rtp.ports, rest, index, count);
+            let (worker, port) = Worker::new(index, queue, Endpoint::new(endpoint), udp, pool)
+                .map_err(io("worker"))?;
+            self.workers.push(worker.handle());
+            ports.push(port);
+            let shared = Arc::clone(shared);
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{index}"))
+                .spawn(move || worker.run(shared))
+                .map_err(io("worker"))?;
+            self.threads.push(thread);
+        }
+        let (figures, trace) = (Arc::clone(&self.figures), self.trace.clone());
+        let thread = std::thread::Builder::new()
+            .name("front".into())
+            .spawn(move || front.run(config, ports, figures, trace))
+            .map_err(io("front"))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    async fn start_control(
+        &mut self,
+        secrets: Secrets,
+        speech: Arc<SpeechService>,
+        handlers: Arc<Handlers>,
+    ) -> Result<(), StartError> {
+        let address = self.config.control.listen;
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .map_err(io(format!("control API on {address}")))?;
+        self.control = listener.local_addr().map_err(io("control API"))?;
+        let port = self.control.port();
+        let mut hosts = vec![
+            self.control.to_string(),
+            format!("localhost:{port}"),
+            format!("127.0.0.1:{port}"),
+            format!("[::1]:{port}"),
+        ];
+        hosts.extend(self.config.control.hosts.iter().cloned());
+        let control = Arc::new(Control {
+            token: secrets.control_token,
+            hosts,
+            workers: self.workers.clone(),
+            figures: Arc::clone(&self.figures),
+            speech,
+            traces: self.traces.clone(),
+            handlers,
+            nonces: Control::nonces(),
+        });
+        let (end, ended) = oneshot::channel::<()>();
+        self.end_control = Some(end);
+        self.control_task = Some(tokio::spawn(async move {
+            let serving = axum::serve(listener, router(control)).with_graceful_shutdown(async {
+                // Dropping the sender ends it too.
+                let _ = ended.await;
+            });
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the control API ended");
+            }
+        }));
+        Ok(())
+    }
+
+    /// The bound UDP address of SIP.
+    pub fn sip_udp(&self) -> Option<SocketAddr> {
+        self.sip_udp
+    }
+
+    /// The bound TCP address of SIP.
+    pub fn sip_tcp(&self) -> Option<SocketAddr> {
+        self.sip_tcp
+    }
+
+    /// The bound address of the control API.
+    pub fn control(&self) -> SocketAddr {
+        self.control
+    }
+
+    /// What was found wrong in the configuration, and did not keep it from starting.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
+    }
+
+    /// Counters now.
+    pub fn figures(&self) -> FiguresSnapshot {
+        self.figures.snapshot()
+    }
+
+    /// The trace, for programs that have the sidecar inside.
+    pub fn traces(&self) -> &TraceStore {
+        &self.traces
+    }
+
+    /// Ends it: no new calls (503); running calls get `[limits] shutdown-seconds`, then every leg a BYE and the
+    /// handler its HANGUP.
+    pub async fn shutdown(mut self) {
+        self.front.send(ToFront::Drain);
+        let patience = Duration::from_secs(self.config.limits.shutdown_seconds.into());
+        if !self.quiet_within(patience).await {
+            for worker in &self.workers {
+                worker.send(ToWorker::HangUpAll);
+            }
+            if !self.quiet_within(LAST_WORDS).await {
+                tracing::warn!(
+                    calls = self.figures.snapshot().calls,
+                    "calls were still open at the end"
+                );
+            }
+        }
+        self.stop_threads();
+        let threads = std::mem::take(&mut self.threads);
+        let stores = std::mem::take(&mut self.store_threads);
+        let (recordings, trace) = (self.recordings.clone(), self.trace.clone());
+        let joined = tokio::task::spawn_blocking(move || {
+            join(threads);
+            // What the workers left is written before the stores end.
+            recordings.stop();
+            trace.stop();
+            join(stores);
+        });
+        let _ = joined.await;
+        drop(self.end_control.take());
+        if let Some(task) = self.control_task.take() {
+            // An idle keep-alive connection must not hold the end up.
+            let _ = tokio::time::timeout(Duration::from_secs(1), task).await;
+        }
+    }
+
+    async fn quiet_within(&self, limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        while self.figures.calls.load(Ordering::Relaxed) > 0 {
+            if Instant::now() >= until {
+                return false;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        true
+    }
+
+    fn stop_threads(&self) {
+        self.front.send(ToFront::Stop);
+        for worker in &self.workers {
+            worker.send(ToWorker::Stop);
+        }
+    }
+}
+
+impl Drop for Sidecar {
+    /// Without [`Sidecar::shutdown`] the threads are only told to end.
+    fn drop(&mut self) {
+        self.stop_threads();
+        if !self.store_threads.is_empty() {
+            self.recordings.stop();
+            self.trace.stop();
+        }
+        if let Some(task) = &self.control_task {
+            task.abort();
+        }
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a thread of the sidecar panicked");
+        }
+    }
+}
+
+fn advertised(config: &SidecarConfig, bound: Option<SocketAddr>) -> SocketAddr {
+    let bound = bound.unwrap_or_else(|| SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 5060));
+    SocketAddr::new(
+        config.sip.public_address.unwrap_or(bound.ip()),
+        bound.port(),
+    )
+}
+
+fn engines(config: &SidecarConfig) -> Vec<Arc<EngineConfig>> {
+    config
+        .application
+        .iter()
+        .map(|application| {
+            Arc::new(EngineConfig {
+                aws_account_id: application.aws_account.clone(),
+                aws_region: application.region.clone(),
+                sip_rule_id: Some(application.rule_id().to_owned()),
+                sip_media_application_id: application.id.clone(),
+                own_numbers: application.own_numbers.clone(),
+                limits: Limits {
+                    call: Duration::from_secs(config.limits.call_seconds.into()),
+                    // The service keeps the time; the engine's own is only its safety net.
+                    render: Duration::from_secs(u64::from(config.speech.timeout_seconds) + 5),
+                    ..Limits::default()
+                },
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,67 @@
+//! The ids of one call.
+
+use std::sync::{Mutex, PoisonError};
+
+use skillcall_protocol::sma::CallId;
+use skillcall_protocol::trace::Ids;
+use skillcall_protocol::traceparent::TraceParent;
+
+use crate::engine::LegId;
+
+/// By what a call is found, and the W3C trace that its HTTP requests belong to.
+#[derive(Debug)]
+pub(crate) struct CallIds {
+    transaction: String,
+    csi: Option<String>,
+    root: TraceParent,
+    legs: Mutex<Vec<(LegId, String)>>,
+}
+
+impl CallIds {
+    pub(crate) fn new(transaction: String, csi: Option<String>) -> Self {
+        Self {
+            transaction,
+            csi,
+            root: TraceParent::root(rand::random()),
+            legs: Mutex::default(),
+        }
+    }
+
+    /// TransactionId.
+    pub(crate) fn transaction(&self) -> &str {
+        &self.transaction
+    }
+
+    /// Whether Alexa made the call.
+    pub(crate) fn is_skill_call(&self) -> bool {
+        self.csi.is_some()
+    }
+
+    /// A leg's CallId, from now on.
+    pub(crate) fn add_leg(&self, leg: LegId, call_id: &CallId) {
+        self.legs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((leg, call_id.to_string()));
+    }
+
+    /// The `traceparent` of a request: the call's trace, and a span of its own.
+    pub(crate) fn traceparent(&self) -> String {
+        self.root.child(rand::random()).to_string()
+    }
+
+    /// For a record about one leg, or about all.
+    pub(super) fn record_ids(&self, leg: Option<LegId>) -> Ids {
+        let legs = self.legs.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_leg = legs
+            .iter()
+            .filter(|(id, _)| leg.is_none_or(|leg| leg == *id));
+        Ids {
+            transaction: Some(self.transaction.clone()),
+            csi: self.csi.clone(),
+            trace: Some(self.root.trace_id()),
+            call: of_leg.map(|(_, call)| call.clone()).collect(),
+            ..Ids::default()
+        }
+    }
+}

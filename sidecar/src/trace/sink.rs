@@ -1,0 +1,200 @@
+//! The way to the trace's thread.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+use crossbeam_channel::{Sender, TrySendError};
+use skillcall_media::codec::Codec;
+use skillcall_media::quality::Figures as LegFigures;
+use skillcall_protocol::trace::{MediaFigures, Text};
+use tokio::sync::oneshot;
+
+use super::CallIds;
+use super::entry::{Entry, HandlerExchange, SipDirection, What, Whose};
+use super::store::Files;
+use crate::engine::LegId;
+use crate::figures::Figures;
+use crate::recording::Stored;
+
+/// Things that may wait to be written.
+const QUEUE: usize = 16 * 1024;
+
+pub(super) enum Job {
+    Entry(Entry),
+    /// A record of another part, redacted already.
+    Line(String),
+    Flush(oneshot::Sender<()>),
+    Stop,
+}
+
+/// Takes what is to be traced; never waits.
+#[derive(Clone)]
+pub(crate) struct TraceSink {
+    jobs: Sender<Job>,
+    figures: Arc<Figures>,
+}
+
+impl TraceSink {
+    /// Starts the thread that writes to `files`.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn start(
+        mut files: Files,
+        figures: Arc<Figures>,
+    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+        let (jobs, queue) = crossbeam_channel::bounded(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("trace".into())
+            .spawn(move || {
+                let mut seq = 0;
+                while let Ok(job) = queue.recv() {
+                    match job {
+                        Job::Entry(entry) => {
+                            seq += 1;
+                            files.write(&entry.into_record(seq).to_line());
+                        }
+                        Job::Line(line) => files.write(&line),
+                        Job::Flush(done) => {
+                            files.flush();
+                            let _ = done.send(());
+                        }
+                        Job::Stop => break,
+                    }
+                    if queue.is_empty() {
+                        files.flush();
+                    }
+                }
+                files.flush();
+            })?;
+        Ok((Self { jobs, figures }, thread))
+    }
+
+    fn put(&self, ids: Whose, what: What) {
+        self.job(Job::Entry(Entry {
+            at: SystemTime::now(),
+            ids,
+            what,
+        }));
+    }
+
+    fn job(&self, job: Job) {
+        if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
+            self.figures.trace_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A SIP message of a call's leg.
+    pub(crate) fn sip(&self, ids: &Arc<CallIds>, leg: LegId, direction: SipDirection, wire: &[u8]) {
+        let what = What::Sip {
+            direction,
+            leg,
+            wire: wire.to_vec(),
+        };
+        self.put(Whose::Call(Arc::clone(ids), Some(leg)), what);
+    }
+
+    /// A SIP message of a call that is not placed, and why.
+    pub(crate) fn refused_call(
+        &self,
+        direction: SipDirection,
+        wire: &[u8],
+        csi: Option<&str>,
+        why: Option<&str>,
+    ) {
+        let nobody = || Whose::Nobody {
+            csi: csi.map(str::to_owned),
+        };
+        self.put(
+            nobody(),
+            What::Sip {
+                direction,
+                leg: LegId::A,
+                wire: wire.to_vec(),
+            },
+        );
+        if let Some(why) = why {
+            self.put(
+                nobody(),
+                What::Note {
+                    problem: true,
+                    text: why.to_owned(),
+                },
+            );
+        }
+    }
+
+    /// A handler was asked.
+    pub(crate) fn handler(&self, ids: &Arc<CallIds>, exchange: HandlerExchange) {
+        self.put(
+            Whose::Call(Arc::clone(ids), None),
+            What::Handler(Box::new(exchange)),
+        );
+    }
+
+    /// A line for people.
+    pub(crate) fn note(&self, ids: &Arc<CallIds>, problem: bool, text: &str) {
+        self.put(
+            Whose::Call(Arc::clone(ids), None),
+            What::Note {
+                problem,
+                text: text.to_owned(),
+            },
+        );
+    }
+
+    /// A leg's audio in figures, at its end.
+    pub(crate) fn media(&self, ids: &Arc<CallIds>, leg: LegId, codec: Codec, figures: &LegFigures) {
+        let figures = MediaFigures {
+            leg: Text::line(leg.tag().as_str()),
+            codec: Text::line(crate::leg::codec_name(codec)),
+            sent: figures.packets_sent,
+            received: figures.packets_received,
+            lost: figures.packets_lost,
+            late: figures.packets_late,
+            jitter_ms: figures.jitter_max_ms,
+            mos: figures.mos().unwrap_or(0.0),
+        };
+        self.put(
+            Whose::Call(Arc::clone(ids), Some(leg)),
+            What::Media(figures),
+        );
+    }
+
+    /// A recording is complete.
+    pub(crate) fn recording(&self, ids: &Arc<CallIds>, leg: LegId, stored: &Stored) {
+        let path = stored.path.display().to_string();
+        self.put(
+            Whose::Call(Arc::clone(ids), Some(leg)),
+            What::Recording {
+                path,
+                seconds: stored.seconds,
+            },
+        );
+    }
+
+    /// A record of another part; false when there was no room.
+    pub(crate) fn line(&self, line: String) -> bool {
+        let taken = self.jobs.try_send(Job::Line(line)).is_ok();
+        if !taken {
+            self.figures.trace_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    /// Waits until everything handed over before is in the files.
+    pub(crate) async fn flushed(&self) {
+        let (done, waiting) = oneshot::channel();
+        let jobs = self.jobs.clone();
+        let sent = tokio::task::spawn_blocking(move || jobs.send(Job::Flush(done)).is_ok()).await;
+        if matches!(sent, Ok(true)) {
+            let _ = waiting.await;
+        }
+    }
+
+    /// Ends the thread, once everything that waits is written.
+    pub(crate) fn stop(&self) {
+        let _ = self.jobs.send(Job::Stop);
+    }
+}

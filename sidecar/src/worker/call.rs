@@ -1,0 +1,96 @@
+//! What a worker keeps of one call.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use skillcall_media::prompt::EncodedPrompt;
+use skillcall_protocol::sma::CallId;
+use skillcall_sip::endpoint::CallHandle;
+use skillcall_sip::sdp::MediaSession;
+use tokio::task::AbortHandle;
+
+use crate::engine::{Call, LegId, PlayId, RecordingEnd, RecordingId, SpeechId};
+use crate::trace::CallIds;
+
+/// A call of a worker: its place, and a serial number that tells it from an earlier call in the same place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct CallKey {
+    pub(super) slot: usize,
+    pub(super) serial: u64,
+}
+
+/// A call.
+pub(super) struct CallEntry {
+    pub(super) serial: u64,
+    pub(super) engine: Call,
+    pub(super) ids: Arc<CallIds>,
+    pub(super) application: usize,
+    pub(super) legs: Vec<LegEntry>,
+    pub(super) speeches: HashMap<SpeechId, Arc<EncodedPrompt>>,
+    pub(super) rendering: HashMap<SpeechId, AbortHandle>,
+    pub(super) loading: HashSet<PlayId>,
+    pub(super) asking: HashMap<(u32, u32), AbortHandle>,
+    /// Why each RecordAudio recording ended, until its file is complete.
+    pub(super) recording_ends: HashMap<RecordingId, RecordingEnd>,
+    pub(super) csi: Option<Box<str>>,
+    pub(super) began: Instant,
+    pub(super) answered: bool,
+}
+
+/// Where a leg stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LegState {
+    /// It called, and waits for an answer.
+    Incoming,
+    /// It is being called; its name is being looked up, or it rings.
+    Dialing,
+    /// It is answered.
+    Connected,
+    /// It is gone; only late messages may come.
+    Gone,
+}
+
+/// A leg.
+pub(super) struct LegEntry {
+    pub(super) id: LegId,
+    pub(super) call_id: CallId,
+    pub(super) handle: Option<CallHandle>,
+    pub(super) state: LegState,
+    /// The place of its audio.
+    pub(super) media: Option<usize>,
+    /// Offers and answers.
+    pub(super) sdp: Option<MediaSession>,
+    /// Our answer to the caller's offer, once it is made: 183 and 200 carry the same.
+    pub(super) answer: Option<bytes::Bytes>,
+    /// The answer that came before the final one: early media.
+    pub(super) early_answer: Option<bytes::Bytes>,
+    /// Looking up the name of the called host.
+    pub(super) lookup: Option<AbortHandle>,
+}
+
+impl LegEntry {
+    pub(super) fn new(id: LegId, call_id: CallId, state: LegState) -> Self {
+        Self {
+            id,
+            call_id,
+            handle: None,
+            state,
+            media: None,
+            sdp: None,
+            answer: None,
+            early_answer: None,
+            lookup: None,
+        }
+    }
+}
+
+impl CallEntry {
+    pub(super) fn leg(&self, id: LegId) -> Option<&LegEntry> {
+        self.legs.iter().find(|leg| leg.id == id)
+    }
+
+    pub(super) fn leg_mut(&mut self, id: LegId) -> Option<&mut LegEntry> {
+        self.legs.iter_mut().find(|leg| leg.id == id)
+    }
+}

@@ -1,0 +1,365 @@
+//! What the action engine wants done.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Instant;
+
+use skillcall_media::player::Player;
+use skillcall_media::prompt::EncodedPrompt;
+use skillcall_media::recorder::Track as RecorderTrack;
+use skillcall_media::silence::SilenceDetector;
+use skillcall_protocol::sma::ErrorType;
+use skillcall_protocol::sma::action::Track;
+use skillcall_sip::message::StatusCode;
+use skillcall_sip::sdp::MediaSession;
+
+use super::call::{CallKey, LegState};
+use super::outgoing::Dial;
+use super::{Running, ToWorker};
+use crate::engine::{Command, Failure, Input, LegId, PlayId, PlaySource, Severity};
+use crate::leg::Playing;
+use crate::recording::{Report, Reporter};
+
+impl Running {
+    pub(super) fn carry_out_one(&mut self, key: CallKey, command: Command) {
+        match command {
+            Command::Ring { leg, early_media } => self.ring(key, leg, early_media),
+            Command::Answer { leg } => self.answer(key, leg),
+            Command::Reject { leg, status } => self.reject(key, leg, status),
+            Command::Ask {
+                sequence,
+                attempt,
+                event,
+            } => self.ask(key, sequence, attempt, event),
+            Command::AbandonAsk { sequence, attempt } => {
+                if let Some(task) = self
+                    .call_mut(key)
+                    .and_then(|call| call.asking.remove(&(sequence, attempt)))
+                {
+                    task.abort();
+                }
+            }
+            Command::Render { speech, parameters } => self.render(key, speech, &parameters),
+            Command::DropSpeech { speech } => {
+                if let Some(call) = self.call_mut(key) {
+                    call.speeches.remove(&speech);
+                    if let Some(task) = call.rendering.remove(&speech) {
+                        task.abort();
+                    }
+                }
+            }
+            Command::Play {
+                play,
+                leg,
+                source,
+                times,
+            } => self.play(key, play, leg, source, times),
+            Command::StopPlay { play, leg } => self.stop_play(key, play, leg),
+            // Digits are counted whoever wants them, and the engine discards what nobody does.
+            Command::ListenDigits { .. } => {}
+            Command::StartRecording {
+                recording,
+                leg,
+                object,
+                limit,
+                silence,
+            } => {
+                let Some(ids) = self.call(key).map(|call| Arc::clone(&call.ids)) else {
+                    return;
+                };
+                let (worker, trace) = (self.handle.clone(), self.shared.trace.clone());
+                let reporter: Reporter = Arc::new(move |report| {
+                    if let Report::Finished(stored) = &report {
+                        trace.recording(&ids, leg, stored);
+                    }
+                    worker.send(ToWorker::Recording {
+                        call: key,
+                        leg,
+                        recording,
+                        report,
+                    });
+                });
+                let silence = silence.map(|s| {
+                    SilenceDetector::new(
+                        u32::try_from(s.duration.as_secs()).unwrap_or(u32::MAX),
+                        s.threshold,
+                    )
+                });
+                let tap =
+                    self.shared
+                        .recordings
+                        .open(object, RecorderTrack::Incoming, false, reporter);
+                match (tap, self.leg_media(key, leg)) {
+                    (Some(tap), Some(media)) => {
+                        media.recording = Some((recording, tap.ending(limit, silence)))
+                    }
+                    (None, _) => self.input(
+                        key,
+                        Input::RecordingFailed {
+                            recording,
+                            failure: disk_is_slow(),
+                        },
+                    ),
+                    (_, None) => {
+                        let failure =
+                            Failure::new(ErrorType::SystemException, "the leg has no audio");
+                        self.input(key, Input::RecordingFailed { recording, failure });
+                    }
+                }
+            }
+            Command::StopRecording { recording, leg } => {
+                // Dropping the tap completes the file; the writer reports.
+                if let Some(media) = self.leg_media(key, leg)
+                    && media
+                        .recording
+                        .as_ref()
+                        .is_some_and(|(id, _)| *id == recording)
+                {
+                    media.recording = None;
+                    if let Some(call) = self.call_mut(key) {
+                        call.recording_ends
+                            .insert(recording, crate::engine::RecordingEnd::Stopped);
+                    }
+                }
+            }
+            Command::StartCallRecording {
+                leg, track, object, ..
+            } => {
+                let Some(ids) = self.call(key).map(|call| Arc::clone(&call.ids)) else {
+                    return;
+                };
+                let (worker, trace) = (self.handle.clone(), self.shared.trace.clone());
+                let reporter: Reporter = Arc::new(move |report| {
+                    // Told here, because the call may be gone when its recording is complete.
+                    if let Report::Finished(stored) = &report {
+                        trace.recording(&ids, leg, stored);
+                    }
+                    worker.send(ToWorker::CallRecording {
+                        call: key,
+                        leg,
+                        report,
+                    });
+                });
+                let track = match track {
+                    Track::Both => RecorderTrack::Both,
+                    Track::Incoming => RecorderTrack::Incoming,
+                    Track::Outgoing => RecorderTrack::Outgoing,
+                };
+                let tap = self.shared.recordings.open(object, track, true, reporter);
+                match (tap, self.leg_media(key, leg)) {
+                    (Some(tap), Some(media)) => media.call_recording = Some(tap),
+                    (None, _) => self.input(
+                        key,
+                        Input::CallRecordingFailed {
+                            leg,
+                            failure: disk_is_slow(),
+                        },
+                    ),
+                    (_, None) => {
+                        let failure =
+                            Failure::new(ErrorType::SystemException, "the leg has no audio");
+                        self.input(key, Input::CallRecordingFailed { leg, failure });
+                    }
+                }
+            }
+            Command::StopCallRecording { leg } => {
+                if let Some(media) = self.leg_media(key, leg) {
+                    media.call_recording = None;
+                }
+            }
+            Command::Dial {
+                leg,
+                call_id,
+                endpoint,
+                caller_id,
+                headers,
+            } => {
+                self.dial(
+                    key,
+                    Dial {
+                        leg,
+                        call_id,
+                        endpoint,
+                        caller_id,
+                        headers,
+                    },
+                );
+            }
+            Command::CancelDial { leg } => self.cancel_dial(key, leg),
+            Command::Bridge { a, b } => {
+                if let (Some(a), Some(b)) = (self.media_slot(key, a), self.media_slot(key, b)) {
+                    crate::bridge::join(&mut self.media, a, b);
+                }
+            }
+            Command::Unbridge { a, .. } => {
+                if let Some(slot) = self.media_slot(key, a) {
+                    crate::bridge::part(&mut self.media, slot);
+                }
+            }
+            Command::HangUp { leg } => self.hang_up(key, leg),
+            Command::Note(note) => {
+                if let Some(call) = self.call(key) {
+                    self.shared.trace.note(
+                        &call.ids,
+                        note.severity == Severity::Problem,
+                        &note.text,
+                    );
+                }
+            }
+            Command::End => self.remove_call(key),
+        }
+    }
+
+    fn ring(&mut self, key: CallKey, leg: LegId, early_media: bool) {
+        let Some(entry) = self.call(key).and_then(|call| call.leg(leg)) else {
+            return;
+        };
+        let (Some(handle), answer) = (entry.handle, entry.answer.clone()) else {
+            return;
+        };
+        let (status, sdp) = match (early_media, answer) {
+            (true, Some(answer)) => (StatusCode::SESSION_PROGRESS, Some(answer)),
+            _ => (StatusCode::RINGING, None),
+        };
+        let sent = self
+            .endpoint
+            .provisional(Instant::now(), handle, status, "", &[], sdp);
+        self.note_refused(key, "ring", sent.err().map(|e| e.to_string()));
+    }
+
+    fn answer(&mut self, key: CallKey, leg: LegId) {
+        let Some(entry) = self.call(key).and_then(|call| call.leg(leg)) else {
+            return;
+        };
+        let Some(handle) = entry.handle else { return };
+        // Without an offer in the INVITE ours goes with the 200, and the answer comes with the ACK.
+        let sdp = entry.answer.clone().or_else(|| {
+            let entry = self.call_mut(key).and_then(|call| call.leg_mut(leg))?;
+            entry.sdp.as_mut().map(MediaSession::offer)
+        });
+        match self.endpoint.accept(Instant::now(), handle, &[], sdp) {
+            Ok(()) => self.set_state(key, leg, LegState::Connected),
+            Err(error) => self.note_refused(key, "answer", Some(error.to_string())),
+        }
+    }
+
+    fn reject(&mut self, key: CallKey, leg: LegId, status: u16) {
+        let Some(handle) = self.call(key).and_then(|call| call.leg(leg)?.handle) else {
+            return;
+        };
+        let status = StatusCode::new(status).unwrap_or(StatusCode::TEMPORARILY_UNAVAILABLE);
+        let sent = self
+            .endpoint
+            .reject(Instant::now(), handle, status, "", &[]);
+        self.note_refused(key, "reject", sent.err().map(|e| e.to_string()));
+        self.by_handle.remove(&handle);
+        self.set_state(key, leg, LegState::Gone);
+        self.release_leg(key, leg);
+    }
+
+    fn hang_up(&mut self, key: CallKey, leg: LegId) {
+        if let Some(handle) = self.call(key).and_then(|call| call.leg(leg)?.handle) {
+            // It may have ended just now; then there is nothing to send.
+            let _ = self.endpoint.bye(Instant::now(), handle, &[]);
+            self.by_handle.remove(&handle);
+        }
+        self.set_state(key, leg, LegState::Gone);
+        self.release_leg(key, leg);
+    }
+
+    fn note_refused(&self, key: CallKey, what: &str, error: Option<String>) {
+        if let (Some(error), Some(call)) = (error, self.call(key)) {
+            self.shared
+                .trace
+                .note(&call.ids, true, &format!("{what}: {error}"));
+        }
+    }
+
+    fn play(
+        &mut self,
+        key: CallKey,
+        play: PlayId,
+        leg: LegId,
+        source: PlaySource,
+        times: Option<u32>,
+    ) {
+        match source {
+            PlaySource::Speech(speech) => {
+                let prompt = self
+                    .call(key)
+                    .and_then(|call| call.speeches.get(&speech).cloned());
+                match prompt {
+                    Some(prompt) => self.start_play(key, play, leg, prompt, times),
+                    None => {
+                        let failure =
+                            Failure::new(ErrorType::SystemException, "the text was not rendered");
+                        self.input(key, Input::PlayFailed { play, failure });
+                    }
+                }
+            }
+            PlaySource::RingingTone => {
+                self.start_play(key, play, leg, crate::playback::ringing_tone(), times)
+            }
+            PlaySource::File(object) => {
+                if let Some(call) = self.call_mut(key) {
+                    call.loading.insert(play);
+                }
+                let (files, worker) = (Arc::clone(&self.shared.files), self.handle.clone());
+                self.shared.runtime.spawn_blocking(move || {
+                    let result = files.load(&object);
+                    worker.send(ToWorker::File {
+                        call: key,
+                        play,
+                        leg,
+                        times,
+                        result,
+                    });
+                });
+            }
+        }
+    }
+
+    pub(super) fn start_play(
+        &mut self,
+        key: CallKey,
+        play: PlayId,
+        leg: LegId,
+        prompt: Arc<EncodedPrompt>,
+        times: Option<u32>,
+    ) {
+        let player = match times {
+            None => Player::endless(prompt),
+            Some(times) => {
+                Player::repeating(prompt, NonZeroU32::new(times).unwrap_or(NonZeroU32::MIN), 0)
+            }
+        };
+        match self.leg_media(key, leg) {
+            Some(media) => media.playing = Some(Playing { play, player }),
+            None => {
+                let failure = Failure::new(ErrorType::SystemException, "the leg has no audio");
+                self.input(key, Input::PlayFailed { play, failure });
+            }
+        }
+    }
+
+    fn stop_play(&mut self, key: CallKey, play: PlayId, leg: LegId) {
+        if let Some(call) = self.call_mut(key) {
+            call.loading.remove(&play);
+        }
+        if let Some(media) = self.leg_media(key, leg)
+            && media
+                .playing
+                .as_ref()
+                .is_some_and(|playing| playing.play == play)
+        {
+            media.playing = None;
+        }
+    }
+}
+
+pub(super) fn disk_is_slow() -> Failure {
+    Failure::new(
+        ErrorType::SystemException,
+        "too much waits for the disk already",
+    )
+}

@@ -1,0 +1,94 @@
+//! What a worker is told by the cold side: handlers, speech, files, recordings, the control API.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use mio::Waker;
+use skillcall_media::prompt::EncodedPrompt;
+use tokio::sync::oneshot;
+
+use super::call::CallKey;
+use super::view::CallView;
+use crate::engine::{Failure, HandlerOutcome, LegId, PlayId, RecordingId, SpeechId};
+use crate::recording::Report;
+
+/// Something for a worker. Its amount is bounded by the number of calls.
+pub(crate) enum ToWorker {
+    /// A handler's outcome.
+    Handler {
+        call: CallKey,
+        sequence: u32,
+        attempt: u32,
+        outcome: HandlerOutcome,
+    },
+    /// A text was rendered, or not.
+    Speech {
+        call: CallKey,
+        speech: SpeechId,
+        result: Result<Arc<EncodedPrompt>, Failure>,
+    },
+    /// A file was read, or not.
+    File {
+        call: CallKey,
+        play: PlayId,
+        leg: LegId,
+        times: Option<u32>,
+        result: Result<Arc<EncodedPrompt>, Failure>,
+    },
+    /// A RecordAudio recording.
+    Recording {
+        call: CallKey,
+        leg: LegId,
+        recording: RecordingId,
+        report: Report,
+    },
+    /// A call recording.
+    CallRecording {
+        call: CallKey,
+        leg: LegId,
+        report: Report,
+    },
+    /// The called host's address, or why there is none.
+    Resolved {
+        call: CallKey,
+        leg: LegId,
+        address: Result<SocketAddr, String>,
+    },
+    /// All calls, for the control API.
+    List {
+        reply: oneshot::Sender<Vec<CallView>>,
+    },
+    /// End the call with this id (TransactionId, a CallId, or csi); replies whether there was one.
+    Terminate {
+        id: String,
+        reply: oneshot::Sender<bool>,
+    },
+    /// Update the call with this TransactionId (facts F8); replies whether there was one.
+    Update {
+        id: String,
+        arguments: std::collections::BTreeMap<String, String>,
+        reply: oneshot::Sender<bool>,
+    },
+    /// End all calls; replies when none is left.
+    HangUpAll,
+    /// End the thread.
+    Stop,
+}
+
+/// The way to a worker's thread.
+#[derive(Clone)]
+pub(crate) struct WorkerHandle {
+    pub(super) queue: Sender<ToWorker>,
+    pub(super) waker: Arc<Waker>,
+}
+
+impl WorkerHandle {
+    /// Hands something to the worker; after its end it goes nowhere.
+    pub(crate) fn send(&self, what: ToWorker) {
+        if self.queue.send(what).is_ok() {
+            // A waker that cannot wake means that the thread is gone.
+            let _ = self.waker.wake();
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A call that comes in: from the INVITE to the engine's first event.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use bytes::Bytes;
+use skillcall_protocol::sma::{CallId, SipHeaders, TransactionId};
+use skillcall_sip::endpoint::{CallHandle, Flow};
+use skillcall_sip::message::{ExtraHeader, NameAddr, Request, StatusCode, text};
+use skillcall_sip::sdp::{Capabilities, MediaSession};
+use uuid::Uuid;
+
+use super::Running;
+use super::call::{CallEntry, CallKey, LegEntry, LegState};
+use crate::engine::{Call, InboundCall, LegId, Now};
+use crate::front::ToFront;
+use crate::front::client_session_id;
+use crate::leg::Agreed;
+use crate::trace::{CallIds, SipDirection};
+
+/// Seconds after which a caller may try again when no RTP port was free.
+const RETRY_AFTER: u32 = 5;
+/// Longest number or user part that is passed on to a handler.
+const LONGEST_USER: usize = 256;
+
+impl Running {
+    pub(super) fn on_invite(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        request: &Request,
+        _flow: Flow,
+        offer: Option<Bytes>,
+    ) {
+        let csi = client_session_id(request);
+        let to = user_of(request.headers().to().ok().as_ref());
+        let called = request
+            .uri()
+            .user()
+            .map_or_else(|| to.clone(), |user| user.into_owned());
+        let refuse = |worker: &mut Self, status: StatusCode, why: &str| {
+            let retry = ExtraHeader::retry_after(RETRY_AFTER);
+            let headers = if status == StatusCode::SERVICE_UNAVAILABLE {
+                std::slice::from_ref(&retry)
+            } else {
+                &[]
+            };
+            let _ = worker.endpoint.reject(now, handle, status, "", headers);
+            if let Some(csi) = &csi {
+                worker
+                    .shared
+                    .front
+                    .send(ToFront::ReleaseSession(csi.as_str().into()));
+            }
+            let why = format!("refused with {}: {why}", status.get());
+            worker.shared.trace.refused_call(
+                SipDirection::Received,
+                request.wire(),
+                csi.as_deref(),
+                Some(&why),
+            );
+        };
+        if self.hanging_up {
+            return refuse(
+                self,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the sidecar goes down",
+            );
+        }
+        let Some((application, _)) = self.shared.application(&called) else {
+            return refuse(
+                self,
+                StatusCode::NOT_FOUND,
+                "no [[application]] has this number",
+            );
+        };
+        let slot = match self.take_media(now) {
+            Ok(slot) => slot,
+            Err(error) => return refuse(self, StatusCode::SERVICE_UNAVAILABLE, &error),
+        };
+        let mut sdp = self.media_session(slot);
+        let mut answer = None;
+        // What nobody could hear is refused before the handler is asked (RFC 3261 §21.4.26).
+        if let Some(offer) = &offer {
+            match sdp.answer(offer) {
+                Ok((text, negotiated)) => {
+                    if let Some(media) = self.media.get_mut(slot) {
+                        media.agree(&Agreed::from(&negotiated));
+                    }
+                    answer = Some(text);
+                }
+                Err(error) => {
+                    self.release_media(slot, now);
+                    return refuse(self, error.status(), &error.to_string());
+                }
+            }
+        }
+        let ids = Arc::new(CallIds::new(Uuid::new_v4().to_string(), csi.clone()));
+        let call_id = CallId::new(Uuid::new_v4().to_string());
+        let inbound = InboundCall {
+            transaction_id: TransactionId::new(ids.transaction()),
+            call_id: call_id.clone(),
+            to: called,
+            from: user_of(request.headers().from().ok().as_ref()),
+            headers: surfaced(request),
+        };
+        let Some(engine_config) = self.shared.engines.get(application).map(Arc::clone) else {
+            return;
+        };
+        let engine = Call::inbound(
+            engine_config,
+            inbound,
+            Box::new(|| CallId::new(Uuid::new_v4().to_string())),
+            Now::from_system(),
+        );
+        ids.add_leg(LegId::A, &call_id);
+        let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming);
+        leg.handle = Some(handle);
+        leg.media = Some(slot);
+        leg.sdp = Some(sdp);
+        leg.answer = answer;
+        self.serial += 1;
+        if self.calls.is_empty() {
+            self.next_tick = now + super::TICK;
+        }
+        let key = CallKey {
+            slot: self.calls.vacant_key(),
+            serial: self.serial,
+        };
+        self.calls.insert(CallEntry {
+            serial: self.serial,
+            engine,
+            ids: Arc::clone(&ids),
+            application,
+            legs: vec![leg],
+            speeches: HashMap::new(),
+            rendering: HashMap::new(),
+            loading: HashSet::new(),
+            asking: HashMap::new(),
+            recording_ends: HashMap::new(),
+            csi: csi.map(Into::into),
+            began: now,
+            answered: false,
+        });
+        self.own_media(slot, key, LegId::A);
+        self.note_dialog(handle, key, LegId::A);
+        self.shared
+            .trace
+            .sip(&ids, LegId::A, SipDirection::Received, request.wire());
+        self.shared.figures.calls.fetch_add(1, Ordering::Relaxed);
+        self.shared
+            .figures
+            .calls_total
+            .fetch_add(1, Ordering::Relaxed);
+        self.count_leg();
+        let _ = self.endpoint.trying(now, handle);
+        self.carry_out(key);
+    }
+
+    /// Our side of offers and answers for the leg in a slot.
+    pub(super) fn media_session(&self, slot: usize) -> MediaSession {
+        let port = self.media.get(slot).map_or(0, |media| media.port);
+        let id = rand::random::<u64>() >> 2;
+        MediaSession::new(Capabilities::new(self.shared.media_address, port), id)
+    }
+}
+
+fn user_of(address: Option<&NameAddr<'_>>) -> String {
+    let user = address.and_then(|address| {
+        let uri = address.uri().ok()?;
+        let user = uri.user()?;
+        // `;phone-context` and the like belong to the number's form, not to the number (RFC 3966).
+        Some(user.split(';').next().unwrap_or_default().to_owned())
+    });
+    user.unwrap_or_default()
+        .chars()
+        .take(LONGEST_USER)
+        .collect()
+}
+
+/// The headers that events show (facts F9).
+fn surfaced(request: &Request) -> SipHeaders {
+    let mut headers = SipHeaders::new();
+    for field in request.headers().iter() {
+        let name = text(field.raw_name);
+        if SipHeaders::is_surfaced(&name) {
+            headers.insert(name.into_owned(), field.text().into_owned());
+        }
+    }
+    headers
+}

@@ -1,0 +1,326 @@
+//! RTP: packets as they come, and the tick of 20 ms.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use mio::{Interest, Token};
+use skillcall_media::rtcp::NtpTime;
+use skillcall_media::rtp::MAX_PACKET;
+use skillcall_media::session::{AudioSession, Format, SessionConfig};
+use skillcall_media::{SILENT_FRAME, codec::Codec};
+use skillcall_protocol::sma::action::Digit;
+
+use super::call::CallKey;
+use super::{FIRST_LEG, LATE, MOST_BEHIND, Running, TICK};
+use crate::engine::{Input, LegId, Now, RecordingEnd};
+use crate::leg::{LegMedia, SentFrame};
+
+/// Packets of one leg that are taken before others get their turn.
+const BURST: usize = 64;
+
+impl Running {
+    /// Ports and a session for a new leg.
+    ///
+    /// # Errors
+    /// In words, when no port is free.
+    pub(super) fn take_media(&mut self, now: Instant) -> Result<usize, String> {
+        let pair = self.ports.take(now).map_err(|error| error.to_string())?;
+        let mut config = SessionConfig::new(Format::new(Codec::Pcmu, None), rand::random());
+        let since_1970 = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        config.ntp_at_start = NtpTime::from_unix(since_1970);
+        let mut media = LegMedia::new(pair, AudioSession::new(config, now));
+        let slot = self.media.vacant_key();
+        let registry = self.poll.registry();
+        let registered = registry
+            .register(
+                &mut media.rtp,
+                Token(FIRST_LEG + 2 * slot),
+                Interest::READABLE,
+            )
+            .and_then(|()| {
+                registry.register(
+                    &mut media.rtcp,
+                    Token(FIRST_LEG + 2 * slot + 1),
+                    Interest::READABLE,
+                )
+            });
+        if let Err(error) = registered {
+            self.ports.release(media.into_ports(), now);
+            return Err(format!("RTP sockets: {error}"));
+        }
+        self.media.insert(media);
+        if self.media_owner.len() <= slot {
+            self.media_owner.resize(slot + 1, None);
+        }
+        let figures = &self.shared.figures;
+        figures.port_pairs.fetch_add(1, Ordering::Relaxed);
+        figures.sockets.fetch_add(2, Ordering::Relaxed);
+        Ok(slot)
+    }
+
+    pub(super) fn own_media(&mut self, slot: usize, key: CallKey, leg: LegId) {
+        if let Some(owner) = self.media_owner.get_mut(slot) {
+            *owner = Some((key, leg));
+        }
+    }
+
+    pub(super) fn release_media(&mut self, slot: usize, now: Instant) {
+        crate::bridge::part(&mut self.media, slot);
+        let Some(mut media) = self.media.try_remove(slot) else {
+            return;
+        };
+        media.goodbye(now);
+        // Dropping the sockets takes them out of the poll too.
+        let _ = self.poll.registry().deregister(&mut media.rtp);
+        let _ = self.poll.registry().deregister(&mut media.rtcp);
+        if let Some(owner) = self.media_owner.get_mut(slot) {
+            *owner = None;
+        }
+        self.ports.release(media.into_ports(), now);
+        let figures = &self.shared.figures;
+        figures.port_pairs.fetch_sub(1, Ordering::Relaxed);
+        figures.sockets.fetch_sub(2, Ordering::Relaxed);
+    }
+
+    /// Gives back what a leg holds, and tells its figures to the trace.
+    pub(super) fn release_leg(&mut self, key: CallKey, leg: LegId) {
+        self.waiting_dials.remove(&(key, leg));
+        let Some(slot) = self
+            .call_mut(key)
+            .and_then(|call| call.leg_mut(leg)?.media.take())
+        else {
+            return;
+        };
+        if let (Some(media), Some(call)) = (self.media.get(slot), self.call(key)) {
+            self.shared.trace.media(
+                &call.ids,
+                leg,
+                media.session.format().codec,
+                &media.session.figures(),
+            );
+        }
+        self.release_media(slot, Instant::now());
+    }
+
+    pub(super) fn media_slot(&self, key: CallKey, leg: LegId) -> Option<usize> {
+        self.call(key).and_then(|call| call.leg(leg)?.media)
+    }
+
+    pub(super) fn leg_media(&mut self, key: CallKey, leg: LegId) -> Option<&mut LegMedia> {
+        let slot = self.media_slot(key, leg)?;
+        self.media.get_mut(slot)
+    }
+
+    pub(super) fn read_rtp(&mut self, slot: usize, now: Instant) {
+        let mut out = [0; MAX_PACKET];
+        let mut taken = false;
+        for _ in 0..BURST {
+            let Some(media) = self.media.get(slot) else {
+                return;
+            };
+            match media.rtp.recv_from(&mut self.packet[..]) {
+                Ok((len, from)) => {
+                    let datagram = self.packet.get(..len).unwrap_or_default();
+                    taken |= crate::bridge::receive(
+                        &mut self.media,
+                        slot,
+                        now,
+                        from,
+                        datagram,
+                        &mut out,
+                    );
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if taken {
+                        self.read_digits(slot);
+                    }
+                    return;
+                }
+                // ICMP's answer to a packet sent earlier: the peer's port is closed (yet).
+                Err(_) => {}
+            }
+        }
+        self.unread.push(slot);
+        self.read_digits(slot);
+    }
+
+    pub(super) fn read_rtcp(&mut self, slot: usize, now: Instant) {
+        for _ in 0..BURST {
+            let Some(media) = self.media.get_mut(slot) else {
+                return;
+            };
+            match media.rtcp.recv_from(&mut self.packet[..]) {
+                Ok((len, from)) => {
+                    media.receive_rtcp(now, from, self.packet.get(..len).unwrap_or_default())
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn read_digits(&mut self, slot: usize) {
+        let Some(&Some((key, leg))) = self.media_owner.get(slot) else {
+            return;
+        };
+        while let Some(received) = self
+            .media
+            .get_mut(slot)
+            .and_then(|media| media.session.poll_digit())
+        {
+            if let Some(digit) = Digit::new(received.digit.as_char()) {
+                self.input(key, Input::Digit { leg, digit });
+            }
+        }
+    }
+
+    pub(super) fn tick_if_due(&mut self, now: Instant) {
+        self.forget_dialogs(now);
+        if self.calls.is_empty() {
+            return;
+        }
+        let behind = now.saturating_duration_since(self.next_tick);
+        if behind > MOST_BEHIND {
+            self.shared
+                .figures
+                .late_ticks
+                .fetch_add(1, Ordering::Relaxed);
+            self.next_tick = now;
+        } else if behind > LATE {
+            self.shared
+                .figures
+                .late_ticks
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        while self.next_tick <= now {
+            self.next_tick += TICK;
+            self.tick(now);
+        }
+        self.engine_timeouts(now);
+    }
+
+    fn tick(&mut self, now: Instant) {
+        let mut out = [0; MAX_PACKET];
+        self.listen();
+        for slot in 0..self.media_owner.len() {
+            let Some(&Some((key, leg))) = self.media_owner.get(slot) else {
+                continue;
+            };
+            let Some(media) = self.media.get_mut(slot) else {
+                continue;
+            };
+            let (sent, ended) = media.tick(now, &mut out);
+            if let Some(play) = ended {
+                self.input(key, Input::PlayEnded { play });
+            }
+            self.record(slot, key, leg, sent);
+            self.read_digits(slot);
+        }
+    }
+
+    /// First half of a tick: what each peer said, where a recording needs it.
+    fn listen(&mut self) {
+        for slot in 0..self.media_owner.len() {
+            let Some(bridged) = self.media.get(slot).map(|media| media.bridged) else {
+                continue;
+            };
+            let wanted = bridged
+                .and_then(|other| self.media.get(other))
+                .is_some_and(|other| {
+                    other
+                        .call_recording
+                        .as_ref()
+                        .is_some_and(crate::recording::Tap::wants_outgoing)
+                });
+            if let Some(media) = self.media.get_mut(slot) {
+                media.settle_listening(wanted);
+                if media.session.is_listening() {
+                    media.session.hear(&mut media.heard);
+                }
+            }
+        }
+    }
+
+    /// Second half: what each peer said and heard goes to its recordings.
+    fn record(&mut self, slot: usize, key: CallKey, leg: LegId, sent: SentFrame) {
+        let Some(media) = self.media.get(slot) else {
+            return;
+        };
+        if media.recording.is_none() && media.call_recording.is_none() {
+            return;
+        }
+        let outgoing = match sent {
+            SentFrame::Prompt => media.sent,
+            SentFrame::Bridged => media
+                .bridged
+                .and_then(|other| self.media.get(other))
+                .map_or(SILENT_FRAME, |other| other.heard),
+            SentFrame::Silence => SILENT_FRAME,
+        };
+        let Some(media) = self.media.get_mut(slot) else {
+            return;
+        };
+        let heard = media.heard;
+        if let Some(tap) = &mut media.call_recording {
+            tap.push(&heard, &outgoing);
+            if tap.has_overrun() {
+                media.call_recording = None;
+                self.input(
+                    key,
+                    Input::CallRecordingFailed {
+                        leg,
+                        failure: super::commands::disk_is_slow(),
+                    },
+                );
+            }
+        }
+        let Some(media) = self.media.get_mut(slot) else {
+            return;
+        };
+        if let Some((recording, tap)) = &mut media.recording {
+            let recording = *recording;
+            let end: Option<RecordingEnd> = tap.push(&heard, &outgoing);
+            if tap.has_overrun() {
+                media.recording = None;
+                self.input(
+                    key,
+                    Input::RecordingFailed {
+                        recording,
+                        failure: super::commands::disk_is_slow(),
+                    },
+                );
+            } else if let Some(end) = end {
+                // Dropping the tap completes the file; the writer reports, and the end is told then.
+                media.recording = None;
+                if let Some(call) = self.call_mut(key) {
+                    call.recording_ends.insert(recording, end);
+                }
+            }
+        }
+    }
+
+    fn engine_timeouts(&mut self, now: Instant) {
+        let due: Vec<CallKey> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| {
+                call.engine
+                    .deadline()
+                    .is_some_and(|deadline| deadline <= now)
+            })
+            .map(|(slot, call)| CallKey {
+                slot,
+                serial: call.serial,
+            })
+            .collect();
+        for key in due {
+            if let Some(call) = self.call_mut(key) {
+                call.engine.handle_timeout(Now::from_system());
+                self.carry_out(key);
+            }
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! A media worker: one thread with its own sockets, timers and calls. It shares nothing with others but counters.
+//!
+//! | file | what |
+//! |---|---|
+//! | `mod` | the loop: what woke it, what is due |
+//! | `call`, `view` | what is kept of a call, and how it is shown |
+//! | `inbox` | what the cold side tells it |
+//! | `signalling` | the SIP endpoint's events and messages |
+//! | `incoming`, `outgoing` | a call that comes in, a leg that goes out |
+//! | `commands` | what the action engine wants done |
+//! | `cold` | speech, files, handlers, recordings, the control API |
+//! | `media` | RTP, and the tick of 20 ms |
+
+mod call;
+mod cold;
+mod commands;
+mod inbox;
+mod incoming;
+mod media;
+mod outgoing;
+mod signalling;
+mod view;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use mio::{Events, Poll, Token, Waker};
+use skillcall_sip::endpoint::{CallHandle, Endpoint};
+use slab::Slab;
+
+use crate::config::{ApplicationConfig, SidecarConfig};
+use crate::engine::{Command, EngineConfig, Input, LegId, Now};
+use crate::figures::Figures;
+use crate::front::{FromFront, FrontHandle, WorkerPort};
+use crate::handler::Handlers;
+use crate::leg::LegMedia;
+use crate::playback::FilePrompts;
+use crate::ports::PortPool;
+use crate::recording::RecordingStore;
+use crate::speech::SpeechService;
+use crate::trace::{CallIds, TraceSink};
+use call::CallEntry;
+pub(crate) use call::CallKey;
+pub(crate) use inbox::{ToWorker, WorkerHandle};
+use outgoing::WaitingDial;
+pub(crate) use view::CallView;
+
+const WAKE: Token = Token(0);
+/// The first token of a leg: RTP of the leg in slot 0; its RTCP is the next.
+const FIRST_LEG: usize = 1;
+/// The packet time of all audio.
+const TICK: Duration = Duration::from_millis(20);
+/// After a pause as long as this the ticks that were missed are left out.
+const MOST_BEHIND: Duration = Duration::from_millis(200);
+/// A tick that comes later than this is counted.
+const LATE: Duration = Duration::from_millis(10);
+/// Messages of the front that are handled before RTP gets its turn.
+const BATCH: usize = 64;
+/// How long messages of an ended call are still told to be its: 64·T1 and a little.
+const AFTERLIFE: Duration = Duration::from_secs(35);
+
+/// What all workers share, and never change.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<SidecarConfig>,
+    pub(crate) engines: Vec<Arc<EngineConfig>>,
+    pub(crate) front: FrontHandle,
+    pub(crate) figures: Arc<Figures>,
+    pub(crate) trace: TraceSink,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) speech: Arc<SpeechService>,
+    pub(crate) files: Arc<FilePrompts>,
+    pub(crate) recordings: RecordingStore,
+    pub(crate) runtime: tokio::runtime::Handle,
+    /// The address that SDP names.
+    pub(crate) media_address: IpAddr,
+    /// Host and port of our From.
+    pub(crate) sip_host: SocketAddr,
+}
+
+impl Shared {
+    fn application(&self, number: &str) -> Option<(usize, &ApplicationConfig)> {
+        self.config
+            .application
+            .iter()
+            .enumerate()
+            .find(|(_, application)| application.answers(number))
+    }
+}
+
+/// A worker before it runs.
+pub(crate) struct Worker {
+    index: usize,
+    poll: Poll,
+    front_queue: Receiver<FromFront>,
+    queue: Receiver<ToWorker>,
+    handle: WorkerHandle,
+    endpoint: Endpoint,
+    udp: Option<UdpSocket>,
+    ports: PortPool,
+}
+
+impl Worker {
+    /// A worker with its queues; the other ends go to the front and to the cold side.
+    pub(crate) fn new(
+        index: usize,
+        queue_capacity: usize,
+        endpoint: Endpoint,
+        udp: Option<UdpSocket>,
+        ports: PortPool,
+    ) -> io::Result<(Self, WorkerPort)> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let (front_sender, front_queue) = crossbeam_channel::bounded(queue_capacity);
+        let (sender, queue) = crossbeam_channel::unbounded();
+        let port = WorkerPort::new(front_sender, Arc::clone(&waker), queue_capacity);
+        let handle = WorkerHandle {
+            queue: sender,
+            waker,
+        };
+        Ok((
+            Self {
+                index,
+                poll,
+                front_queue,
+                queue,
+                handle,
+                endpoint,
+                udp,
+                ports,
+            },
+            port,
+        ))
+    }
+
+    /// The way to it.
+    pub(crate) fn handle(&self) -> WorkerHandle {
+        self.handle.clone()
+    }
+
+    /// Runs until [`ToWorker::Stop`].
+    pub(crate) fn run(self, shared: Arc<Shared>) {
+        Running::new(self, shared).run();
+    }
+}
+
+/// Something for a call's engine.
+struct Pending {
+    call: CallKey,
+    input: Input,
+}
+
+struct Running {
+    index: usize,
+    shared: Arc<Shared>,
+    poll: Poll,
+    front_queue: Receiver<FromFront>,
+    queue: Receiver<ToWorker>,
+    handle: WorkerHandle,
+    endpoint: Endpoint,
+    udp: Option<UdpSocket>,
+    ports: PortPool,
+    calls: Slab<CallEntry>,
+    media: Slab<LegMedia>,
+    /// Whose audio a slot of `media` is.
+    media_owner: Vec<Option<(CallKey, LegId)>>,
+    by_handle: HashMap<CallHandle, (CallKey, LegId)>,
+    /// SIP Call-ID → whose messages they are, for the trace.
+    dialogs: HashMap<Box<[u8]>, (Arc<CallIds>, LegId)>,
+    ended_dialogs: VecDeque<(Instant, Box<[u8]>)>,
+    inputs: VecDeque<Pending>,
+    waiting_dials: HashMap<(CallKey, LegId), WaitingDial>,
+    serial: u64,
+    next_tick: Instant,
+    /// Legs whose sockets were not read empty.
+    unread: Vec<usize>,
+    packet: Box<[u8; 2048]>,
+    hanging_up: bool,
+    stopping: bool,
+}
+
+impl Running {
+    fn new(worker: Worker, shared: Arc<Shared>) -> Self {
+        let Worker {
+            index,
+            poll,
+            front_queue,
+            queue,
+            handle,
+            endpoint,
+            udp,
+            ports,
+        } = worker;
+        Self {
+            index,
+            shared,
+            poll,
+            front_queue,
+            queue,
+            handle,
+            endpoint,
+            udp,
+            ports,
+            calls: Slab::new(),
+            media: Slab::new(),
+            media_owner: Vec::new(),
+            by_handle: HashMap::new(),
+            dialogs: HashMap::new(),
+            ended_dialogs: VecDeque::new(),
+            inputs: VecDeque::new(),
+            waiting_dials: HashMap::new(),
+            serial: 0,
+            next_tick: Instant::now(),
+            unread: Vec::new(),
+            packet: Box::new([0; 2048]),
+            hanging_up: false,
+            stopping: false,
+        }
+    }
+
+    fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        while !self.stopping {
+            let wait = self.wait();
+            if let Err(error) = self.poll.poll(&mut events, wait)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, worker = self.index, "a worker cannot wait for its sockets and ends");
+                return;
+            }
+            let now = Instant::now();
+            let unread = std::mem::take(&mut self.unread);
+            for slot in unread {
+                self.read_rtp(slot, now);
+            }
+            for event in &events {
+                match event.token() {
+                    WAKE => {}
+                    Token(token) => {
+                        let slot = (token - FIRST_LEG) / 2;
+                        if (token - FIRST_LEG).is_multiple_of(2) {
+                            self.read_rtp(slot, now);
+                        } else {
+                            self.read_rtcp(slot, now);
+                        }
+                    }
+                }
+            }
+            self.take_cold();
+            self.take_front();
+            let now = Instant::now();
+            if self.endpoint.next_timeout().is_some_and(|due| due <= now) {
+                self.endpoint.handle_timeout(now);
+            }
+            self.tick_if_due(now);
+            self.settle();
+        }
+        self.end();
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        if !self.unread.is_empty() || !self.front_queue.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let tick = (!self.calls.is_empty()).then_some(self.next_tick);
+        let afterlife = self.ended_dialogs.front().map(|(until, _)| *until);
+        let due = [tick, self.endpoint.next_timeout(), afterlife]
+            .into_iter()
+            .flatten()
+            .min();
+        due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+
+    fn take_front(&mut self) {
+        for _ in 0..BATCH {
+            let Ok(what) = self.front_queue.try_recv() else {
+                return;
+            };
+            let now = Instant::now();
+            match what {
+                FromFront::Message { flow, message } => self.receive(now, flow, message),
+                FromFront::TransmitFailed(id) => self.endpoint.transmit_failed(now, id),
+            }
+            self.settle();
+        }
+    }
+
+    /// Lets events, inputs, commands and messages lead to each other until all is quiet.
+    fn settle(&mut self) {
+        loop {
+            let now = Instant::now();
+            if let Some(event) = self.endpoint.poll_event() {
+                self.on_sip(now, event);
+            } else if let Some(Pending { call, input }) = self.inputs.pop_front() {
+                self.feed(call, input);
+            } else {
+                break;
+            }
+        }
+        self.transmit();
+    }
+
+    /// Tells an engine something, and does what it wants.
+    fn feed(&mut self, key: CallKey, input: Input) {
+        if let Some(call) = self.call_mut(key) {
+            call.engine.handle(input, Now::from_system());
+            self.carry_out(key);
+        }
+    }
+
+    /// Does what a call's engine wants.
+    fn carry_out(&mut self, key: CallKey) {
+        while let Some(command) = self.call_mut(key).and_then(|call| call.engine.poll()) {
+            if command == Command::End {
+                self.remove_call(key);
+                return;
+            }
+            self.carry_out_one(key, command);
+        }
+    }
+
+    fn input(&mut self, call: CallKey, input: Input) {
+        self.inputs.push_back(Pending { call, input });
+    }
+
+    fn call(&self, key: CallKey) -> Option<&CallEntry> {
+        self.calls
+            .get(key.slot)
+            .filter(|call| call.serial == key.serial)
+    }
+
+    fn call_mut(&mut self, key: CallKey) -> Option<&mut CallEntry> {
+        self.calls
+            .get_mut(key.slot)
+            .filter(|call| call.serial == key.serial)
+    }
+
+    fn remove_call(&mut self, key: CallKey) {
+        if self.call(key).is_none() {
+            return;
+        }
+        let legs: Vec<LegId> = self
+            .call(key)
+            .map(|call| call.legs.iter().map(|leg| leg.id).collect())
+            .unwrap_or_default();
+        for leg in legs {
+            self.release_leg(key, leg);
+        }
+        let call = self.calls.remove(key.slot);
+        for abort in call.asking.values().chain(call.rendering.values()) {
+            abort.abort();
+        }
+        for lookup in call.legs.iter().filter_map(|leg| leg.lookup.as_ref()) {
+            lookup.abort();
+        }
+        if call.answered {
+            self.shared
+                .figures
+                .calls_answered
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        self.shared.figures.calls.fetch_sub(1, Ordering::Relaxed);
+        self.shared
+            .figures
+            .legs
+            .fetch_sub(call.legs.len(), Ordering::Relaxed);
+        let until = Instant::now() + AFTERLIFE;
+        let ended: Vec<Box<[u8]>> = self
+            .dialogs
+            .iter()
+            .filter(|(_, (ids, _))| Arc::ptr_eq(ids, &call.ids))
+            .map(|(id, _)| id.clone())
+            .collect();
+        self.ended_dialogs
+            .extend(ended.into_iter().map(|id| (until, id)));
+    }
+
+    fn forget_dialogs(&mut self, now: Instant) {
+        while let Some((until, _)) = self.ended_dialogs.front()
+            && *until <= now
+            && let Some((_, id)) = self.ended_dialogs.pop_front()
+        {
+            self.dialogs.remove(&id);
+        }
+    }
+
+    /// The last thing that a worker does: what is still there is given back.
+    fn end(&mut self) {
+        let left: Vec<CallKey> = self
+            .calls
+            .iter()
+            .map(|(slot, call)| CallKey {
+                slot,
+                serial: call.serial,
+            })
+            .collect();
+        for key in left {
+            self.remove_call(key);
+        }
+        self.transmit();
+    }
+}

@@ -1,0 +1,151 @@
+//! A sidecar with its handler and phones, all on loopback.
+
+#![allow(dead_code, reason = "each test file uses its part of it")]
+
+pub(crate) mod handler;
+pub(crate) mod phone;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use skillcall_sidecar::{Sidecar, SidecarConfig};
+use tempfile::TempDir;
+
+pub(crate) use handler::Handler;
+pub(crate) use phone::{Behaviour, Phone};
+
+/// The longest that anything in a test may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+/// The signing key of all tests.
+pub(crate) const KEYS: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+/// The bearer token of all tests.
+pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+/// The skill that may call.
+pub(crate) const SKILL: &str = "amzn1.application-oa2-client.00000000000000000000000000000000";
+/// The number of the application.
+pub(crate) const NUMBER: &str = "+16075550199";
+
+/// A sidecar in a folder of its own.
+pub(crate) struct Bench {
+    pub(crate) folder: TempDir,
+    pub(crate) handler: Handler,
+    pub(crate) sidecar: Sidecar,
+    pub(crate) client: reqwest::Client,
+}
+
+/// Writes a secret as it must be.
+pub(crate) fn write_secret(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// The configuration of a test: `extra` is put before `[[application]]`, `route` is where +1607… leads.
+pub(crate) fn config(
+    folder: &Path,
+    handler: &str,
+    route: Option<std::net::SocketAddr>,
+    extra: &str,
+) -> SidecarConfig {
+    for bucket in ["prompts", "recordings", "secrets"] {
+        std::fs::create_dir_all(folder.join(bucket)).unwrap();
+    }
+    write_secret(&folder.join("secrets/sidecar.key"), KEYS);
+    write_secret(&folder.join("secrets/control.token"), TOKEN);
+    let route = route.map_or_else(String::new, |phone| {
+        format!("[[route]]\nprefix = \"+\"\nuri = \"sip:{{number}}@{phone}\"\n")
+    });
+    let text = format!(
+        r#"
+[sip]
+listen = ["udp:127.0.0.1:0", "tcp:127.0.0.1:0"]
+skills = ["{SKILL}"]
+{extra}
+[rtp]
+ports = "42000-43999"
+[control]
+listen = "127.0.0.1:0"
+token-file = "secrets/control.token"
+[buckets]
+prompts = "prompts"
+recordings = "recordings"
+[[application]]
+id = "c3b8a6f0-0000-4000-8000-000000000001"
+handler = "{handler}"
+numbers = ["{NUMBER}"]
+keys-file = "secrets/sidecar.key"
+{route}"#
+    );
+    SidecarConfig::parse(&text, &folder.join("sidecar.toml")).unwrap()
+}
+
+impl Bench {
+    pub(crate) async fn start(handler: Handler, route: Option<std::net::SocketAddr>) -> Self {
+        Self::with(handler, route, "", |_| {}).await
+    }
+
+    pub(crate) async fn with(
+        handler: Handler,
+        route: Option<std::net::SocketAddr>,
+        extra: &str,
+        change: impl FnOnce(&mut SidecarConfig),
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(folder.path(), &handler.url, route, extra);
+        change(&mut config);
+        let sidecar = Sidecar::start(config).await.unwrap();
+        Self {
+            folder,
+            handler,
+            sidecar,
+            client: reqwest::Client::new(),
+        }
+    }
+
+    /// A phone that calls the application's number; INVITE headers as given.
+    pub(crate) fn call(&self, phone: &Phone, headers: &[(&str, &str)]) {
+        phone.call(self.sidecar.sip_udp().unwrap(), NUMBER, headers);
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.sidecar.control())
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> serde_json::Value {
+        let response = self
+            .client
+            .get(self.url(path))
+            .bearer_auth(TOKEN)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        response.json().await.unwrap()
+    }
+
+    /// Waits until the sidecar's figures fit.
+    pub(crate) async fn figures_become(
+        &self,
+        what: &str,
+        fits: impl Fn(&skillcall_sidecar::FiguresSnapshot) -> bool,
+    ) {
+        let until = std::time::Instant::now() + LIMIT;
+        loop {
+            let figures = self.sidecar.figures();
+            if fits(&figures) {
+                return;
+            }
+            assert!(std::time::Instant::now() < until, "{what}: {figures:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Headers of an INVITE that Alexa sends for a client session (facts E1).
+pub(crate) fn skill_headers(csi: &str) -> Vec<(&'static str, String)> {
+    let uui = format!("{};encoding=hex", hex::encode(format!("csi={csi}")));
+    vec![
+        ("X-Alexa-LWA-ClientId", SKILL.to_owned()),
+        ("User-to-User", uui),
+    ]
+}

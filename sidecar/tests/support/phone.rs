@@ -1,0 +1,412 @@
+//! A phone: a SIP endpoint and a media session in a thread, with a tone as its voice.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use skillcall_media::dtmf::Digit;
+use skillcall_media::rtp::{MAX_PACKET, PayloadType};
+use skillcall_media::session::{AudioSession, Format, Outgoing, SessionConfig};
+use skillcall_media::{FRAME_SAMPLES, Frame, SILENT_FRAME, codec::Codec, tone};
+use skillcall_sip::endpoint::{
+    CallHandle, Destination, Endpoint, EndpointConfig, Event, Flow, OutgoingInvite, Party,
+};
+use skillcall_sip::message::{ExtraHeader, StatusCode, Uri};
+use skillcall_sip::sdp::{self, Capabilities, MediaSession};
+
+use super::LIMIT;
+
+/// What a phone does when it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    /// 180, then 200.
+    Answer,
+    /// This status at once.
+    Refuse(u16),
+    /// 180, and nothing more.
+    Ring,
+}
+
+/// What a phone has seen and heard.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct State {
+    pub(crate) provisional: Vec<u16>,
+    pub(crate) answered: bool,
+    pub(crate) failed: Option<u16>,
+    pub(crate) ended: bool,
+    pub(crate) cancelled: bool,
+    pub(crate) rung: bool,
+    pub(crate) invite: Option<String>,
+    /// Every sample that was heard.
+    pub(crate) heard: Vec<i16>,
+    pub(crate) digits: String,
+}
+
+enum Order {
+    Call {
+        to: SocketAddr,
+        user: String,
+        headers: Vec<(String, String)>,
+    },
+    HangUp,
+    Cancel,
+    Digit(char),
+    Quit,
+}
+
+/// A phone on loopback.
+pub(crate) struct Phone {
+    pub(crate) address: SocketAddr,
+    orders: Sender<Order>,
+    state: Arc<(Mutex<State>, Condvar)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Phone {
+    /// A phone that says a tone of `frequency` Hz while a call is up.
+    pub(crate) fn start(frequency: f64, behaviour: Behaviour) -> Self {
+        let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sip.set_read_timeout(Some(Duration::from_millis(2)))
+            .unwrap();
+        let address = sip.local_addr().unwrap();
+        let (orders, queue) = channel();
+        let state = Arc::new((Mutex::new(State::default()), Condvar::new()));
+        let shared = Arc::clone(&state);
+        let thread =
+            std::thread::spawn(move || Running::new(sip, behaviour, frequency, shared).run(&queue));
+        Self {
+            address,
+            orders,
+            state,
+            thread: Some(thread),
+        }
+    }
+
+    pub(crate) fn call(&self, to: SocketAddr, user: &str, headers: &[(&str, &str)]) {
+        // Here, so that nobody waits for what an earlier call has seen.
+        *self.state.0.lock().unwrap() = State::default();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        self.orders
+            .send(Order::Call {
+                to,
+                user: user.to_owned(),
+                headers,
+            })
+            .unwrap();
+    }
+
+    pub(crate) fn hang_up(&self) {
+        self.orders.send(Order::HangUp).unwrap();
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.orders.send(Order::Cancel).unwrap();
+    }
+
+    pub(crate) fn digit(&self, digit: char) {
+        self.orders.send(Order::Digit(digit)).unwrap();
+    }
+
+    /// Waits until what the phone has seen fits, and gives it.
+    pub(crate) fn wait(&self, what: &str, fits: impl Fn(&State) -> bool) -> State {
+        let until = Instant::now() + LIMIT;
+        let mut state = self.state.0.lock().unwrap();
+        while !fits(&state) {
+            let left = until.saturating_duration_since(Instant::now());
+            let summary = State {
+                heard: Vec::new(),
+                ..state.clone()
+            };
+            assert!(
+                !left.is_zero(),
+                "{what}: {summary:?}, {} samples heard",
+                state.heard.len()
+            );
+            state = self
+                .state
+                .1
+                .wait_timeout(state, left.min(Duration::from_secs(1)))
+                .unwrap()
+                .0;
+        }
+        state.clone()
+    }
+
+    /// Waits until the last 200 ms that it heard are mostly this tone.
+    pub(crate) fn hears(&self, frequency: f64) {
+        self.wait(&format!("a tone of {frequency} Hz"), |state| {
+            let heard = &state.heard;
+            heard.len() >= 1600 && tone::power_at(&heard[heard.len() - 1600..], frequency) > 0.8
+        });
+    }
+
+    pub(crate) fn forget_heard(&self) {
+        self.state.0.lock().unwrap().heard.clear();
+    }
+}
+
+impl Drop for Phone {
+    fn drop(&mut self) {
+        let _ = self.orders.send(Order::Quit);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+            && !std::thread::panicking()
+        {
+            panic!("the phone panicked");
+        }
+    }
+}
+
+struct Running {
+    sip: UdpSocket,
+    local: SocketAddr,
+    rtp: UdpSocket,
+    endpoint: Endpoint,
+    behaviour: Behaviour,
+    voice: Vec<Frame>,
+    spoken: usize,
+    state: Arc<(Mutex<State>, Condvar)>,
+    call: Option<CallHandle>,
+    sdp: Option<MediaSession>,
+    audio: Option<(AudioSession, SocketAddr)>,
+    next_tick: Instant,
+}
+
+impl Running {
+    fn new(
+        sip: UdpSocket,
+        behaviour: Behaviour,
+        frequency: f64,
+        state: Arc<(Mutex<State>, Condvar)>,
+    ) -> Self {
+        let local = sip.local_addr().unwrap();
+        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        rtp.set_nonblocking(true).unwrap();
+        // A second of the tone: a whole number of periods for every whole frequency.
+        let samples = tone::sine(frequency, -10.0, 8000);
+        let voice = samples
+            .chunks_exact(FRAME_SAMPLES)
+            .map(|chunk| chunk.try_into().unwrap())
+            .collect();
+        let seed = std::array::from_fn(|_| rand::random());
+        Self {
+            sip,
+            local,
+            rtp,
+            endpoint: Endpoint::new(EndpointConfig::new(local, seed)),
+            behaviour,
+            voice,
+            spoken: 0,
+            state,
+            call: None,
+            sdp: None,
+            audio: None,
+            next_tick: Instant::now(),
+        }
+    }
+
+    fn run(mut self, orders: &Receiver<Order>) {
+        let mut buffer = [0; 65_535];
+        loop {
+            while let Ok(order) = orders.try_recv() {
+                match order {
+                    Order::Call { to, user, headers } => self.dial(to, &user, &headers),
+                    Order::HangUp => {
+                        if let Some(call) = self.call {
+                            self.endpoint.bye(Instant::now(), call, &[]).unwrap();
+                        }
+                    }
+                    Order::Cancel => {
+                        if let Some(call) = self.call {
+                            self.endpoint.cancel(Instant::now(), call, &[]).unwrap();
+                        }
+                    }
+                    Order::Digit(digit) => {
+                        if let Some((audio, _)) = &mut self.audio {
+                            audio
+                                .send_digit(Digit::from_char(digit).unwrap(), 100)
+                                .unwrap();
+                        }
+                    }
+                    Order::Quit => return,
+                }
+            }
+            match self.sip.recv_from(&mut buffer) {
+                Ok((len, from)) => {
+                    let flow = Flow::udp(self.local, from);
+                    self.endpoint.receive(Instant::now(), &flow, &buffer[..len]);
+                }
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::ConnectionRefused
+                    ) => {}
+                Err(error) => panic!("{error}"),
+            }
+            self.endpoint.handle_timeout(Instant::now());
+            while let Some(event) = self.endpoint.poll_event() {
+                self.on_event(event);
+            }
+            while let Some(transmit) = self.endpoint.poll_transmit() {
+                let Destination::Addr(to) = transmit.destination else {
+                    panic!("no address")
+                };
+                let _ = self.sip.send_to(&transmit.bytes, to);
+            }
+            self.media();
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.0.lock().unwrap());
+        self.state.1.notify_all();
+    }
+
+    fn session(&self) -> MediaSession {
+        let rtp = self.rtp.local_addr().unwrap();
+        MediaSession::new(Capabilities::new(rtp.ip(), rtp.port()), 1)
+    }
+
+    fn dial(&mut self, to: SocketAddr, user: &str, headers: &[(String, String)]) {
+        let mut sdp = self.session();
+        let offer = sdp.offer();
+        let target = Uri::parse(&format!("sip:{user}@{to}")).unwrap();
+        let from = Uri::parse(&format!("sip:+12045550100@{}", self.local)).unwrap();
+        let mut invite = OutgoingInvite::new(target, to, Party::new(from), Some(offer));
+        invite.headers = headers
+            .iter()
+            .map(|(name, value)| ExtraHeader::new(name, value).unwrap())
+            .collect();
+        self.sdp = Some(sdp);
+        self.call = Some(self.endpoint.invite(Instant::now(), invite).unwrap());
+    }
+
+    fn on_event(&mut self, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Invite {
+                call,
+                request,
+                offer,
+                ..
+            } => {
+                self.change(|state| {
+                    state.rung = true;
+                    state.invite = Some(String::from_utf8_lossy(request.wire()).into_owned());
+                });
+                if let Behaviour::Refuse(status) = self.behaviour {
+                    self.endpoint
+                        .reject(now, call, StatusCode::new(status).unwrap(), "", &[])
+                        .unwrap();
+                    return;
+                }
+                self.call = Some(call);
+                self.endpoint
+                    .provisional(now, call, StatusCode::RINGING, "", &[], None)
+                    .unwrap();
+                if self.behaviour == Behaviour::Answer {
+                    let mut sdp = self.session();
+                    let (answer, negotiated) = sdp.answer(&offer.unwrap()).unwrap();
+                    self.sdp = Some(sdp);
+                    self.begin_audio(&negotiated);
+                    self.endpoint.accept(now, call, &[], Some(answer)).unwrap();
+                    self.change(|state| state.answered = true);
+                }
+            }
+            Event::Provisional { status, sdp, .. } => {
+                if let Some(answer) = sdp {
+                    let negotiated = self.sdp.clone().unwrap().accept_answer(&answer).unwrap();
+                    self.begin_audio(&negotiated);
+                }
+                self.change(|state| state.provisional.push(status.get()));
+            }
+            Event::Answered { sdp, .. } => {
+                let negotiated = self
+                    .sdp
+                    .as_mut()
+                    .unwrap()
+                    .accept_answer(&sdp.unwrap())
+                    .unwrap();
+                self.begin_audio(&negotiated);
+                self.change(|state| state.answered = true);
+            }
+            Event::Failed { status, .. } => {
+                self.call = None;
+                self.change(|state| state.failed = Some(status.get()));
+            }
+            Event::Cancelled { .. } => {
+                self.call = None;
+                self.change(|state| state.cancelled = true);
+            }
+            Event::Ended { .. } => {
+                self.call = None;
+                self.audio = None;
+                self.change(|state| state.ended = true);
+            }
+            _ => {}
+        }
+    }
+
+    fn begin_audio(&mut self, negotiated: &sdp::Negotiated) {
+        let codec = match negotiated.codec {
+            sdp::Codec::Pcmu => Codec::Pcmu,
+            sdp::Codec::Pcma => Codec::Pcma,
+        };
+        let events = negotiated
+            .telephone_event
+            .and_then(|event| PayloadType::new(event.send_payload));
+        if self.audio.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        let mut session = AudioSession::new(
+            SessionConfig::new(Format::new(codec, events), rand::random()),
+            now,
+        );
+        session.listen(true);
+        self.audio = Some((session, negotiated.remote));
+        self.next_tick = now;
+    }
+
+    fn media(&mut self) {
+        let Some((session, remote)) = &mut self.audio else {
+            return;
+        };
+        let mut packet = [0; 2048];
+        let now = Instant::now();
+        while let Ok((len, from)) = self.rtp.recv_from(&mut packet) {
+            if from == *remote {
+                let _ = session.receive_rtp(now, &packet[..len]);
+            }
+        }
+        let mut digits = String::new();
+        let mut heard = Vec::new();
+        while self.next_tick <= now {
+            self.next_tick += Duration::from_millis(20);
+            let mut out = [0; MAX_PACKET];
+            let frame = &self.voice[self.spoken % self.voice.len()];
+            self.spoken += 1;
+            if let Some(len) = session.tick(now, Outgoing::Pcm(frame), &mut out) {
+                let _ = self.rtp.send_to(&out[..len], *remote);
+            }
+            let mut frame = SILENT_FRAME;
+            session.hear(&mut frame);
+            heard.extend(frame);
+        }
+        while let Some(received) = session.poll_digit() {
+            digits.push(received.digit.as_char());
+        }
+        if !heard.is_empty() || !digits.is_empty() {
+            self.change(|state| {
+                state.heard.extend(heard);
+                state.digits.push_str(&digits);
+            });
+        }
+    }
+}
