@@ -37,6 +37,10 @@ pub mod trouble;
 pub use self::alexa::{CONTACT_NOT_AVAILABLE, Outcome, Said, SayError, SessionView};
 pub use self::config::SimulatorConfig;
 pub use self::device::{LWA_CLIENT_ID_HEADER, USER_TO_USER_HEADER};
+pub use self::line::{
+    Act, Answering, Call, CallBook, CallState, EndedBy, Ending, LineError, Manner, MediaFigures,
+    Side, Step, Voice, WaitedInVain, When,
+};
 pub use self::simulator::{Simulator, StartError};
 pub use self::skill::{Reply, ReplyProblem};
 pub use self::trace::TraceError;

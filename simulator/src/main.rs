@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 /// calls (customer profile, StartCommunicationSession, progressive responses) and refuses what Amazon would refuse. When
 /// the skill starts a call, the device sends a SIP INVITE to your SIP media application, speaks and listens.
 ///
-/// The first start makes a certificate authority in the folder that the settings name; give its root.pem to the skill
+/// The first start makes a certificate authority in the folder that the settings name; give its roots.pem to the skill
 /// under test as `alexa_roots`. Keys stay in that folder, readable by you only.
 ///
 /// Control it over HTTP with the token from `alexa.token-file`:

@@ -143,7 +143,7 @@ impl Authority {
         )?;
         let root = Tier::root(root_key)?;
         let intermediate = Tier::intermediate(intermediate_key, &root)?;
-        let root_path = folder.join("root.pem");
+        let root_path = folder.join("roots.pem");
         // The certificate is stored and not remade: a skill may have been given its bytes as trust anchor.
         let root = root.with_stored_pem(&root_path)?;
         let intermediate = intermediate.with_stored_pem(&folder.join("intermediate.pem"))?;
@@ -167,7 +167,7 @@ impl Authority {
 
     /// Where [`roots_pem`](Self::roots_pem) lies as a file.
     pub fn roots_path(&self) -> PathBuf {
-        self.folder.join("root.pem")
+        self.folder.join("roots.pem")
     }
 
     /// The chain with which requests are signed.

@@ -392,7 +392,7 @@ mod tests {
             "card":{"type":"AskForPermissionsConsent","permissions":["alexa::profile:mobile_number:read"]},
             "shouldEndSession":false,"directives":[{"type":"X"}]}}"#;
         let reply = read(Some("application/json"), body.as_bytes(), true).expect("good");
-        assert_eq!(reply.speech.as_deref(), Some("Calling Fish & Chips ."));
+        assert_eq!(reply.speech.as_deref(), Some("Calling Fish & Chips."));
         assert_eq!(reply.reprompt.as_deref(), Some("Well?"));
         assert_eq!(reply.should_end_session, Some(false));
         assert_eq!(reply.session_attributes["a"], 1);
