@@ -100,12 +100,6 @@ fn check(config: &SidecarConfig, json: bool) -> ExitCode {
 }
 
 async fn run(config: SidecarConfig) -> anyhow::Result<()> {
-    if let Err(missing) = skillcall_sidecar::speech::probe(&config.speech) {
-        tracing::warn!(
-            remedy = missing.remedy(),
-            "no speech: {missing}; Speak will fail with SystemException"
-        );
-    }
     let sidecar = Sidecar::start(config).await?;
     for warning in sidecar.warnings() {
         tracing::warn!("{warning}");

@@ -10,9 +10,7 @@ use skillcall_sip::endpoint::{Advertised, Endpoint, EndpointConfig, Limits as Si
 use tokio::sync::oneshot;
 
 use crate::bucket::Buckets;
-use crate::config::{
-    ConfigError, Finding, SecretError, Secrets, Severity, SidecarConfig, static_findings,
-};
+use crate::config::{ConfigError, Finding, SecretError, Secrets, Severity, SidecarConfig, check};
 use crate::control::{Control, router};
 use crate::engine::{EngineConfig, Limits};
 use crate::figures::{Figures, FiguresSnapshot};
@@ -82,7 +80,8 @@ impl Sidecar {
     /// # Errors
     /// [`StartError`], with what would be right.
     pub async fn start(config: SidecarConfig) -> Result<Self, StartError> {
-        let (errors, warnings): (Vec<Finding>, Vec<Finding>) = static_findings(&config)
+        let (errors, warnings): (Vec<Finding>, Vec<Finding>) = findings(&config)
+            .await?
             .into_iter()
             .partition(|finding| finding.severity == Severity::Error);
         if !errors.is_empty() {
@@ -341,6 +340,14 @@ impl Drop for Sidecar {
             task.abort();
         }
     }
+}
+
+/// Everything that is wrong; looking runs the speech engine once, so it is done aside.
+async fn findings(config: &SidecarConfig) -> Result<Vec<Finding>, StartError> {
+    let config = config.clone();
+    tokio::task::spawn_blocking(move || check(&config))
+        .await
+        .map_err(|error| io("looking at the configuration")(std::io::Error::other(error)))
 }
 
 fn join(threads: Vec<JoinHandle<()>>) {

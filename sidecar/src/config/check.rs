@@ -125,8 +125,7 @@ pub fn check(config: &SidecarConfig) -> Vec<Finding> {
     findings
 }
 
-/// The findings that need no program to be run.
-pub(crate) fn static_findings(config: &SidecarConfig) -> Vec<Finding> {
+fn static_findings(config: &SidecarConfig) -> Vec<Finding> {
     let at = Located::new(&config.origin);
     let mut findings = Vec::new();
     listeners(config, &at, &mut findings);

@@ -28,8 +28,6 @@ pub use sections::{
     UnlistedSource,
 };
 
-pub(crate) use check::static_findings;
-
 /// Everything `sidecar.toml` says.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

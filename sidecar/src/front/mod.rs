@@ -168,24 +168,32 @@ impl Front {
             figures,
             trace,
             stopping: false,
+            udp_unread: false,
         };
         let mut events = Events::with_capacity(256);
         let mut housekeeping = now + HOUSEKEEPING;
         while !running.stopping {
-            let wait = housekeeping.saturating_duration_since(Instant::now());
+            let mut wait = housekeeping.saturating_duration_since(Instant::now());
+            if running.udp_unread {
+                wait = Duration::ZERO;
+            }
             if let Err(error) = running.front.poll.poll(&mut events, Some(wait))
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "the signalling thread cannot wait for sockets and ends");
                 return;
             }
+            let mut udp = running.udp_unread;
             for event in &events {
                 match event.token() {
-                    UDP => running.read_udp(),
+                    UDP => udp = true,
                     TCP => running.accept(),
                     WAKE => {}
                     Token(token) => running.connection_event(token, event),
                 }
+            }
+            if udp {
+                running.read_udp();
             }
             running.take_requests();
             let now = Instant::now();
@@ -203,6 +211,8 @@ struct Running {
     admission: Admission,
     figures: Arc<Figures>,
     trace: TraceSink,
+    /// The UDP socket was not read empty.
+    udp_unread: bool,
     stopping: bool,
 }
 
@@ -212,7 +222,7 @@ impl Running {
             return;
         };
         let local = udp.local();
-        udp.receive(|from, datagram| {
+        self.udp_unread = udp.receive(|from, datagram| {
             // Keep-alives of two or four bytes carry nothing (RFC 5626 §4.4).
             if datagram.len() > 4 {
                 let flow = Flow::udp(local, from);

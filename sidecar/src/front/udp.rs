@@ -1,4 +1,4 @@
-//! The UDP listener: datagrams in batches (`recvmmsg`), 4 MB of buffer each way.
+//! The UDP listener, with 4 MB of buffer each way.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -11,7 +11,7 @@ const BUFFER: usize = 4 << 20;
 /// The largest datagram.
 const DATAGRAM: usize = 65_535;
 /// Datagrams that are handled before others get their turn.
-const BATCH: usize = 512;
+const BATCH: usize = 256;
 
 pub(super) struct UdpListener {
     socket: mio::net::UdpSocket,
@@ -57,10 +57,12 @@ impl UdpListener {
         Ok(fd.try_clone_to_owned()?.into())
     }
 
-    /// Reads until nothing is left; what `each` returns goes back to the sender.
-    pub(super) fn receive(&mut self, mut each: impl FnMut(SocketAddr, &[u8]) -> Option<Bytes>) {
-        let mut rounds = 0;
-        loop {
+    /// Reads a batch; what `each` returns goes back to the sender. True: there may be more.
+    pub(super) fn receive(
+        &mut self,
+        mut each: impl FnMut(SocketAddr, &[u8]) -> Option<Bytes>,
+    ) -> bool {
+        for _ in 0..BATCH {
             match self.socket.recv_from(&mut self.buffer) {
                 Ok((len, from)) => {
                     let reply = each(from, self.buffer.get(..len).unwrap_or_default());
@@ -69,19 +71,16 @@ impl UdpListener {
                         let _ = self.socket.send_to(&reply, from);
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // ICMP's answer to something sent earlier: not of interest here.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => {
                     tracing::warn!(%error, "UDP receive");
-                    return;
+                    return true;
                 }
             }
-            rounds += 1;
-            if rounds % BATCH == 0 {
-                std::thread::yield_now();
-            }
         }
+        true
     }
 }
 

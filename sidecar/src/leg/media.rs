@@ -58,6 +58,8 @@ pub(crate) struct LegMedia {
     pub(crate) session: AudioSession,
     /// Whether offer and answer are complete: before, nothing is sent.
     pub(crate) agreed: bool,
+    /// Whether the peer may hear something: from the answer on, or from early media on.
+    pub(crate) open: bool,
     announced: SocketAddr,
     announced_rtcp: SocketAddr,
     learned: Learned,
@@ -88,6 +90,7 @@ impl LegMedia {
             port: pair.port,
             session,
             agreed: false,
+            open: false,
             announced: nowhere,
             announced_rtcp: nowhere,
             learned: Learned::Announced,
@@ -122,6 +125,7 @@ impl LegMedia {
             Learned::Locked(address) => address,
         };
         (self.agreed
+            && self.open
             && self.we_send
             && address.port() != 0
             && !self.announced.ip().is_unspecified())
@@ -130,7 +134,8 @@ impl LegMedia {
 
     fn rtcp_destination(&self) -> Option<SocketAddr> {
         let address = self.learned_rtcp.unwrap_or(self.announced_rtcp);
-        (self.agreed && address.port() != 0 && !address.ip().is_unspecified()).then_some(address)
+        (self.agreed && self.open && address.port() != 0 && !address.ip().is_unspecified())
+            .then_some(address)
     }
 
     /// Whether RTP from this address may be this leg's.

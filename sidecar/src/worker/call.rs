@@ -33,6 +33,8 @@ pub(super) struct CallEntry {
     pub(super) asking: HashMap<(u32, u32), AbortHandle>,
     /// Why each RecordAudio recording ended, until its file is complete.
     pub(super) recording_ends: HashMap<RecordingId, RecordingEnd>,
+    /// SIP Call-IDs of its legs.
+    pub(super) dialogs: Vec<Box<[u8]>>,
     pub(super) csi: Option<Box<str>>,
     pub(super) began: Instant,
     pub(super) answered: bool,

@@ -221,6 +221,9 @@ impl Running {
             (true, Some(answer)) => (StatusCode::SESSION_PROGRESS, Some(answer)),
             _ => (StatusCode::RINGING, None),
         };
+        if sdp.is_some() {
+            self.open_media(key, leg);
+        }
         let sent = self
             .endpoint
             .provisional(Instant::now(), handle, status, "", &[], sdp);

@@ -140,6 +140,7 @@ impl Running {
             loading: HashSet::new(),
             asking: HashMap::new(),
             recording_ends: HashMap::new(),
+            dialogs: Vec::new(),
             csi: csi.map(Into::into),
             began: now,
             answered: false,

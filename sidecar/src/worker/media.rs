@@ -114,6 +114,13 @@ impl Running {
         self.media.get_mut(slot)
     }
 
+    /// The peer may hear something from now on.
+    pub(super) fn open_media(&mut self, key: CallKey, leg: LegId) {
+        if let Some(media) = self.leg_media(key, leg) {
+            media.open = true;
+        }
+    }
+
     pub(super) fn read_rtp(&mut self, slot: usize, now: Instant) {
         let mut out = [0; MAX_PACKET];
         let mut taken = false;

@@ -369,14 +369,8 @@ impl Running {
             .legs
             .fetch_sub(call.legs.len(), Ordering::Relaxed);
         let until = Instant::now() + AFTERLIFE;
-        let ended: Vec<Box<[u8]>> = self
-            .dialogs
-            .iter()
-            .filter(|(_, (ids, _))| Arc::ptr_eq(ids, &call.ids))
-            .map(|(id, _)| id.clone())
-            .collect();
         self.ended_dialogs
-            .extend(ended.into_iter().map(|id| (until, id)));
+            .extend(call.dialogs.into_iter().map(|id| (until, id)));
     }
 
     fn forget_dialogs(&mut self, now: Instant) {

@@ -257,6 +257,9 @@ impl Running {
     }
 
     pub(super) fn set_state(&mut self, key: CallKey, leg: LegId, state: LegState) {
+        if state == LegState::Connected {
+            self.open_media(key, leg);
+        }
         if let Some(call) = self.call_mut(key) {
             if state == LegState::Connected {
                 call.answered = true;
@@ -273,12 +276,15 @@ impl Running {
     /// Remembers whose the messages of a SIP dialog are.
     pub(super) fn note_dialog(&mut self, handle: CallHandle, key: CallKey, leg: LegId) {
         self.by_handle.insert(handle, (key, leg));
-        let Some(ids) = self.call(key).map(|call| Arc::clone(&call.ids)) else {
+        let Some(call_id) = self.endpoint.call_id(handle).map(Box::<[u8]>::from) else {
             return;
         };
-        if let Some(call_id) = self.endpoint.call_id(handle) {
-            self.dialogs.insert(call_id.into(), (ids, leg));
-        }
+        let Some(call) = self.call_mut(key) else {
+            return;
+        };
+        call.dialogs.push(call_id.clone());
+        let ids = Arc::clone(&call.ids);
+        self.dialogs.insert(call_id, (ids, leg));
     }
 
     /// Counts a leg.
