@@ -101,6 +101,23 @@ impl Server {
         Self::run(skill, listener, config.drain, open)
     }
 
+    /// Listens for a component that is loaded already. `address` must be a loopback address; `drain` is
+    /// [`HostConfig::drain`].
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn serve(
+        skill: Skill,
+        address: SocketAddr,
+        drain: Duration,
+    ) -> Result<Self, StartError> {
+        if !address.ip().is_loopback() {
+            return Err(StartError::Public(address));
+        }
+        let open: Gate = Arc::new(|request, _| Ok(request));
+        Self::run(skill, listen(address).await?, drain, open)
+    }
+
     pub(crate) fn run(
         skill: Skill,
         listener: TcpListener,

@@ -128,6 +128,29 @@ impl Skill {
         })))
     }
 
+    /// The same component for another installation: its code is compiled once and its pool of instances is shared,
+    /// state, settings and outbound connections are its own. Each of them may run as many instances as
+    /// [`EngineConfig::concurrency`] says, and all together no more than the pool holds, which is as many.
+    ///
+    /// # Errors
+    /// When outbound TLS cannot be set up.
+    pub fn with(
+        &self,
+        state: Arc<dyn State>,
+        settings: Arc<dyn Settings>,
+        outbound: &OutboundConfig,
+    ) -> Result<Self, TlsError> {
+        Ok(Self(Arc::new(Loaded {
+            instances: self.0.instances.clone(),
+            http: self.0.http.clone(),
+            typed: self.0.typed.clone(),
+            platform: Platform::Skillcall { state, settings },
+            outbound: Outbound::new(outbound)?,
+            free: Arc::new(Semaphore::new(self.0.config.concurrency.max(1) as usize)),
+            config: self.0.config.clone(),
+        })))
+    }
+
     /// Whether the component exports `wasi:http/incoming-handler`.
     #[must_use]
     pub fn serves_http(&self) -> bool {

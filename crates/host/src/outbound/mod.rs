@@ -116,6 +116,7 @@ impl Outbound {
 /// The client's error as the one of `wasi:http` that says the same.
 fn named(error: &hyper_util::client::legacy::Error) -> Error {
     let mut cause = error.source();
+    let mut kind = None;
     while let Some(inner) = cause {
         if inner.is::<connect::TimedOut>() {
             return Error::ConnectionTimeout;
@@ -123,27 +124,22 @@ fn named(error: &hyper_util::client::legacy::Error) -> Error {
         if inner.is::<rustls::Error>() {
             return Error::TlsCertificateError;
         }
-        if let Some(inner) = inner.downcast_ref::<io::Error>() {
-            // rustls hides in an io::Error that gives no source.
-            if inner
-                .get_ref()
-                .is_some_and(|hidden| hidden.is::<rustls::Error>())
-            {
-                return Error::TlsCertificateError;
-            }
-            return match inner.kind() {
-                io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
-                io::ErrorKind::ConnectionReset
-                | io::ErrorKind::BrokenPipe
-                | io::ErrorKind::UnexpectedEof => Error::ConnectionTerminated,
-                _ if error.is_connect() => Error::DestinationUnavailable,
-                _ => Error::InternalError(Some(inner.to_string())),
-            };
-        }
         cause = inner.source();
+        if let Some(inner) = inner.downcast_ref::<io::Error>() {
+            kind = Some(inner.kind());
+            // What an io::Error wraps is not its source: that is the source of what it wraps.
+            cause = inner.get_ref().map(|wrapped| wrapped as &dyn StdError);
+        }
     }
-    if error.is_connect() {
-        return Error::DestinationUnavailable;
+    match kind {
+        Some(io::ErrorKind::ConnectionRefused) => Error::ConnectionRefused,
+        Some(
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof,
+        ) => Error::ConnectionTerminated,
+        _ if error.is_connect() => Error::DestinationUnavailable,
+        Some(kind) => Error::InternalError(Some(kind.to_string())),
+        None => Error::HttpProtocolError,
     }
-    Error::HttpProtocolError
 }

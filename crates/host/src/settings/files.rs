@@ -57,7 +57,7 @@ impl FileSettings {
     #[must_use]
     pub fn faults(&self) -> Vec<(SettingName, FileFault)> {
         let fault = |(name, source): (&SettingName, &Source)| match source {
-            Source::File(file) if self.from_environment(name).is_none() => {
+            Source::File(file) if self.variable(name).is_none() => {
                 file.bytes().err().map(|fault| (name.clone(), fault))
             }
             _ => None,
@@ -65,14 +65,14 @@ impl FileSettings {
         self.sources.iter().filter_map(fault).collect()
     }
 
-    fn from_environment(&self, name: &SettingName) -> Option<String> {
+    fn variable(&self, name: &SettingName) -> Option<String> {
         (self.environment)(&name.variable()).filter(|value| !value.is_empty())
     }
 }
 
 impl Settings for FileSettings {
     fn get(&self, name: &SettingName) -> Result<Option<String>, SettingsError> {
-        if let Some(value) = self.from_environment(name) {
+        if let Some(value) = self.variable(name) {
             return Ok(Some(value));
         }
         match self.sources.get(name) {
@@ -90,7 +90,7 @@ impl Settings for FileSettings {
     }
 
     fn get_bytes(&self, name: &SettingName) -> Result<Option<Bytes>, SettingsError> {
-        if let Some(value) = self.from_environment(name) {
+        if let Some(value) = self.variable(name) {
             return decode(&value, &name.variable()).map(Some);
         }
         match self.sources.get(name) {
