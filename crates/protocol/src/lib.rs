@@ -21,6 +21,8 @@
 pub mod alexa;
 pub mod communication;
 pub mod e164;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod ids;
 pub mod manifest;
 pub mod profile;

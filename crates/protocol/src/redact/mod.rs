@@ -9,7 +9,8 @@
 //! | anything else | [`text`] | numbers, bearer tokens, `Atza|`, `Atzr|`, `Atc|`, JWTs, `name=value` of secret names |
 //! | unknown | [`any`] | looks for one of the above |
 //!
-//! All of them may be applied again to their own result without changing it.
+//! Each may be applied again to its own result without changing it. Only [`any`] can then see another form: what hiding
+//! turned into JSON, it reads as JSON.
 
 mod json;
 mod names;
@@ -28,6 +29,9 @@ pub const HIDDEN: &str = "[hidden]";
 /// What stands in place of received digits longer than one.
 pub const DIGITS: &str = "[digits]";
 
+/// The most rounds of redaction that one text gets.
+const ROUNDS: usize = 8;
+
 /// Redacts free text: phone numbers of seven digits and more keep their last four, tokens and the values of secret
 /// names vanish. Lines of SDP within it follow the rules of [`sdp`].
 #[must_use]
@@ -37,10 +41,32 @@ pub fn text(input: &str) -> String {
         if sdp::is_secret_line(line) {
             sdp::line(line, &mut out);
         } else {
-            out.push_str(&numbers::redact(&tokens::redact(line)));
+            out.push_str(&plain(line));
         }
     }
     out
+}
+
+/// Numbers and tokens in free text.
+fn plain(input: &str) -> String {
+    settled(input, |text| numbers::redact(&tokens::redact(text)))
+}
+
+/// Applies `once` until it changes nothing: what is hidden can leave its neighbours looking like a number themselves.
+/// Each round but the last hides something, so few are needed.
+fn settled(input: &str, once: impl Fn(&str) -> String) -> String {
+    let mut before = once(input);
+    if before == input {
+        return before;
+    }
+    for _ in 0..ROUNDS {
+        let after = once(&before);
+        if after == before {
+            break;
+        }
+        before = after;
+    }
+    before
 }
 
 /// Redacts text of unknown form: JSON when it is an object or an array, a SIP message when its first line says so, SDP
@@ -65,5 +91,7 @@ pub fn any(input: &str) -> String {
 /// Redacts a file's path: like [`text`], but runs of digits that are a date (`20260131`) stay, as folders are named so.
 #[must_use]
 pub fn path(input: &str) -> String {
-    numbers::redact_but_dates(&tokens::redact(input))
+    settled(input, |text| {
+        numbers::redact_but_dates(&tokens::redact(text))
+    })
 }

@@ -1,6 +1,6 @@
 //! Session descriptions: keys and passwords go, the rest is needed to understand a call.
 
-use super::{HIDDEN, numbers, tokens};
+use super::{HIDDEN, numbers, plain};
 
 /// Redacts a session description (RFC 8866): the inline keys of `a=crypto` (RFC 4568 §9.1), `a=ice-pwd` (RFC 8839 §5.4)
 /// and `k=` are hidden; numbers in the origin's user name, in `s=`, `i=`, `p=`, `u=`, `e=` and in attributes keep their last
@@ -66,7 +66,7 @@ pub(super) fn line(text: &str, out: &mut String) {
     {
         out.push_str(content);
     } else {
-        out.push_str(&numbers::redact(&tokens::redact(content)));
+        out.push_str(&plain(content));
     }
     out.push_str(ending);
 }
@@ -79,7 +79,7 @@ fn crypto(content: &str, out: &mut String) {
     while let Some(at) = rest.to_ascii_lowercase().find("inline:") {
         found = true;
         let start = at + "inline:".len();
-        out.push_str(rest.get(..start).unwrap_or_default());
+        out.push_str(&plain(rest.get(..start).unwrap_or_default()));
         out.push_str(HIDDEN);
         let tail = rest.get(start..).unwrap_or_default();
         let end = tail
@@ -88,12 +88,13 @@ fn crypto(content: &str, out: &mut String) {
         rest = tail.get(end..).unwrap_or_default();
     }
     if found {
-        out.push_str(rest);
+        out.push_str(&plain(rest));
     } else {
         // Another key method: what it holds is not known, so only the tag and the suite stay.
-        let words = content.splitn(3, ' ').take(2).collect::<Vec<_>>().join(" ");
-        out.push_str(&words);
-        out.push(' ');
+        for word in content.split(' ').take(2).filter(|word| *word != HIDDEN) {
+            out.push_str(&plain(word));
+            out.push(' ');
+        }
         out.push_str(HIDDEN);
     }
 }
@@ -136,6 +137,20 @@ mod tests {
                 .count(),
             5
         );
+    }
+
+    #[test]
+    fn a_malformed_crypto_line_shows_no_number_and_stays_as_it_is() {
+        for (input, output) in [
+            (
+                "a=crypto:+12045550100 S inline:x",
+                "a=crypto:***0100 S inline:[hidden]",
+            ),
+            ("a=crypto:1", "a=crypto:1 [hidden]"),
+        ] {
+            assert_eq!(sdp(input), output);
+            assert_eq!(sdp(output), output, "twice");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! SIP messages.
 
-use super::{HIDDEN, any, numbers, tokens};
+use super::{HIDDEN, any, numbers, plain, sdp, tokens};
 
 /// Headers in which long numbers are no phone numbers, in lower case, with their compact forms (RFC 3261 §7.3.3).
 const STRUCTURAL: &[&str] = &[
@@ -39,6 +39,9 @@ pub fn sip(input: &str) -> String {
         let ending = line.get(content.len()..).unwrap_or_default();
         if n == 0 {
             out.push_str(&numbers::redact(content));
+        } else if sdp::is_secret_line(content) {
+            // A body without an empty line before it.
+            sdp::line(content, &mut out);
         } else if content.starts_with([' ', '\t']) {
             // A folded line belongs to the header before it; hidden credentials already stand for all of their lines.
             if is_secret(&header) {
@@ -65,12 +68,16 @@ pub fn sip(input: &str) -> String {
     out
 }
 
-/// Head, the empty line, body.
+/// Head, the empty line, body. Peers end lines by LF alone, or now and then, too.
 fn split_body(input: &str) -> (&str, &str, &str) {
-    for gap in ["\r\n\r\n", "\n\n"] {
-        if let Some((head, body)) = input.split_once(gap) {
+    let mut end = 0;
+    for line in input.split_inclusive('\n') {
+        if line.trim_end_matches(['\r', '\n']).is_empty() {
+            let (head, rest) = input.split_at(end);
+            let (gap, body) = rest.split_at(line.len());
             return (head, gap, body);
         }
+        end += line.len();
     }
     (input, "", "")
 }
@@ -126,10 +133,6 @@ fn value(header: &str, text: &str, out: &mut String) {
         }
         out.push_str(&plain(rest));
     }
-}
-
-fn plain(text: &str) -> String {
-    numbers::redact(&tokens::redact(text))
 }
 
 fn user_to_user(text: &str, out: &mut String) {
@@ -206,6 +209,17 @@ mod tests {
             sip("SIP/2.0 200 OK\r\nUser-to-User: +12045550100\r\n\r\n")
                 .contains("User-to-User: ***0100")
         );
+    }
+
+    #[test]
+    fn a_body_is_found_however_lines_end() {
+        for gap in ["\r\n\r\n", "\n\n", "\n\r\n", "\r\n\n", "\r\n"] {
+            let input =
+                format!("SIP/2.0 200 OK\r\nX: y{gap}v=0\na=crypto:1 S inline:planted|2^20\n");
+            let output = sip(&input);
+            assert!(!output.contains("planted"), "{gap:?}: {output}");
+            assert_eq!(sip(&output), output);
+        }
     }
 
     #[test]
