@@ -14,6 +14,38 @@ pub fn compiled_plan(data: &[u8]) {
     visit(&headed);
 }
 
+/// Reads `data` as a plan in TOML: what is accepted can be decoded and reached in each part, and what is refused is
+/// refused for a reason that has a place in the text.
+///
+/// # Panics
+/// When one of this does not hold.
+#[cfg(feature = "source")]
+pub fn source(data: &[u8]) {
+    let Ok(toml) = std::str::from_utf8(data) else {
+        return;
+    };
+    let findings = match crate::compile(toml) {
+        Ok((bytes, warnings)) => {
+            assert!(
+                Plan::decode(&bytes).is_ok(),
+                "what was compiled cannot be decoded"
+            );
+            visit(&bytes);
+            warnings
+        }
+        Err(findings) => {
+            let error = |f: &crate::Finding| f.severity == crate::Severity::Error;
+            assert!(findings.iter().any(error), "refused without an error");
+            findings
+        }
+    };
+    let lines = toml.split('\n').count();
+    for finding in findings {
+        assert!((1..=lines).contains(&finding.line), "{finding}");
+        assert!(finding.column >= 1 && !finding.message.is_empty());
+    }
+}
+
 fn visit(data: &[u8]) {
     let Ok(plan) = Plan::decode(data) else { return };
     let _ = plan.destination_named("front desk");
