@@ -9,6 +9,7 @@ TARGET_DIR ?= target
 # Cargo is told where to build by the same variable, so that scripts and programs agree.
 export CARGO_TARGET_DIR := $(abspath $(TARGET_DIR))
 SKILLCALL := $(CARGO_TARGET_DIR)/$(PROFILE_DIR)/skillcall
+COMPOSE := $(CARGO_TARGET_DIR)/$(PROFILE_DIR)/skillcall-compose
 WASM := $(CARGO_TARGET_DIR)/wasm32-wasip2/component
 export SKILLCALL_COMPONENT := $(CARGO_TARGET_DIR)/skillcall.wasm
 export SKILLCALL_SPIN_COMPONENT := $(CARGO_TARGET_DIR)/skillcall-spin.wasm
@@ -20,38 +21,40 @@ help: ## list the targets
 .PHONY: demo
 demo: ## set up, build, and run one whole call; leaves call.html and a recording
 	@tools/setup.sh demo
-	@$(MAKE) --no-print-directory component program
+	@$(MAKE) --no-print-directory component
 	@echo "demo: running one call"
 	@$(SKILLCALL) demo
 
 .PHONY: test
 test: ## set up all that the tests need, build, and run every test
 	@tools/setup.sh test
-	@$(MAKE) --no-print-directory component program
+	@$(MAKE) --no-print-directory component
 	@echo "test: cargo test --workspace"
 	@cargo test --workspace --locked
 
 .PHONY: build
 build: ## the component, and the programs in the profile PROFILE (dev)
 	@tools/setup.sh build
-	@$(MAKE) --no-print-directory component program
+	@$(MAKE) --no-print-directory component
 
+# The whole workspace at once, here and in the tests: a part of it would be built with other
+# features of the same crates, and wasmtime twice.
 .PHONY: program
 program:
 	@echo "build: the program skillcall (profile $(PROFILE); the first time takes some minutes)"
-	@cargo build --locked --profile $(PROFILE) -p skillcall-cli -p skillcall-sidecar -p skillcall-simulator
+	@cargo build --locked --profile $(PROFILE) --workspace --bins
 
 # The wasm32-wasip2 target comes from rustup, or else from Debian's packages. Both artefacts are
 # rebuilt only when cargo says that something changed.
 .PHONY: component
-component: ## skillcall.wasm (for embedders) and skillcall-spin.wasm (for Spin), into target/
+component: program ## skillcall.wasm (for embedders) and skillcall-spin.wasm (for Spin), into target/
 	@echo "build: the WebAssembly toolchain"
 	@vars=$$(tools/wasm-toolchain.sh --env) && eval "$$vars" && \
 	 echo "build: the component and its Spin adapter" && \
 	 cargo build --locked --profile component --target wasm32-wasip2 -p skillcall -p skillcall-adapter-spin
 	@cp $(WASM)/skillcall.wasm $(SKILLCALL_COMPONENT)
 	@echo "build: skillcall-spin.wasm, composed"
-	@cargo run --quiet --locked -p skillcall-compose -- compose $(SKILLCALL_COMPONENT) $(WASM)/skillcall_adapter_spin.wasm -o $(SKILLCALL_SPIN_COMPONENT)
+	@$(COMPOSE) compose $(SKILLCALL_COMPONENT) $(WASM)/skillcall_adapter_spin.wasm -o $(SKILLCALL_SPIN_COMPONENT)
 
 .PHONY: lint
 lint: ## formatting and clippy, warnings denied

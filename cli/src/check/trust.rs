@@ -21,7 +21,7 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
         .into_iter()
         .filter(|name| {
             // A file that is not there yet will be there after the first start.
-            SettingName::parse(name).is_ok_and(|name| !matches!(host.settings.get(&name), Ok(None)))
+            SettingName::new(name).is_ok_and(|name| !matches!(host.settings.get(&name), Ok(None)))
         })
         .collect();
     if set.is_empty() {
@@ -50,7 +50,7 @@ fn public_addresses(installation: &Installation, host: &Host) -> Vec<String> {
     if is_public(host.config.listen.ip()) {
         public.push(format!("the component at {}", host.config.listen));
     }
-    if let Ok(sidecar) = SidecarConfig::load(installation.sidecar()) {
+    if let Ok(sidecar) = SidecarConfig::load(&installation.sidecar()) {
         let listeners = sidecar.sip.listen.iter().map(|listen| listen.address.ip());
         if listeners.chain(sidecar.sip.public_address).any(is_public) {
             public.push("the sidecar's SIP".to_owned());

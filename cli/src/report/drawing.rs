@@ -48,7 +48,7 @@ pub(super) fn ladder(trace: &Trace) -> String {
                 arrow(&mut svg, x(&message.from), x(&message.to), y, class);
                 let label = match &message.outcome {
                     Some(outcome) => format!("{} ⇒ {outcome}", message.name),
-                    None => message.name.clone(),
+                    None => message.name.to_string(),
                 };
                 let middle = (x(&message.from) + x(&message.to)) / 2;
                 label_at(&mut svg, middle, y - 5, &label, &format!("t-{class}"), "middle");

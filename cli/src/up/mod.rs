@@ -54,7 +54,7 @@ impl Everything {
             Some(config) => Some(Simulator::start(config).await.context("the simulator did not start")?),
             None => None,
         };
-        let sidecar_config = SidecarConfig::load(installation.sidecar())?;
+        let sidecar_config = SidecarConfig::load(&installation.sidecar())?;
         let sidecar = Sidecar::start(sidecar_config).await.context("the sidecar did not start")?;
         let (host, component) = match options.host {
             Host::Embedded => {
@@ -72,8 +72,11 @@ impl Everything {
         let running = Running {
             pid: std::process::id(),
             component,
-            sidecar: sidecar.control_address(),
-            sip: sidecar.sip_addresses().iter().map(ToString::to_string).collect(),
+            sidecar: sidecar.control(),
+            sip: [("udp", sidecar.sip_udp()), ("tcp", sidecar.sip_tcp())]
+                .iter()
+                .filter_map(|(transport, address)| Some(format!("{transport}:{}", (*address)?)))
+                .collect(),
             simulator: simulator.as_ref().map(Simulator::address),
         };
         let note = installation.note_running(&running)?;

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use skillcall_host::Host;
-use skillcall_host::settings::Settings as _;
+use skillcall_host::settings::{SettingName, Settings as _};
 use tokio::process::{Child, Command};
 
 use crate::installation::Installation;
@@ -40,7 +40,8 @@ impl Spin {
         let plan = std::fs::read(installation.compiled_plan()).context("the compiled call plan")?;
         command.env("SPIN_VARIABLE_PLAN", STANDARD.encode(plan));
         for name in VARIABLES {
-            if let Some(value) = host.settings.get(name).map_err(|error| anyhow::anyhow!("setting {name}: {error}"))? {
+            let known = SettingName::new(name).with_context(|| format!("setting {name}"))?;
+            if let Some(value) = host.settings.get(&known).with_context(|| format!("setting {name}"))? {
                 command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
             }
         }
