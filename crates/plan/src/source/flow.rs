@@ -332,8 +332,7 @@ fn inherit(steps: Vec<CheckedStep>) -> Vec<CheckedStep> {
 fn join(steps: &[CheckedStep], index: usize) -> Option<CheckedStep> {
     let first = steps.get(index)?;
     let mut joined = first.clone();
-    loop {
-        let Next::Step(next) = joined.then else { break };
+    while let Next::Step(next) = joined.then {
         let next = steps.get(usize::from(next))?;
         let decides = joined.actions.iter().any(|a| {
             REPORTED_ALONE.contains(&a.action_type.as_str()) || a.action_type == "ReceiveDigits"
