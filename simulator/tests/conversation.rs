@@ -385,9 +385,7 @@ async fn progressive_responses_are_spoken_first_and_bounded() {
         let token = asked.body["context"]["System"]["apiAccessToken"].as_str().unwrap_or_default().to_owned();
         let id = asked.body["request"]["requestId"].clone();
         let (endpoint, seen) = (endpoint.clone(), std::sync::Arc::clone(&seen));
-        let sent = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async {
+        tokio::runtime::Handle::current().block_on(async {
                 let http = reqwest::Client::builder().no_proxy().build().expect("a client");
                 let bodies = [
                     json!({"header": {"requestId": id}, "directive": {"type": "VoicePlayer.Play"}}),
@@ -398,9 +396,7 @@ async fn progressive_responses_are_spoken_first_and_bounded() {
                     let response = http.post(format!("{endpoint}/v1/directives")).bearer_auth(&token).json(&body).send().await.expect("answered");
                     seen.lock().expect("not poisoned").push(response.status().as_u16());
                 }
-            });
         });
-        sent.join().expect("joined");
         Answering::Answer(speech("Done.", Some(true)))
     })
     .await;

@@ -1,22 +1,19 @@
 //! An utterance, from the device's ear to what Alexa says.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use skillcall_protocol::trace::{Direction, Message, Party, Protocol};
 use skillcall_protocol::traceparent::TraceParent;
 
-use super::{Alexa, Conversation, view};
+use super::{Alexa, view};
 use crate::authority::AuthorityError;
 use crate::customer::Customer;
 use crate::line::Call;
 use crate::model::{Heard, SlotValue};
-use crate::skill::{Answer, Asking, Reply, RequestKind, Session, SkillFailure, new_id};
-use crate::stopping::stopped;
-use crate::tokens::{Grant, TOKEN_LIFE};
+use crate::skill::{Answer, Reply, RequestKind, Session, SkillFailure, new_id};
 use crate::trace::{Known, begin};
 use crate::trouble::{Fault, Place};
 
@@ -116,7 +113,8 @@ pub enum SayError {
     Authority(#[from] AuthorityError),
 }
 
-struct Sent {
+/// What came of a request.
+pub(super) struct Sent {
     answer: Answer,
     repeats: Vec<(u16, String)>,
     progressive: Vec<String>,
@@ -229,131 +227,8 @@ impl Alexa {
         }
     }
 
-    /// "Exit": Alexa ends the session by itself and tells the skill (facts A2).
-    async fn leave(
-        self: &Arc<Self>,
-        conversation: &mut Conversation,
-        customer: &Customer,
-        context: TraceParent,
-    ) -> Result<Said, SayError> {
-        let session = conversation.session.take();
-        let mut request_id = None;
-        if let Some(session) = &session {
-            let id = new_id("amzn1.echo-api.request");
-            let kind = RequestKind::SessionEnded {
-                reason: "USER_INITIATED",
-                error: None,
-            };
-            self.send(&kind, &id, session, customer, context).await?;
-            request_id = Some(id);
-        }
-        Ok(Said {
-            request_id,
-            trace_id: context.trace_id(),
-            heard: "exit".to_owned(),
-            outcome: Outcome::Left,
-            reply: None,
-            spoken: Vec::new(),
-            took_ms: 0,
-            session: session.map(|session| view(None, &session.id)),
-            call: None,
-            repeats: Vec::new(),
-        })
-    }
-
-    /// Keeps or ends the session as the answer says; absent means end, on a device without a screen.
-    fn carry_on(
-        self: &Arc<Self>,
-        conversation: &mut Conversation,
-        customer: &Customer,
-        session: Session,
-        reply: &Reply,
-    ) {
-        if reply.should_end_session != Some(false) {
-            conversation.session = None;
-            return;
-        }
-        conversation.session = Some(Session {
-            new: false,
-            attributes: reply.session_attributes.clone(),
-            ..session
-        });
-        let turn = conversation.turn;
-        let alexa = Arc::clone(self);
-        let customer = customer.clone();
-        // Once for the answer, and once more after the reprompt.
-        let patience = if reply.reprompt.is_some() {
-            self.limits.listen * 2
-        } else {
-            self.limits.listen
-        };
-        let mut stopping = self.stopping.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = tokio::time::sleep(patience) => alexa.give_up(&customer, turn).await,
-                () = stopped(&mut stopping) => {}
-            }
-        });
-    }
-
-    /// Nobody answered the skill's question.
-    async fn give_up(self: &Arc<Self>, customer: &Customer, turn: u64) {
-        let conversation = self.conversation(&customer.device_id);
-        let mut conversation = conversation.lock().await;
-        if conversation.turn != turn {
-            return;
-        }
-        if let Some(session) = conversation.session.take() {
-            let kind = RequestKind::SessionEnded {
-                reason: "EXCEEDED_MAX_REPROMPTS",
-                error: None,
-            };
-            self.tell(&kind, &session, customer).await;
-        }
-    }
-
-    /// After an answer of no use, the skill hears why its session ended (facts A2).
-    fn tell_failure(self: &Arc<Self>, customer: &Customer, session: Session, outcome: &Outcome) {
-        let (kind, message) = match outcome {
-            Outcome::TimedOut { message } => ("ENDPOINT_TIMEOUT", message),
-            Outcome::Unreachable { message } | Outcome::Refused { message, .. } => {
-                ("INTERNAL_SERVICE_ERROR", message)
-            }
-            Outcome::Invalid { message } => ("INVALID_RESPONSE", message),
-            Outcome::Answered | Outcome::NotUnderstood | Outcome::Left => return,
-        };
-        let kind = RequestKind::SessionEnded {
-            reason: "ERROR",
-            error: Some((kind, message.clone())),
-        };
-        let alexa = Arc::clone(self);
-        let customer = customer.clone();
-        let session = Session {
-            new: false,
-            ..session
-        };
-        let mut stopping = self.stopping.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = alexa.tell(&kind, &session, &customer) => {}
-                () = stopped(&mut stopping) => {}
-            }
-        });
-    }
-
-    /// Sends what needs no answer.
-    async fn tell(self: &Arc<Self>, kind: &RequestKind, session: &Session, customer: &Customer) {
-        let request_id = new_id("amzn1.echo-api.request");
-        if let Err(error) = self
-            .send(kind, &request_id, session, customer, begin())
-            .await
-        {
-            tracing::warn!(%error, "the skill could not be told of its session's end");
-        }
-    }
-
     /// Signs and sends one request, with the trouble that is ordered, and takes the answer.
-    async fn send(
+    pub(super) async fn send(
         &self,
         kind: &RequestKind,
         request_id: &str,
@@ -435,118 +310,11 @@ impl Alexa {
             call,
         })
     }
-
-    fn signed(
-        &self,
-        kind: &RequestKind,
-        request_id: &str,
-        session: &Session,
-        customer: &Customer,
-        faults: &[Fault],
-    ) -> Result<(Vec<u8>, Vec<(&'static str, String)>), SayError> {
-        let mut skill_id = self.skill_id.as_str();
-        let mut api_endpoint = self.api_endpoint.as_str();
-        let mut timestamp = Some(Timestamp::now());
-        let mut token_age = Duration::ZERO;
-        let mut with_token = true;
-        for fault in faults {
-            match fault {
-                Fault::OtherSkill { skill_id: other } => skill_id = other,
-                Fault::OtherApiEndpoint { url } => api_endpoint = url,
-                Fault::NoTimestamp => timestamp = None,
-                Fault::Stale { seconds } => timestamp = shifted(timestamp, *seconds, true),
-                Fault::Future { seconds } => timestamp = shifted(timestamp, *seconds, false),
-                Fault::ExpiredToken => token_age = TOKEN_LIFE + Duration::from_secs(1),
-                Fault::NoToken => with_token = false,
-                _ => {}
-            }
-        }
-        let token = if with_token {
-            let grant = Grant {
-                request_id: request_id.to_owned(),
-                skill_id: self.skill_id.clone(),
-                device_id: customer.device_id.clone(),
-                user_id: customer.user_id.clone(),
-                audience: self.api_endpoint.clone(),
-                scopes: customer.granted.iter().cloned().collect(),
-            };
-            Some(self.mint.mint(grant, token_age)?)
-        } else {
-            None
-        };
-        let asking = Asking {
-            kind,
-            request_id,
-            timestamp,
-            locale: self.model.locale(),
-            skill_id,
-            session,
-            customer,
-            api_endpoint,
-            api_access_token: token.as_deref(),
-            // The older form of the same token (facts A1).
-            consent_token: token.as_deref(),
-        };
-        let body = asking.to_json().to_string().into_bytes();
-        let headers = self.signature(&body, faults)?;
-        Ok((body, headers))
-    }
-
-    fn signature(
-        &self,
-        body: &[u8],
-        faults: &[Fault],
-    ) -> Result<Vec<(&'static str, String)>, AuthorityError> {
-        let mut chain = self.authority.chain();
-        for fault in faults {
-            if let Fault::BadChain { chain: fault } = fault {
-                chain = self.authority.faulty_chain(*fault)?;
-            }
-        }
-        let tampered: Vec<u8>;
-        let signed_body = if faults.contains(&Fault::Tampered) {
-            tampered = [body, b" "].concat();
-            &tampered
-        } else {
-            body
-        };
-        let mut signature = chain.sign(signed_body)?;
-        let mut without: Vec<&str> = Vec::new();
-        for fault in faults {
-            match fault {
-                Fault::ChainUrl { url } => signature.chain_url.clone_from(url),
-                Fault::NoChainUrl => without.push("SignatureCertChainUrl"),
-                Fault::LegacySignatureOnly => without.push("Signature-256"),
-                Fault::Unsigned => {
-                    without.extend(["SignatureCertChainUrl", "Signature-256", "Signature"])
-                }
-                _ => {}
-            }
-        }
-        Ok(signature
-            .pairs()
-            .into_iter()
-            .filter(|(name, _)| !without.contains(name))
-            .map(|(name, value)| (name, value.to_owned()))
-            .collect())
-    }
 }
 
 /// The `traceparent` of one message out.
 fn child(context: TraceParent) -> String {
     context.child(rand::random()).to_string()
-}
-
-fn shifted(timestamp: Option<Timestamp>, seconds: u64, back: bool) -> Option<Timestamp> {
-    let by = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
-    timestamp.map(|at| {
-        let moved = if back {
-            at.checked_sub(by)
-        } else {
-            at.checked_add(by)
-        };
-        moved.unwrap_or(at)
-    })
 }
 
 fn outcome_of(failure: &SkillFailure) -> Outcome {

@@ -2,6 +2,8 @@
 
 mod calling;
 mod conversation;
+mod session;
+mod signing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

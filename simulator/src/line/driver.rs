@@ -5,24 +5,21 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use skillcall_protocol::trace::{
-    Direction, MediaFigures as MediaRecord, Message, Party, Protocol, Text,
-};
-use skillcall_sip::endpoint::{
-    CallHandle, Endpoint, EndpointConfig, Event, Flow, Transmit, TransmitId,
-};
+use skillcall_protocol::trace::{Direction, Party};
+use skillcall_sip::endpoint::{CallHandle, Endpoint, EndpointConfig, Event, Flow, TransmitId};
 use skillcall_sip::message::{self, Framing, StatusCode};
 use skillcall_sip::sdp::MediaSession;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::media::{Media, RtpSockets, Tell};
+use super::media::{Media, Tell};
+use super::ports::RtpSockets;
 use super::transport::{Arrival, Sockets};
 use super::{
-    Answering, Call, CallBook, CallState, EndedBy, Ending, LineError, LineStart, MAX_DIGITS,
-    Manner, Order, Ordered, Side,
+    Answering, CallBook, CallState, EndedBy, Ending, LineError, LineStart, MAX_DIGITS, Manner,
+    Order, Ordered, Side,
 };
 use crate::stopping::stopped;
-use crate::trace::{Known, Trace};
+use crate::trace::Trace;
 
 /// Calls of one line at once.
 const MAX_CALLS: usize = 100;
@@ -333,82 +330,6 @@ impl Driver {
                 reason: "the simulator has stopped".to_owned(),
             };
             self.forget(handle, ending).await;
-        }
-    }
-
-    fn note_sent(&self, transmit: &Transmit) {
-        let framing = if transmit.transport.is_reliable() {
-            Framing::Stream
-        } else {
-            Framing::Datagram
-        };
-        if let Ok(parsed) = message::parse(transmit.bytes.clone(), framing) {
-            self.note(&parsed, Direction::Sent);
-        }
-    }
-
-    fn note(&self, parsed: &message::Message, direction: Direction) {
-        let (name, headers, wire) = match parsed {
-            message::Message::Request(request) => (
-                request.method().to_string(),
-                request.headers(),
-                request.wire(),
-            ),
-            message::Message::Response(response) => {
-                let name = format!("{} {}", response.status().get(), response.reason());
-                (name, response.headers(), response.wire())
-            }
-        };
-        let call_id = String::from_utf8_lossy(headers.call_id()).into_owned();
-        let (from, to) = match direction {
-            Direction::Sent => (self.party.clone(), Party::Sidecar),
-            Direction::Received => (Party::Sidecar, self.party.clone()),
-        };
-        let message = Message::new(from, to, direction, Protocol::Sip, &name).body(wire);
-        self.trace
-            .message(self.party.clone(), &self.known(&call_id), message);
-    }
-
-    /// The ids of a call, as far as they are known.
-    pub(super) fn known(&self, call_id: &str) -> Known {
-        let known = Known::default().call(call_id);
-        match self.book.get(call_id) {
-            Some(Call {
-                session_id,
-                csi,
-                request_id,
-                ..
-            }) => known
-                .session(session_id.as_deref())
-                .csi(csi.as_deref())
-                .request(request_id.as_deref()),
-            None => known,
-        }
-    }
-
-    fn note_media(&self, call_id: &str) {
-        let Some(call) = self.book.get(call_id) else {
-            return;
-        };
-        let known = self.known(call_id);
-        let figures = MediaRecord {
-            leg: Text::line(self.party.name()),
-            codec: Text::line(&call.media.codec),
-            sent: call.media.sent,
-            received: call.media.received,
-            lost: call.media.lost,
-            late: call.media.late,
-            jitter_ms: call.media.jitter_ms,
-            mos: call.media.mos.unwrap_or_default(),
-        };
-        self.trace.media(self.party.clone(), &known, figures);
-        if let Some(name) = call.recording.as_ref().and_then(|path| path.file_name()) {
-            let seconds = self
-                .book
-                .audio(call_id)
-                .map_or(0.0, |audio| audio.len() as f64 / 8000.0);
-            self.trace
-                .recording(self.party.clone(), &known, &name.to_string_lossy(), seconds);
         }
     }
 }

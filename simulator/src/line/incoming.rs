@@ -10,7 +10,8 @@ use skillcall_sip::message::{NameAddr, Request, StatusCode};
 use super::book::now_ms;
 use super::description::{agreed, session};
 use super::driver::{Driver, Live};
-use super::media::{RtpSockets, Tell};
+use super::media::Tell;
+use super::ports::RtpSockets;
 use super::{Answering, Call, CallState, EndedBy, Ending, LineError};
 
 impl Driver {

@@ -1,7 +1,7 @@
 //! The audio of one call: RTP, the voice, the ear, the script. One task a call, driven by a clock of 20 ms.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,17 +12,15 @@ use skillcall_media::rtcp::NtpTime;
 use skillcall_media::session::{AudioSession, Format, Heard, Outgoing, SessionConfig};
 use skillcall_media::wav::WavWriter;
 use skillcall_media::{FRAME_MS, SAMPLE_RATE, SILENT_FRAME};
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use super::ports::RtpSockets;
 use super::script::{PromptCount, Script, is_loud};
 use super::voice::{Mouth, prepare};
 use super::{Act, CallBook, LineError, Manner, MediaFigures, book::Call};
 
-/// Attempts to find an even port whose neighbour is free (RFC 3550 §11).
-const PORT_ATTEMPTS: usize = 64;
 /// Ticks between two updates of the book's figures: 200 ms.
 const FIGURES_EVERY: u32 = 10;
 /// Audio that is kept in memory of one call: ten minutes.
@@ -31,51 +29,6 @@ const MAX_SAMPLES: usize = 600 * SAMPLE_RATE as usize;
 const DIGIT_MS: u32 = 160;
 /// The pause between two digits.
 const DIGIT_PAUSE_MS: u32 = 80;
-
-/// The RTP and RTCP sockets of a call.
-#[derive(Debug)]
-pub(super) struct RtpSockets {
-    rtp: UdpSocket,
-    rtcp: UdpSocket,
-    local: SocketAddr,
-}
-
-impl RtpSockets {
-    /// Binds an even port for RTP and the next one for RTCP.
-    pub(super) async fn bind(ip: IpAddr) -> Result<Self, LineError> {
-        let wanted = SocketAddr::new(ip, 0);
-        let error = |source| LineError::Socket {
-            address: wanted,
-            source,
-        };
-        for _ in 0..PORT_ATTEMPTS {
-            let first = UdpSocket::bind(wanted).await.map_err(error)?;
-            let port = first.local_addr().map_err(error)?.port();
-            let Some(neighbour) = (if port % 2 == 0 {
-                port.checked_add(1)
-            } else {
-                port.checked_sub(1)
-            }) else {
-                continue;
-            };
-            let Ok(second) = UdpSocket::bind(SocketAddr::new(ip, neighbour)).await else {
-                continue;
-            };
-            let (rtp, rtcp) = if port % 2 == 0 {
-                (first, second)
-            } else {
-                (second, first)
-            };
-            let local = rtp.local_addr().map_err(error)?;
-            return Ok(Self { rtp, rtcp, local });
-        }
-        Err(error(std::io::ErrorKind::AddrInUse.into()))
-    }
-
-    pub(super) fn local(&self) -> SocketAddr {
-        self.local
-    }
-}
 
 /// Tells a call's media something.
 #[derive(Debug)]

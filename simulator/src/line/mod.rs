@@ -10,7 +10,8 @@
 //! | `driver`, `incoming`, `outgoing` | the SIP endpoint and the calls |
 //! | `transport` | UDP and TCP sockets |
 //! | `description` | offer and answer |
-//! | `media` | RTP, the voice, the ear |
+//! | `media`, `ports`, `voice` | RTP, the ear, the mouth |
+//! | `records` | what goes into the trace |
 
 mod book;
 mod description;
@@ -18,6 +19,8 @@ mod driver;
 mod incoming;
 mod media;
 mod outgoing;
+mod ports;
+mod records;
 mod script;
 mod transport;
 mod voice;

@@ -9,7 +9,8 @@ use skillcall_sip::message::{ExtraHeader, Host, StatusCode, Uri};
 use super::book::now_ms;
 use super::description::{agreed, session};
 use super::driver::{Driver, Live};
-use super::media::{Media, MediaStart, RtpSockets, Tell};
+use super::media::{Media, MediaStart, Tell};
+use super::ports::RtpSockets;
 use super::{CallState, Dial, EndedBy, Ending, LineError};
 use crate::config::SipTransport;
 

@@ -33,12 +33,15 @@ pub(super) enum Arrival {
     Failed(TransmitId),
 }
 
+/// A message for a connection, and who wants to know if it is lost.
+type Outgoing = (Bytes, Option<TransmitId>);
+
 /// The sockets of one line.
 #[derive(Debug)]
 pub(super) struct Sockets {
     udp: Arc<UdpSocket>,
     local: SocketAddr,
-    connections: HashMap<ConnectionId, (SocketAddr, mpsc::Sender<(Bytes, Option<TransmitId>)>)>,
+    connections: HashMap<ConnectionId, (SocketAddr, mpsc::Sender<Outgoing>)>,
     next_connection: u64,
     arrivals: mpsc::Sender<Arrival>,
     opened: mpsc::Receiver<TcpStream>,
@@ -217,7 +220,7 @@ async fn read_stream(
     mut reader: OwnedReadHalf,
     flow: Flow,
     arrivals: mpsc::Sender<Arrival>,
-    answers: mpsc::Sender<(Bytes, Option<TransmitId>)>,
+    answers: mpsc::Sender<Outgoing>,
 ) {
     let mut framer = StreamFramer::default();
     let mut buffer = vec![0; 16_384];
@@ -253,7 +256,7 @@ async fn read_stream(
 
 async fn write_stream(
     mut writer: OwnedWriteHalf,
-    mut waiting: mpsc::Receiver<(Bytes, Option<TransmitId>)>,
+    mut waiting: mpsc::Receiver<Outgoing>,
     arrivals: mpsc::Sender<Arrival>,
 ) {
     while let Some((bytes, id)) = waiting.recv().await {

@@ -102,7 +102,7 @@ fn check_invocation_name(name: &str, findings: &mut Vec<Finding>) {
     }
     if let Some(wrong) = name
         .chars()
-        .find(|c| !(c.is_alphabetic() && !c.is_uppercase()) && !matches!(c, ' ' | '\'' | '.'))
+        .find(|c| (!c.is_alphabetic() || c.is_uppercase()) && !matches!(c, ' ' | '\'' | '.'))
     {
         push(
             findings,

@@ -3,6 +3,7 @@
 mod client;
 mod envelope;
 mod reply;
+mod ssml;
 
 pub(crate) use self::client::{Answer, SkillClient, SkillFailure};
 pub(crate) use self::envelope::{Asking, RequestKind, Session, new_id};
