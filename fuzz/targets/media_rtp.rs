@@ -1,0 +1,4 @@
+//! RTP packets (RFC 3550 §5.1).
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| skillcall_media::fuzz::rtp(data));

@@ -1,0 +1,4 @@
+//! Compiled call plans.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| skillcall_plan::fuzz::compiled_plan(data));

@@ -1,0 +1,4 @@
+//! Redaction of any text.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| skillcall_protocol::fuzz::redact(data));
