@@ -19,7 +19,9 @@ pub enum ComposeError {
     #[error("the adapter's exports do not fit the skill's imports: {0}")]
     Misfit(String),
     /// Something that the adapter exports is still imported: the versions or the types differ.
-    #[error("{0} is exported by the adapter, and still imported after the composition: build both from the same wit/")]
+    #[error(
+        "{0} is exported by the adapter, and still imported after the composition: build both from the same wit/"
+    )]
     LeftOver(String),
     /// The composed component cannot be written.
     #[error("the composed component cannot be written: {0}")]
@@ -53,7 +55,10 @@ pub fn compose(skill: &[u8], adapter: &[u8]) -> Result<Vec<u8>, ComposeError> {
         .encode(EncodeOptions::default())
         .map_err(|error| ComposeError::Encode(error.to_string()))?;
     let left = imports(&composed)?;
-    match exports(adapter)?.into_iter().find(|name| left.contains(name)) {
+    match exports(adapter)?
+        .into_iter()
+        .find(|name| left.contains(name))
+    {
         Some(name) => Err(ComposeError::LeftOver(name)),
         None => Ok(composed),
     }

@@ -25,7 +25,9 @@ fn component(lines: &str) -> Vec<u8> {
     let wit = format!("package test:made;\n{HOST}\nworld made {{ {lines} }}");
     let mut resolve = Resolve::default();
     let package = resolve.push_str("made.wit", &wit).expect("the WIT is good");
-    let world = resolve.select_world(&[package], Some("made")).expect("there is one world");
+    let world = resolve
+        .select_world(&[package], Some("made"))
+        .expect("there is one world");
     let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
         .expect("the metadata fit");
@@ -57,7 +59,10 @@ fn the_adapter_takes_the_place_of_what_it_exports() {
     let composed = compose(&skill(), &adapter()).expect("they fit");
     assert_eq!(
         imports(&composed).expect("a component"),
-        ["fermyon:spin/variables@2.0.0", "wasi:clocks/wall-clock@0.2.4"]
+        [
+            "fermyon:spin/variables@2.0.0",
+            "wasi:clocks/wall-clock@0.2.4"
+        ]
     );
     let world = world(&composed).expect("a component");
     assert!(world.contains("export other:thing/far@1.0.0;"), "{world}");
@@ -70,13 +75,21 @@ fn parts_that_do_not_fit_are_refused() {
     let misfit = compose(&skill(), &unrelated);
     assert!(matches!(misfit, Err(ComposeError::Misfit(_))), "{misfit:?}");
     let no_component = compose(b"\0asm\x01\0\0\0", &adapter());
-    assert!(matches!(no_component, Err(ComposeError::Part { part: "skill", .. })), "{no_component:?}");
+    assert!(
+        matches!(no_component, Err(ComposeError::Part { part: "skill", .. })),
+        "{no_component:?}"
+    );
 }
 
 #[test]
 fn an_import_beside_the_allowed_ones_is_named() {
     let allowed = ["wasi:".to_owned(), "skillcall:".to_owned()];
-    assert_eq!(check_imports(&skill(), &allowed).expect("all allowed").len(), 3);
+    assert_eq!(
+        check_imports(&skill(), &allowed)
+            .expect("all allowed")
+            .len(),
+        3
+    );
     match check_imports(&adapter(), &allowed) {
         Err(ImportError::NotAllowed { imports, .. }) => {
             assert_eq!(imports, ["fermyon:spin/variables@2.0.0"]);
@@ -88,6 +101,11 @@ fn an_import_beside_the_allowed_ones_is_named() {
 #[test]
 fn the_world_is_printed_as_wit_that_can_be_read() {
     let printed = world(&skill()).expect("a component");
-    assert!(printed.contains("import skillcall:host/state@0.1.0;"), "{printed}");
-    Resolve::default().push_str("printed.wit", &printed).expect("WIT again");
+    assert!(
+        printed.contains("import skillcall:host/state@0.1.0;"),
+        "{printed}"
+    );
+    Resolve::default()
+        .push_str("printed.wit", &printed)
+        .expect("WIT again");
 }
