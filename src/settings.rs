@@ -134,7 +134,7 @@ impl Settings {
         .collect();
         (!set.is_empty()).then(|| {
             format!(
-                "TEST TRUST: {} is set, so requests that Amazon did not sign may be accepted",
+                "TEST TRUST: requests that Amazon did not sign may be accepted, because of {}",
                 set.join(" and ")
             )
         })

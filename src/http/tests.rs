@@ -481,7 +481,7 @@ fn health_says_whom_the_skill_trusts() {
         health()["trust"]
             .as_str()
             .unwrap()
-            .starts_with("TEST TRUST: alexa_roots")
+            .ends_with("because of alexa_roots")
     );
     host.set("chain_origin", "http://127.0.0.1:7090");
     assert!(

@@ -72,7 +72,8 @@ fn mutate(seed: &[u8], random: &mut Random) -> Vec<u8> {
 fn no_target_fails_on_the_example_or_its_mutations() {
     let example = include_str!("../../../examples/skillcall.toml");
     let (bytes, _) = skillcall_plan::compile(example).unwrap();
-    let targets: [(&str, fn(&[u8]), &[u8]); 2] = [
+    type Target<'s> = (&'static str, fn(&[u8]), &'s [u8]);
+    let targets: [Target<'_>; 2] = [
         ("source", source, example.as_bytes()),
         ("compiled_plan", compiled_plan, &bytes),
     ];
