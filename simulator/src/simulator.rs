@@ -85,6 +85,7 @@ impl Simulator {
         // Without a provider reqwest's TLS cannot be built; another part of the process may have chosen one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let token = config.control_token().map_err(ConfigError::from)?;
+        let customers = config.customers().map_err(ConfigError::from)?;
         let manifest = manifest(&config)?;
         let model = match &config.skill.model_json {
             Some((json, locale)) => Model::parse(json, locale)?,
@@ -137,11 +138,6 @@ impl Simulator {
             lines.push(task);
             phone = Some(Phone::new(line));
         }
-        let customers = if config.customers.is_empty() {
-            vec![Customer::default()]
-        } else {
-            config.customers
-        };
         let api_endpoint = config
             .alexa
             .api_endpoint

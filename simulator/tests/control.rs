@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use skillcall_simulator::config::ConfigError;
+use skillcall_simulator::customer::Customer;
 use skillcall_simulator::{Simulator, SimulatorConfig};
 use support::{Skill, TOKEN};
 
@@ -309,5 +310,23 @@ async fn a_token_file_that_others_can_read_is_refused() {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("set");
     let simulator = Simulator::start(config).await.expect("started");
     assert_eq!(simulator.token().expose(), TOKEN);
+    let linked = folder.path().join("linked.token");
+    std::fs::write(&linked, "Atza|a-linked-account-token").expect("written");
+    std::fs::set_permissions(&linked, std::fs::Permissions::from_mode(0o600)).expect("set");
+    let (skill, url) = Skill::polite(Some(true)).await;
+    let mut config = support::config(folder.path());
+    config.skill.endpoint = url;
+    config.customers = vec![Customer {
+        access_token_file: Some(linked),
+        ..Customer::default()
+    }];
+    let other = Simulator::start(config).await.expect("started");
+    other.say("help").await.expect("said");
+    let asked = skill.requests().remove(0);
+    assert_eq!(
+        asked.body["session"]["user"]["accessToken"],
+        "Atza|a-linked-account-token"
+    );
+    other.shutdown().await;
     simulator.shutdown().await;
 }

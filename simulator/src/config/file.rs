@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::{Secret, SecretError, SimulatorConfig, TOKEN_VARIABLE};
+use crate::customer::Customer;
 use crate::line::Voice;
 
 /// Why a configuration cannot be used.
@@ -79,6 +80,9 @@ impl SimulatorConfig {
             &mut self.device.recordings,
         ] {
             path.iter_mut().for_each(resolve);
+        }
+        for customer in &mut self.customers {
+            customer.access_token_file.iter_mut().for_each(resolve);
         }
         let mut voices = vec![&mut self.device.voice];
         if let Some(phone) = &mut self.phone {
@@ -158,6 +162,20 @@ impl SimulatorConfig {
             );
         }
         Ok(())
+    }
+
+    /// The customers, with the account-linking tokens of their files.
+    pub(crate) fn customers(&self) -> Result<Vec<Customer>, SecretError> {
+        if self.customers.is_empty() {
+            return Ok(vec![Customer::default()]);
+        }
+        let mut customers = self.customers.clone();
+        for customer in &mut customers {
+            if let Some(file) = &customer.access_token_file {
+                customer.access_token = Some(Secret::read(file)?.expose().to_owned());
+            }
+        }
+        Ok(customers)
     }
 
     /// The control API's token: given by the program, the environment or the file, in this order.

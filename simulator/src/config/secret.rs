@@ -48,9 +48,7 @@ pub enum SecretError {
         mode: u32,
     },
     /// The token is too short, or not of one line of visible ASCII.
-    #[error(
-        "the control API's token must be {MIN_TOKEN} or more visible ASCII characters on one line"
-    )]
+    #[error("a token must be {MIN_TOKEN} or more visible ASCII characters on one line")]
     Form,
 }
 

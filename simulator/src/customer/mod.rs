@@ -1,6 +1,7 @@
 //! The customer whose device is simulated: what Alexa knows of them and what they allowed.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use skillcall_protocol::profile::MOBILE_NUMBER_SCOPE;
@@ -58,7 +59,9 @@ pub struct Customer {
     pub granted: BTreeSet<String>,
     /// Scopes that the customer was asked for and denied.
     pub denied: BTreeSet<String>,
-    /// The account-linking token (facts C2); set by a file or by a test, never in a settings file.
+    /// File of mode 0600 with the account-linking token (facts C2).
+    pub access_token_file: Option<PathBuf>,
+    /// The account-linking token itself; never in a settings file.
     #[serde(skip)]
     pub access_token: Option<String>,
 }
@@ -82,6 +85,7 @@ impl Default for Customer {
             linked_numbers: BTreeSet::new(),
             granted: BTreeSet::from([MOBILE_NUMBER_SCOPE.to_owned()]),
             denied: BTreeSet::new(),
+            access_token_file: None,
             access_token: None,
         }
     }

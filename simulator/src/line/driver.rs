@@ -43,6 +43,8 @@ pub(super) struct Live {
     pub(super) answer: Option<Bytes>,
     /// When a ringing call is answered.
     pub(super) answer_at: Option<Instant>,
+    /// When a call that is not answered is given up.
+    pub(super) give_up_at: Option<Instant>,
     /// Set when this side wants the call's end.
     pub(super) leaving: bool,
 }
@@ -123,7 +125,8 @@ impl Driver {
     fn wake(&self) -> Option<Instant> {
         self.calls
             .values()
-            .filter_map(|live| live.answer_at)
+            .flat_map(|live| [live.answer_at, live.give_up_at])
+            .flatten()
             .chain(self.endpoint.next_timeout())
             .min()
     }
@@ -182,6 +185,17 @@ impl Driver {
             .collect();
         for handle in due {
             self.accept(handle).await;
+        }
+        let mut tired = Vec::new();
+        for live in self.calls.values_mut() {
+            if live.give_up_at.is_some_and(|at| at <= now) {
+                live.give_up_at = None;
+                tired.push(live.id.clone());
+            }
+        }
+        for id in tired {
+            // The call may have been answered or ended at the same moment.
+            let _ = self.hang_up(&id);
         }
     }
 

@@ -167,6 +167,7 @@ impl Driver {
             media: None,
             answer: Some(answer),
             answer_at: None,
+            give_up_at: None,
             leaving: false,
         };
         Ok((live, agreed))

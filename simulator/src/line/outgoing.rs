@@ -1,6 +1,6 @@
 //! Calls that this side places.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use skillcall_sip::endpoint::{self, CallHandle, OutgoingInvite, Party, Transport};
@@ -13,6 +13,9 @@ use super::media::{Media, MediaStart, Tell};
 use super::ports::RtpSockets;
 use super::{CallState, Dial, EndedBy, Ending, LineError};
 use crate::config::SipTransport;
+
+/// How long a call may ring: the least that RFC 3261 §16.6 (timer C) lets a proxy wait.
+const RING_LIMIT: Duration = Duration::from_secs(180);
 
 impl Driver {
     /// Sends an INVITE with an offer.
@@ -64,6 +67,7 @@ impl Driver {
                 media: None,
                 answer: None,
                 answer_at: None,
+                give_up_at: Some(Instant::now() + RING_LIMIT),
                 leaving: false,
             },
         );
@@ -107,6 +111,7 @@ impl Driver {
             return;
         };
         live.state = CallState::Talking;
+        live.give_up_at = None;
         let leaving = live.leaving;
         let id = live.id.clone();
         if let Some(media) = &live.media {
