@@ -29,16 +29,18 @@ pub fn chain_url(data: &[u8]) {
     }
 }
 
-/// A key, a signature and a body, parted by the first two bytes' lengths: nobody finds a right signature by chance.
+/// A key, a signature and a body, parted by the lengths in the first four bytes: nobody finds a right signature by chance.
 ///
 /// # Panics
 /// When arbitrary bytes count as signed.
 pub fn signature(data: &[u8]) {
-    let Some((lengths, rest)) = data.split_first_chunk::<2>() else {
+    // Two bytes each: a key of 2048 bits is longer than one byte could say.
+    let Some((&[k0, k1, s0, s1], rest)) = data.split_first_chunk::<4>() else {
         return;
     };
-    let (key, rest) = rest.split_at(usize::from(lengths[0]).min(rest.len()));
-    let (signature, body) = rest.split_at(usize::from(lengths[1]).min(rest.len()));
+    let length = |low, high| usize::from(u16::from_le_bytes([low, high]));
+    let (key, rest) = rest.split_at(length(k0, k1).min(rest.len()));
+    let (signature, body) = rest.split_at(length(s0, s1).min(rest.len()));
     // Keys of exponent 1 or of a few bits can be forged by anybody; the crate refuses them.
     assert!(!crate::verify::fuzz_signature(key, body, signature) || key.len() > 64);
 }

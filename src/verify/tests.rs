@@ -397,7 +397,8 @@ fn any_bytes_are_looked_at_without_a_panic() {
     for at in 0..key.pkcs1.len() {
         let mut bad = key.pkcs1.clone();
         bad[at] ^= 0xff;
-        let mut data = vec![255, 255];
+        let lengths = [bad.len() as u16, 256].map(u16::to_le_bytes);
+        let mut data = lengths.concat();
         data.extend_from_slice(&bad);
         data.extend_from_slice(&[1; 300]);
         crate::fuzz::signature(&data);
