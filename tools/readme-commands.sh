@@ -46,7 +46,7 @@ for command in "${commands[@]}"; do
       [ -n "$id" ] || fail "say printed no requestId"
       ;;
     *' press '*)
-      menu() { (cd "$work" && target/debug/skillcall -C hotel --json trace "$id") | grep -q SpeakAndGetDigits; }
+      menu() { (cd "$work" && target/debug/skillcall -C hotel --json trace "$id") | grep -q 'SpeakAndGetDigits begins'; }
       wait_for 60 menu
       (cd "$work" && $command) || fail "failed: $command"
       ;;

@@ -88,7 +88,9 @@ async fn play(stage: &Stage, controls: &Controls) -> anyhow::Result<String> {
 
     let menu = || async {
         let answer = controls.sidecar.get("/v1/calls").await.ok()?;
-        answer.to_string().contains("SpeakAndGetDigits").then_some(())
+        // Digits are heard only once the action that collects them runs (facts F6).
+        let runs = |call: &Value| call["running"]["type"] == "SpeakAndGetDigits";
+        answer["calls"].as_array()?.iter().any(runs).then_some(())
     };
     wait_for(PATIENCE, "the menu", menu).await?;
     stage.say("the sidecar reads the menu; the customer presses 1");
