@@ -1,1 +1,34 @@
-//! The component under wasmtime, and whole calls end to end.
+//! The stage on which the tests play: the simulator, the component under wasmtime, and the sidecar, on real sockets.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`stage`] | everything started in order, watched while it runs, ended in order with its leaks counted |
+//! | [`component`] | the component under test, compiled once for a test program |
+//! | [`settings`] | the component's settings, which a test may change at any time |
+//! | [`plans`] | call plans and interaction models |
+//! | [`alexa`] | requests of Alexa made by hand, signed by the simulator's authority |
+//! | [`handler`] | a handler that answers as the test says, in the component's place |
+//! | [`control`] | the sidecar's control API |
+//! | [`sound`] | what was heard, by tones |
+//! | [`logs`] | what was logged |
+//! | [`program`] | foreign SIP programs: SIPp and baresip |
+//! | [`wait`] | waiting for an event, with a limit |
+//!
+//! Everything listens on free loopback ports and writes into a folder of its own, so tests run side by side.
+
+pub mod alexa;
+pub mod authority;
+pub mod component;
+pub mod control;
+pub mod handler;
+pub mod logs;
+pub mod plans;
+pub mod program;
+pub mod settings;
+pub mod sound;
+pub mod stage;
+pub mod wait;
+
+pub use handler::{Answer, Handler};
+pub use stage::{Stage, Staging};
+pub use wait::{PATIENCE, until};

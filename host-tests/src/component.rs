@@ -1,0 +1,65 @@
+//! The component under test.
+
+use std::path::PathBuf;
+
+use skillcall_host::outbound::OutboundConfig;
+use skillcall_host::state::{Bounds, MemoryState};
+use skillcall_host::{EngineConfig, Skill};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+use crate::settings::TestSettings;
+
+static COMPILED: OnceCell<Skill> = OnceCell::const_new();
+
+/// Where the component lies: `SKILLCALL_COMPONENT`, else `target/skillcall.wasm`.
+///
+/// # Panics
+/// When it is not there: a test that skips what it should test would pass for nothing.
+#[must_use]
+pub fn path() -> PathBuf {
+    let path = std::env::var_os("SKILLCALL_COMPONENT").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/skillcall.wasm"),
+        PathBuf::from,
+    );
+    assert!(
+        path.is_file(),
+        "the component {} is not there: `make component` builds it",
+        path.display()
+    );
+    path
+}
+
+/// The component with these settings and a state of its own. It is compiled once for a test program.
+///
+/// # Panics
+/// When it cannot be loaded.
+pub async fn skill(settings: Arc<TestSettings>) -> Skill {
+    let compiled = COMPILED
+        .get_or_init(|| async {
+            let loading = tokio::task::spawn_blocking(|| {
+                let (state, settings) = (
+                    Arc::new(MemoryState::new(Bounds::default())),
+                    Arc::new(TestSettings::default()),
+                );
+                // As many as run when each test of a program sends its requests at one instant.
+                let engine = EngineConfig {
+                    concurrency: 100,
+                    ..EngineConfig::default()
+                };
+                Skill::load(path(), engine, state, settings, &OutboundConfig::default())
+            });
+            loading
+                .await
+                .expect("the load ends")
+                .expect("the component loads")
+        })
+        .await;
+    compiled
+        .with(
+            Arc::new(MemoryState::new(Bounds::default())),
+            settings,
+            &OutboundConfig::default(),
+        )
+        .expect("outbound TLS")
+}

@@ -1,0 +1,15 @@
+//! The component under wasmtime, and whole calls end to end: one file a topic.
+//!
+//! One program, because the component is compiled once in it, and the tests wait side by side.
+
+mod alexa_errors;
+mod component_http;
+mod component_typed;
+mod foreign_peers;
+mod handler_trouble;
+mod hang_ups;
+mod once;
+mod refusals;
+mod several_calls;
+mod traces;
+mod whole_call;
