@@ -92,12 +92,15 @@ impl Entry {
                 direction,
                 leg,
                 wire,
-            } => Record::message(
-                at,
-                Party::Sidecar,
-                ids,
-                sip_message(direction, leg, skill_call, &wire),
-            ),
+            } => {
+                let mut ids = ids;
+                // The leg's far end knows it by the Call-ID, and by nothing else.
+                let seen = skillcall_sip::peek::peek(&wire);
+                ids.call
+                    .extend(seen.map(|seen| String::from_utf8_lossy(seen.call_id).into_owned()));
+                let message = sip_message(direction, leg, skill_call, &wire);
+                Record::message(at, Party::Sidecar, ids, message)
+            }
             What::Handler(exchange) => Record::message(
                 micros(exchange.at),
                 Party::Sidecar,
