@@ -10,7 +10,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// `skillcall init hotel && cd hotel && skillcall up`, then in a second terminal
 /// `skillcall say "call the front desk"`.
 #[derive(Debug, Parser)]
-#[command(name = "skillcall", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "skillcall",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -22,7 +27,14 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// The installation's folder: where skillcall.toml, sidecar.toml, host.toml and simulator.toml lie
-    #[arg(long, short = 'C', global = true, value_name = "FOLDER", default_value = ".", env = "SKILLCALL_FOLDER")]
+    #[arg(
+        long,
+        short = 'C',
+        global = true,
+        value_name = "FOLDER",
+        default_value = ".",
+        env = "SKILLCALL_FOLDER"
+    )]
     pub(crate) folder: PathBuf,
     /// Print what machines read (one JSON document) in place of text
     #[arg(long, global = true)]

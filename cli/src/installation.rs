@@ -15,7 +15,9 @@ pub(crate) struct Installation {
 impl Installation {
     /// The installation in `folder`; nothing is read yet.
     pub(crate) fn at(folder: &Path) -> Self {
-        Self { folder: folder.to_path_buf() }
+        Self {
+            folder: folder.to_path_buf(),
+        }
     }
 
     /// The folder itself.
@@ -77,18 +79,29 @@ impl Installation {
     pub(crate) fn running(&self) -> anyhow::Result<Running> {
         let file = self.running_file();
         let text = std::fs::read_to_string(&file).with_context(|| {
-            format!("nothing runs from {}: start it with `skillcall up` (no {})", self.folder.display(), file.display())
+            format!(
+                "nothing runs from {}: start it with `skillcall up` (no {})",
+                self.folder.display(),
+                file.display()
+            )
         })?;
-        serde_json::from_str(&text).with_context(|| format!("{}: not what `skillcall up` writes; delete it", file.display()))
+        serde_json::from_str(&text).with_context(|| {
+            format!(
+                "{}: not what `skillcall up` writes; delete it",
+                file.display()
+            )
+        })
     }
 
     /// Notes what runs; the note goes away with the returned guard.
     pub(crate) fn note_running(&self, running: &Running) -> anyhow::Result<RunningNote> {
         let file = self.running_file();
         if let Some(parent) = file.parent() {
-            std::fs::create_dir_all(parent).with_context(|| format!("folder {}", parent.display()))?;
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("folder {}", parent.display()))?;
         }
-        std::fs::write(&file, serde_json::to_vec_pretty(running)?).with_context(|| format!("file {}", file.display()))?;
+        std::fs::write(&file, serde_json::to_vec_pretty(running)?)
+            .with_context(|| format!("file {}", file.display()))?;
         Ok(RunningNote { file })
     }
 }

@@ -28,7 +28,10 @@ fn main() -> ExitCode {
     log(&cli);
     // reqwest is built without a cryptography provider of its own; a second call finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("skillcall: the runtime did not start: {error}");
@@ -54,7 +57,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let installation = Installation::at(&folder);
     match cli.command {
         Command::Init(args) => {
-            let installation = args.into.map_or(installation, |into| Installation::at(&folder.join(into)));
+            let installation = args
+                .into
+                .map_or(installation, |into| Installation::at(&folder.join(into)));
             let written = init::init(&installation, Addresses::default())?;
             init::print(&installation, &written, json)?;
         }
@@ -78,5 +83,8 @@ fn log(cli: &Cli) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }

@@ -17,7 +17,11 @@ fn skillcall(folder: &Path, args: &[&str]) -> Output {
 }
 
 fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// A fresh installation.
@@ -37,7 +41,12 @@ fn edit(file: &Path, from: &str, to: &str) {
 #[test]
 fn init_writes_secrets_that_only_the_owner_reads_and_overwrites_nothing() {
     let folder = installation();
-    let secrets = ["sidecar.key", "session.key", "sidecar.token", "simulator.token"];
+    let secrets = [
+        "sidecar.key",
+        "session.key",
+        "sidecar.token",
+        "simulator.token",
+    ];
     let mut values = Vec::new();
     for name in secrets {
         let file = folder.path().join("secrets").join(name);
@@ -54,7 +63,11 @@ fn init_writes_secrets_that_only_the_owner_reads_and_overwrites_nothing() {
     let output = skillcall(folder.path(), &["--json", "init"]);
     let done: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(done["written"].as_array().map(Vec::len), Some(0), "{done}");
-    assert!(std::fs::read_to_string(&plan).expect("the plan").contains("reception desk"));
+    assert!(
+        std::fs::read_to_string(&plan)
+            .expect("the plan")
+            .contains("reception desk")
+    );
     for name in secrets {
         let value = std::fs::read_to_string(folder.path().join("secrets").join(name)).expect(name);
         assert!(values.contains(&value), "{name} was changed");
@@ -73,13 +86,18 @@ fn a_fresh_installation_has_no_error_and_says_test_trust() {
 fn check_refuses_test_trust_together_with_a_public_address() {
     let folder = installation();
     let host = folder.path().join("host.toml");
-    edit(&host, "listen = \"127.0.0.1:3000\"", "listen = \"0.0.0.0:3000\"\npublic = true");
+    edit(
+        &host,
+        "listen = \"127.0.0.1:3000\"",
+        "listen = \"0.0.0.0:3000\"\npublic = true",
+    );
     let output = skillcall(folder.path(), &["--json", "check"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let found = answer["findings"].as_array().expect("findings");
     assert!(
-        found.iter().any(|f| f["severity"] == "error" && f["what"].as_str().is_some_and(|w| w.contains("TEST TRUST"))),
+        found.iter().any(|f| f["severity"] == "error"
+            && f["what"].as_str().is_some_and(|w| w.contains("TEST TRUST"))),
         "{answer}"
     );
 }
@@ -87,18 +105,42 @@ fn check_refuses_test_trust_together_with_a_public_address() {
 #[test]
 fn check_names_file_line_and_column() {
     let folder = installation();
-    edit(&folder.path().join("skillcall.toml"), "then = \"menu\"", "then = \"menue\"");
+    edit(
+        &folder.path().join("skillcall.toml"),
+        "then = \"menu\"",
+        "then = \"menue\"",
+    );
     let output = skillcall(folder.path(), &["--json", "check"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let plan = std::fs::read_to_string(folder.path().join("skillcall.toml")).expect("the plan");
-    let line = plan.lines().position(|line| line.contains("menue")).expect("the line") + 1;
+    let line = plan
+        .lines()
+        .position(|line| line.contains("menue"))
+        .expect("the line")
+        + 1;
     let found = answer["findings"].as_array().expect("findings");
-    let error = found.iter().find(|f| f["severity"] == "error").expect("an error");
-    assert!(error["file"].as_str().is_some_and(|file| file.ends_with("skillcall.toml")), "{error}");
+    let error = found
+        .iter()
+        .find(|f| f["severity"] == "error")
+        .expect("an error");
+    assert!(
+        error["file"]
+            .as_str()
+            .is_some_and(|file| file.ends_with("skillcall.toml")),
+        "{error}"
+    );
     assert_eq!(error["line"].as_u64(), Some(line as u64), "{error}");
-    assert!(error["column"].as_u64().is_some_and(|column| column > 0), "{error}");
-    assert!(error["what"].as_str().is_some_and(|what| what.contains("menue")), "{error}");
+    assert!(
+        error["column"].as_u64().is_some_and(|column| column > 0),
+        "{error}"
+    );
+    assert!(
+        error["what"]
+            .as_str()
+            .is_some_and(|what| what.contains("menue")),
+        "{error}"
+    );
 }
 
 #[test]
@@ -112,7 +154,10 @@ fn a_secret_in_a_configuration_file_is_an_error() {
     let output = skillcall(folder.path(), &["check"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let said = text(&output);
-    assert!(said.contains("session_key") && !said.contains("c2VjcmV0"), "{said}");
+    assert!(
+        said.contains("session_key") && !said.contains("c2VjcmV0"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -129,7 +174,10 @@ fn a_secret_that_others_can_read_is_an_error() {
 fn the_plan_is_compiled_for_the_component() {
     let folder = installation();
     let file = folder.path().join("plan.bin");
-    let output = skillcall(folder.path(), &["check", "--compile", file.to_str().expect("UTF-8")]);
+    let output = skillcall(
+        folder.path(),
+        &["check", "--compile", file.to_str().expect("UTF-8")],
+    );
     assert!(output.status.success(), "{}", text(&output));
     let bytes = std::fs::read(&file).expect("the compiled plan");
     let plan = skillcall_plan::Plan::decode(&bytes).expect("it can be decoded");
@@ -149,7 +197,12 @@ fn schemas_for_editors_are_printed() {
 #[test]
 fn without_a_running_installation_the_remedy_is_named() {
     let folder = installation();
-    for command in [&["say", "call the front desk"][..], &["trace", "x"], &["press", "1"], &["hang-up"]] {
+    for command in [
+        &["say", "call the front desk"][..],
+        &["trace", "x"],
+        &["press", "1"],
+        &["hang-up"],
+    ] {
         let output = skillcall(folder.path(), command);
         assert_eq!(output.status.code(), Some(1), "{}", text(&output));
         assert!(text(&output).contains("skillcall up"), "{}", text(&output));
@@ -157,5 +210,9 @@ fn without_a_running_installation_the_remedy_is_named() {
     let nowhere = tempfile::tempdir().expect("a folder");
     let output = skillcall(nowhere.path(), &["up"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output).contains("skillcall init"), "{}", text(&output));
+    assert!(
+        text(&output).contains("skillcall init"),
+        "{}",
+        text(&output)
+    );
 }

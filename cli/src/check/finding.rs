@@ -93,7 +93,11 @@ pub(crate) fn plan(file: &Path, found: &[skillcall_plan::Finding]) -> Vec<Findin
         file: super::shown(file),
         line: Some(found.line),
         column: Some(found.column),
-        what: if found.place.is_empty() { found.message.clone() } else { format!("{}: {}", found.place, found.message) },
+        what: if found.place.is_empty() {
+            found.message.clone()
+        } else {
+            format!("{}: {}", found.place, found.message)
+        },
         remedy: String::new(),
     };
     found.iter().map(finding).collect()

@@ -19,7 +19,11 @@ use crate::installation::Installation;
 pub(crate) use finding::{Finding, plan};
 
 /// Runs the command; exit code 1 if a finding keeps a call from working.
-pub(crate) fn run(installation: &Installation, args: &Check, json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(
+    installation: &Installation,
+    args: &Check,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     if let Some(schema) = args.schema {
         println!("{}", serde_json::to_string_pretty(&schema_of(schema))?);
         return Ok(ExitCode::SUCCESS);
@@ -36,7 +40,10 @@ pub(crate) fn run(installation: &Installation, args: &Check, json: bool) -> anyh
 fn report(findings: &[Finding], json: bool) -> anyhow::Result<ExitCode> {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     if json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "findings": findings, "errors": errors }))?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&json!({ "findings": findings, "errors": errors }))?
+        );
     } else {
         for finding in findings {
             println!("{finding}");
@@ -47,17 +54,26 @@ fn report(findings: &[Finding], json: bool) -> anyhow::Result<ExitCode> {
             (errors, all) => println!("{errors} errors, {} warnings", all - errors),
         }
     }
-    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if errors == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn the_plan(installation: &Installation, args: &Check) -> anyhow::Result<Vec<Finding>> {
     let file = installation.plan();
-    let text = std::fs::read_to_string(&file).with_context(|| format!("the call plan {}", file.display()))?;
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("the call plan {}", file.display()))?;
     match skillcall_plan::compile(&text) {
         Err(found) => Ok(plan(&file, &found)),
         Ok((bytes, warnings)) => {
             if let Some(to) = &args.compile {
-                let bytes = if args.base64 { STANDARD.encode(bytes).into_bytes() } else { bytes };
+                let bytes = if args.base64 {
+                    STANDARD.encode(bytes).into_bytes()
+                } else {
+                    bytes
+                };
                 std::fs::write(to, bytes).with_context(|| format!("file {}", to.display()))?;
             }
             Ok(plan(&file, &warnings))
@@ -68,7 +84,11 @@ fn the_plan(installation: &Installation, args: &Check) -> anyhow::Result<Vec<Fin
 fn the_sidecar(installation: &Installation, findings: &mut Vec<Finding>) {
     let file = installation.sidecar();
     match SidecarConfig::load(&file) {
-        Ok(config) => findings.extend(skillcall_sidecar::config::check(&config).into_iter().map(Finding::from)),
+        Ok(config) => findings.extend(
+            skillcall_sidecar::config::check(&config)
+                .into_iter()
+                .map(Finding::from),
+        ),
         Err(error) => findings.push(Finding::whole(&file, &error.to_string())),
     }
 }
@@ -76,7 +96,11 @@ fn the_sidecar(installation: &Installation, findings: &mut Vec<Finding>) {
 fn the_host(installation: &Installation, findings: &mut Vec<Finding>) {
     let file = installation.host();
     match Host::read(&file) {
-        Ok(host) => findings.extend(host.warnings.iter().map(|warning| Finding::from_host(warning, false))),
+        Ok(host) => findings.extend(
+            host.warnings
+                .iter()
+                .map(|warning| Finding::from_host(warning, false)),
+        ),
         // Before the first start the simulator has made no authority yet; that is no fault.
         Err(error) => findings.push(Finding::from_host(&error, true)),
     }

@@ -31,14 +31,26 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
     let file = installation.host();
     let mut finding = Finding::whole(
         &file,
-        &format!("TEST TRUST: {} lets the simulator's authority stand in Amazon's place", set.join(" and ")),
+        &format!(
+            "TEST TRUST: {} lets the simulator's authority stand in Amazon's place",
+            set.join(" and ")
+        ),
     );
     finding.severity = "warning";
-    finding.remedy = "right for a trial on this machine; remove it to take requests of the real Alexa".to_owned();
+    finding.remedy =
+        "right for a trial on this machine; remove it to take requests of the real Alexa"
+            .to_owned();
     if !public.is_empty() {
         finding.severity = "error";
-        finding.what = format!("{}, while {} can be reached from elsewhere", finding.what, public.join(" and "));
-        finding.remedy = format!("remove {} from [settings], or listen on 127.0.0.1 only", set.join(" and "));
+        finding.what = format!(
+            "{}, while {} can be reached from elsewhere",
+            finding.what,
+            public.join(" and ")
+        );
+        finding.remedy = format!(
+            "remove {} from [settings], or listen on 127.0.0.1 only",
+            set.join(" and ")
+        );
     }
     findings.push(finding);
 }

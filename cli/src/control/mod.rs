@@ -18,7 +18,11 @@ pub(crate) struct Control {
 
 impl Control {
     /// The control API of `what` ("sidecar", "simulator"), with the token in `token_file`.
-    pub(crate) fn new(what: &'static str, address: SocketAddr, token_file: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        what: &'static str,
+        address: SocketAddr,
+        token_file: &Path,
+    ) -> anyhow::Result<Self> {
         let token = std::fs::read_to_string(token_file)
             .with_context(|| format!("the {what}'s control token {}", token_file.display()))?;
         let client = reqwest::Client::builder()
@@ -27,17 +31,29 @@ impl Control {
             .timeout(Duration::from_secs(60))
             .build()
             .context("HTTP client")?;
-        Ok(Self { client, origin: format!("http://{address}"), token: token.trim().to_owned(), what })
+        Ok(Self {
+            client,
+            origin: format!("http://{address}"),
+            token: token.trim().to_owned(),
+            what,
+        })
     }
 
     /// GET, as JSON.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.send(self.client.get(format!("{}{path}", self.origin)), path).await
+        self.send(self.client.get(format!("{}{path}", self.origin)), path)
+            .await
     }
 
     /// POST of JSON, answered by JSON.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.send(self.client.post(format!("{}{path}", self.origin)).json(body), path).await
+        self.send(
+            self.client
+                .post(format!("{}{path}", self.origin))
+                .json(body),
+            path,
+        )
+        .await
     }
 
     async fn send(&self, request: reqwest::RequestBuilder, path: &str) -> anyhow::Result<Value> {
@@ -45,19 +61,37 @@ impl Control {
             .bearer_auth(&self.token)
             .send()
             .await
-            .with_context(|| format!("the {} at {} does not answer: does `skillcall up` run?", self.what, self.origin))?;
+            .with_context(|| {
+                format!(
+                    "the {} at {} does not answer: does `skillcall up` run?",
+                    self.what, self.origin
+                )
+            })?;
         let status = reply.status();
-        let body = reply.bytes().await.with_context(|| format!("the {}'s reply to {path}", self.what))?;
+        let body = reply
+            .bytes()
+            .await
+            .with_context(|| format!("the {}'s reply to {path}", self.what))?;
         let json: Value = if body.is_empty() {
             Value::Null
         } else {
-            serde_json::from_slice(&body)
-                .with_context(|| format!("the {} answered {path} with {status} and no JSON", self.what))?
+            serde_json::from_slice(&body).with_context(|| {
+                format!(
+                    "the {} answered {path} with {status} and no JSON",
+                    self.what
+                )
+            })?
         };
         if status.is_success() {
             return Ok(json);
         }
-        let reason = ["detail", "title", "error", "message"].iter().find_map(|key| json[*key].as_str());
-        bail!("the {} refused {path}: {status}{}", self.what, reason.map(|text| format!(", {text}")).unwrap_or_default())
+        let reason = ["detail", "title", "error", "message"]
+            .iter()
+            .find_map(|key| json[*key].as_str());
+        bail!(
+            "the {} refused {path}: {status}{}",
+            self.what,
+            reason.map(|text| format!(", {text}")).unwrap_or_default()
+        )
     }
 }

@@ -52,9 +52,15 @@ pub(crate) async fn run(args: &command::Demo, json: bool) -> anyhow::Result<()> 
 fn fresh(folder: &Path) -> anyhow::Result<Installation> {
     let marker = folder.join("made-by-skillcall-demo");
     if folder.exists() {
-        let empty = std::fs::read_dir(folder).with_context(|| format!("folder {}", folder.display()))?.next().is_none();
+        let empty = std::fs::read_dir(folder)
+            .with_context(|| format!("folder {}", folder.display()))?
+            .next()
+            .is_none();
         if !empty && !marker.is_file() {
-            bail!("{} holds something that no demo made: name another folder with --into", folder.display());
+            bail!(
+                "{} holds something that no demo made: name another folder with --into",
+                folder.display()
+            );
         }
         std::fs::remove_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
     }
@@ -69,9 +75,21 @@ fn fresh(folder: &Path) -> anyhow::Result<Installation> {
 /// As in simulator.toml, but the phone hangs up after a while of talk.
 fn options(installation: &Installation) -> anyhow::Result<Options> {
     let mut simulator = SimulatorConfig::read(&installation.simulator())?;
-    let phone = simulator.phone.as_mut().context("simulator.toml has no [phone]")?;
-    phone.script = vec![Step { when: When::Heard { milliseconds: TALK_MS }, act: Act::HangUp }];
-    Ok(Options { host: Host::Embedded, manifest: PathBuf::new(), simulator: Some(simulator) })
+    let phone = simulator
+        .phone
+        .as_mut()
+        .context("simulator.toml has no [phone]")?;
+    phone.script = vec![Step {
+        when: When::Heard {
+            milliseconds: TALK_MS,
+        },
+        act: Act::HangUp,
+    }];
+    Ok(Options {
+        host: Host::Embedded,
+        manifest: PathBuf::new(),
+        simulator: Some(simulator),
+    })
 }
 
 /// The call itself; its requestId.
@@ -79,8 +97,16 @@ async fn play(stage: &Stage, controls: &Controls) -> anyhow::Result<String> {
     let simulator = controls.simulator()?;
     stage.say(&format!("the customer says: {UTTERANCE}"));
     let said = device::utter(simulator, UTTERANCE, None).await?;
-    let request = said["requestId"].as_str().context("no request was sent to the skill")?.to_owned();
-    let spoken: Vec<&str> = said["spoken"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let request = said["requestId"]
+        .as_str()
+        .context("no request was sent to the skill")?
+        .to_owned();
+    let spoken: Vec<&str> = said["spoken"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     stage.say(&format!("Alexa says: {}", spoken.join(" ")));
     let Some(call) = said["call"]["id"].as_str() else {
         bail!("the skill started no call: {said}");
@@ -94,9 +120,18 @@ async fn play(stage: &Stage, controls: &Controls) -> anyhow::Result<String> {
     };
     wait_for(PATIENCE, "the menu", menu).await?;
     stage.say("the sidecar reads the menu; the customer presses 1");
-    simulator.post(&format!("/sim/v1/calls/{call}/digits"), &json!({ "digits": "1" })).await?;
+    simulator
+        .post(
+            &format!("/sim/v1/calls/{call}/digits"),
+            &json!({ "digits": "1" }),
+        )
+        .await?;
 
-    let talking = || call_where(simulator, |c| c["side"] == "phone" && c["state"] == "talking");
+    let talking = || {
+        call_where(simulator, |c| {
+            c["side"] == "phone" && c["state"] == "talking"
+        })
+    };
     wait_for(PATIENCE, "the desk's phone to answer", talking).await?;
     stage.say("the desk's phone has answered; both talk");
     let ended = || call_where(simulator, |c| c["id"] == call && !c["ended"].is_null());
@@ -106,9 +141,16 @@ async fn play(stage: &Stage, controls: &Controls) -> anyhow::Result<String> {
 }
 
 /// A call of the simulator for which `test` holds.
-async fn call_where(simulator: &crate::control::Control, test: impl Fn(&Value) -> bool) -> Option<Value> {
+async fn call_where(
+    simulator: &crate::control::Control,
+    test: impl Fn(&Value) -> bool,
+) -> Option<Value> {
     let answer = simulator.get("/sim/v1/calls").await.ok()?;
-    answer["calls"].as_array()?.iter().find(|call| test(call)).cloned()
+    answer["calls"]
+        .as_array()?
+        .iter()
+        .find(|call| test(call))
+        .cloned()
 }
 
 /// Writes call.html and the recording, and draws the ladder.
@@ -125,7 +167,8 @@ async fn finish(
     let trace = wait_for(PATIENCE, "the trace of every part", whole).await?;
     let recordings = report::recordings(&trace, installation);
     let page = installation.path("call.html");
-    std::fs::write(&page, report::page(&trace, &[], &recordings)?).with_context(|| format!("file {}", page.display()))?;
+    std::fs::write(&page, report::page(&trace, &[], &recordings)?)
+        .with_context(|| format!("file {}", page.display()))?;
     let wav = installation.path("recording.wav");
     let recorded = recordings.first().context("the call was not recorded")?;
     std::fs::copy(recorded, &wav).with_context(|| format!("file {}", wav.display()))?;
@@ -134,12 +177,19 @@ async fn finish(
         .records
         .iter()
         .filter_map(|record| match &record.kind {
-            Kind::Note { level: Level::Error, text, .. } => Some(text.as_str()),
+            Kind::Note {
+                level: Level::Error,
+                text,
+                ..
+            } => Some(text.as_str()),
             _ => None,
         })
         .collect();
     if !errors.is_empty() {
-        bail!("the call went through, but not without error: {}", errors.join("; "));
+        bail!(
+            "the call went through, but not without error: {}",
+            errors.join("; ")
+        );
     }
     stage.say(&format!("the whole call:  {}", page.display()));
     stage.say(&format!("the recording:   {}", wav.display()));
@@ -149,7 +199,13 @@ async fn finish(
 /// Whether every part has told its end of the story: nobody is missing, the recording is written,
 /// and the legs' figures are there.
 fn is_whole(trace: &Trace) -> bool {
-    let count = |test: fn(&Kind) -> bool| trace.records.iter().filter(|record| test(&record.kind)).count();
+    let count = |test: fn(&Kind) -> bool| {
+        trace
+            .records
+            .iter()
+            .filter(|record| test(&record.kind))
+            .count()
+    };
     trace.missing.is_empty()
         && count(|kind| matches!(kind, Kind::Recording { .. })) > 0
         && count(|kind| matches!(kind, Kind::Media(_))) >= 2

@@ -16,12 +16,18 @@ pub(super) struct Stage {
 impl Stage {
     /// A stage; with `json` the story goes to standard error.
     pub(super) fn new(json: bool) -> Self {
-        Self { start: Instant::now(), quiet: json }
+        Self {
+            start: Instant::now(),
+            quiet: json,
+        }
     }
 
     /// One line of the story, with the seconds since the start.
     pub(super) fn say(&self, line: &str) {
-        self.text(&format!("demo {:6.1} s  {line}\n", self.start.elapsed().as_secs_f32()));
+        self.text(&format!(
+            "demo {:6.1} s  {line}\n",
+            self.start.elapsed().as_secs_f32()
+        ));
     }
 
     /// Text as it is.
@@ -35,7 +41,11 @@ impl Stage {
 }
 
 /// Waits until `look` finds something, for at most `patience`.
-pub(super) async fn wait_for<T, F, Fut>(patience: Duration, what: &str, look: F) -> anyhow::Result<T>
+pub(super) async fn wait_for<T, F, Fut>(
+    patience: Duration,
+    what: &str,
+    look: F,
+) -> anyhow::Result<T>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Option<T>>,
@@ -48,7 +58,10 @@ where
             return Ok(found);
         }
         if tokio::time::Instant::now() >= end {
-            bail!("waited {} s for {what} in vain; `-v` shows the log", patience.as_secs());
+            bail!(
+                "waited {} s for {what} in vain; `-v` shows the log",
+                patience.as_secs()
+            );
         }
     }
 }

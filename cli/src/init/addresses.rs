@@ -76,8 +76,10 @@ fn both_transports() -> anyhow::Result<(SocketAddr, (UdpSocket, TcpListener))> {
 fn free_range() -> anyhow::Result<(u16, u16)> {
     for first in (20000..32000).step_by(usize::from(RTP_PORTS)) {
         let range = first..first + RTP_PORTS;
-        let held: Vec<UdpSocket> =
-            range.clone().map_while(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).ok()).collect();
+        let held: Vec<UdpSocket> = range
+            .clone()
+            .map_while(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).ok())
+            .collect();
         if held.len() == range.len() {
             return Ok((first, first + RTP_PORTS - 1));
         }
@@ -92,7 +94,13 @@ mod tests {
     #[test]
     fn free_ports_are_free_and_differ() {
         let free = Addresses::free().unwrap();
-        let all = [free.component, free.sidecar, free.simulator, free.sip, free.phone];
+        let all = [
+            free.component,
+            free.sidecar,
+            free.simulator,
+            free.sip,
+            free.phone,
+        ];
         for (index, address) in all.iter().enumerate() {
             assert!(all[..index].iter().all(|other| other != address), "{all:?}");
         }

@@ -19,18 +19,42 @@ struct Template {
 
 /// The configuration files; `{name}` stands for an address or a path.
 const TEMPLATES: [Template; 6] = [
-    Template { path: "skillcall.toml", text: include_str!("../../../examples/skillcall.toml") },
-    Template { path: "sidecar.toml", text: include_str!("templates/sidecar.toml") },
-    Template { path: "host.toml", text: include_str!("templates/host.toml") },
-    Template { path: "simulator.toml", text: include_str!("templates/simulator.toml") },
-    Template { path: "skill.json", text: include_str!("../../../examples/skill.json") },
-    Template { path: "models/en-US.json", text: include_str!("../../../examples/models/en-US.json") },
+    Template {
+        path: "skillcall.toml",
+        text: include_str!("../../../examples/skillcall.toml"),
+    },
+    Template {
+        path: "sidecar.toml",
+        text: include_str!("templates/sidecar.toml"),
+    },
+    Template {
+        path: "host.toml",
+        text: include_str!("templates/host.toml"),
+    },
+    Template {
+        path: "simulator.toml",
+        text: include_str!("templates/simulator.toml"),
+    },
+    Template {
+        path: "skill.json",
+        text: include_str!("../../../examples/skill.json"),
+    },
+    Template {
+        path: "models/en-US.json",
+        text: include_str!("../../../examples/models/en-US.json"),
+    },
 ];
 
 /// The voice that the simulated device plays, and that of the simulated phone.
 const VOICES: [(&str, &[u8]); 2] = [
-    ("voice/guest.wav", include_bytes!("../../../examples/voice/guest.wav")),
-    ("voice/desk.wav", include_bytes!("../../../examples/voice/desk.wav")),
+    (
+        "voice/guest.wav",
+        include_bytes!("../../../examples/voice/guest.wav"),
+    ),
+    (
+        "voice/desk.wav",
+        include_bytes!("../../../examples/voice/desk.wav"),
+    ),
 ];
 
 /// What `init` did.
@@ -44,10 +68,20 @@ pub(crate) struct Written {
 
 /// Writes an installation. What exists is kept.
 pub(crate) fn init(installation: &Installation, addresses: Addresses) -> anyhow::Result<Written> {
-    let component = find_component()?.canonicalize().context("the component's path")?;
+    let component = find_component()?
+        .canonicalize()
+        .context("the component's path")?;
     std::fs::create_dir_all(installation.folder())
         .with_context(|| format!("folder {}", installation.folder().display()))?;
-    for folder in ["models", "voice", "prompts", "recordings", "traces", "state", "simulator"] {
+    for folder in [
+        "models",
+        "voice",
+        "prompts",
+        "recordings",
+        "traces",
+        "state",
+        "simulator",
+    ] {
         let path = installation.path(folder);
         std::fs::create_dir_all(&path).with_context(|| format!("folder {}", path.display()))?;
     }
@@ -69,13 +103,22 @@ pub(crate) fn init(installation: &Installation, addresses: Addresses) -> anyhow:
     ];
     for (path, text) in secrets {
         let file = installation.path(path);
-        let list = if secret::write_new(&file, &format!("{text}\n"))? { &mut done.written } else { &mut done.kept };
+        let list = if secret::write_new(&file, &format!("{text}\n"))? {
+            &mut done.written
+        } else {
+            &mut done.kept
+        };
         list.push(file);
     }
     Ok(done)
 }
 
-fn write(installation: &Installation, path: &str, bytes: &[u8], done: &mut Written) -> anyhow::Result<()> {
+fn write(
+    installation: &Installation,
+    path: &str,
+    bytes: &[u8],
+    done: &mut Written,
+) -> anyhow::Result<()> {
     let file = installation.path(path);
     if file.exists() {
         done.kept.push(file);
@@ -88,10 +131,20 @@ fn write(installation: &Installation, path: &str, bytes: &[u8], done: &mut Writt
 
 /// Puts addresses and paths into a template. Braces that are no placeholder stay.
 fn fill(text: &str, addresses: Addresses, component_file: &str) -> String {
-    let Addresses { component, sidecar, sip, rtp, simulator, phone } = addresses;
+    let Addresses {
+        component,
+        sidecar,
+        sip,
+        rtp,
+        simulator,
+        phone,
+    } = addresses;
     [
         ("{component}", component.to_string()),
-        ("{component-file}", component_file.replace('\\', "\\\\").replace('"', "\\\"")),
+        (
+            "{component-file}",
+            component_file.replace('\\', "\\\\").replace('"', "\\\""),
+        ),
         ("{sidecar}", sidecar.to_string()),
         ("{sip}", sip.to_string()),
         ("{rtp}", format!("{}-{}", rtp.0, rtp.1)),
@@ -99,7 +152,9 @@ fn fill(text: &str, addresses: Addresses, component_file: &str) -> String {
         ("{phone}", phone.to_string()),
     ]
     .iter()
-    .fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+    .fold(text.to_owned(), |text, (name, value)| {
+        text.replace(name, value)
+    })
 }
 
 /// Says what was written and what to do next.
@@ -115,6 +170,8 @@ pub(crate) fn print(installation: &Installation, done: &Written, json: bool) -> 
         println!("kept   {}", file.display());
     }
     let folder = installation.folder().display();
-    println!("\nNext: skillcall -C {folder} check\n      skillcall -C {folder} up\n      skillcall -C {folder} say \"call the front desk\"");
+    println!(
+        "\nNext: skillcall -C {folder} check\n      skillcall -C {folder} up\n      skillcall -C {folder} say \"call the front desk\""
+    );
     Ok(())
 }

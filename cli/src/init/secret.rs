@@ -36,10 +36,15 @@ pub(crate) fn folder(path: &Path) -> anyhow::Result<()> {
 
 /// Writes a new file of mode 0600. Answers false, and changes nothing, if the file exists.
 pub(crate) fn write_new(path: &Path, text: &str) -> anyhow::Result<bool> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
     match file {
         Ok(mut file) => {
-            file.write_all(text.as_bytes()).with_context(|| format!("file {}", path.display()))?;
+            file.write_all(text.as_bytes())
+                .with_context(|| format!("file {}", path.display()))?;
             Ok(true)
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),

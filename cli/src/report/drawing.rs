@@ -29,7 +29,9 @@ pub(super) fn ladder(trace: &Trace) -> String {
     };
     let width = MARGIN + LANE * lanes.len().max(1);
     let height = TOP + RUNG * steps.len() + 20;
-    let mut svg = format!("<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"Ladder diagram of the call\">");
+    let mut svg = format!(
+        "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"Ladder diagram of the call\">"
+    );
     for lane in &lanes {
         let x = x(lane);
         let _ = write!(
@@ -41,7 +43,11 @@ pub(super) fn ladder(trace: &Trace) -> String {
     }
     for (index, step) in steps.iter().enumerate() {
         let y = TOP + RUNG * index + 16;
-        let _ = write!(svg, "<text class=\"soft\" x=\"8\" y=\"{y}\">{:.3} s</text>", step.offset_us as f64 / 1e6);
+        let _ = write!(
+            svg,
+            "<text class=\"soft\" x=\"8\" y=\"{y}\">{:.3} s</text>",
+            step.offset_us as f64 / 1e6
+        );
         match step.kind {
             StepKind::Arrow(message) => {
                 let class = colour(message.protocol, message.outcome.as_deref());
@@ -51,7 +57,14 @@ pub(super) fn ladder(trace: &Trace) -> String {
                     None => message.name.to_string(),
                 };
                 let middle = (x(&message.from) + x(&message.to)) / 2;
-                label_at(&mut svg, middle, y - 5, &label, &format!("t-{class}"), "middle");
+                label_at(
+                    &mut svg,
+                    middle,
+                    y - 5,
+                    &label,
+                    &format!("t-{class}"),
+                    "middle",
+                );
             }
             StepKind::Note { level, text } => {
                 let class = if level == Level::Error { "t-bad" } else { "" };
@@ -59,7 +72,13 @@ pub(super) fn ladder(trace: &Trace) -> String {
                 boxed(&mut svg, x(step.part), y, &format!("{sign}{text}"), class);
             }
             StepKind::Recording { seconds, .. } => {
-                boxed(&mut svg, x(step.part), y, &format!("recording written, {seconds:.1} s"), "");
+                boxed(
+                    &mut svg,
+                    x(step.part),
+                    y,
+                    &format!("recording written, {seconds:.1} s"),
+                    "",
+                );
             }
             StepKind::Media(_) => {}
         }
@@ -85,7 +104,10 @@ fn colour(protocol: Protocol, outcome: Option<&str>) -> &'static str {
 
 fn arrow(svg: &mut String, from: usize, to: usize, y: usize, class: &str) {
     if from == to {
-        let _ = write!(svg, "<path class=\"{class}\" fill=\"none\" d=\"M{from} {y}h24v8h-24\"/>");
+        let _ = write!(
+            svg,
+            "<path class=\"{class}\" fill=\"none\" d=\"M{from} {y}h24v8h-24\"/>"
+        );
         return;
     }
     let tip = if to > from { -8_isize } else { 8 };
@@ -100,7 +122,11 @@ fn arrow(svg: &mut String, from: usize, to: usize, y: usize, class: &str) {
 
 fn label_at(svg: &mut String, x: usize, y: usize, label: &str, class: &str, anchor: &str) {
     let short: String = label.chars().take(64).collect();
-    let more = if label.chars().count() > 64 { "…" } else { "" };
+    let more = if label.chars().count() > 64 {
+        "…"
+    } else {
+        ""
+    };
     let _ = write!(
         svg,
         "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\"><title>{}</title>{}{more}</text>",
@@ -113,6 +139,10 @@ fn boxed(svg: &mut String, x: usize, y: usize, text: &str, class: &str) {
     let shown = text.chars().count().min(64);
     let width = shown * 7 + 16;
     let left = x.saturating_sub(width / 2);
-    let _ = write!(svg, "<rect class=\"note\" x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"20\" rx=\"4\"/>", y - 14);
+    let _ = write!(
+        svg,
+        "<rect class=\"note\" x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"20\" rx=\"4\"/>",
+        y - 14
+    );
     label_at(svg, x, y, text, class, "middle");
 }

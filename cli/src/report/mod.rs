@@ -31,16 +31,30 @@ pub(crate) fn recordings(trace: &Trace, installation: &Installation) -> Vec<Path
 }
 
 /// The page. `unreachable` names parts that could not be asked for their records.
-pub(crate) fn page(trace: &Trace, unreachable: &[String], recordings: &[PathBuf]) -> anyhow::Result<String> {
-    let mut html = String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>A call, by skillcall</title>\n<style>");
+pub(crate) fn page(
+    trace: &Trace,
+    unreachable: &[String],
+    recordings: &[PathBuf],
+) -> anyhow::Result<String> {
+    let mut html = String::from(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>A call, by skillcall</title>\n<style>",
+    );
     html.push_str(include_str!("page.css"));
     html.push_str("</style></head><body>\n<h1>One call</h1>\n");
     summary(trace, &mut html);
     for reason in unreachable {
-        let _ = writeln!(html, "<p class=\"missing\">Could not be asked: {}</p>", escape(reason));
+        let _ = writeln!(
+            html,
+            "<p class=\"missing\">Could not be asked: {}</p>",
+            escape(reason)
+        );
     }
     if !trace.missing.is_empty() {
-        let names: Vec<String> = trace.missing.iter().map(|party| escape(party.name())).collect();
+        let names: Vec<String> = trace
+            .missing
+            .iter()
+            .map(|party| escape(party.name()))
+            .collect();
         let _ = writeln!(
             html,
             "<p class=\"missing\">No records from {}: their messages are shown as the other end saw them.</p>",
@@ -72,11 +86,17 @@ fn summary(trace: &Trace, html: &mut String) {
         .and_then(|record| jiff::Timestamp::from_microsecond(i64::try_from(record.at).ok()?).ok())
         .map(|time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
         .unwrap_or_default();
-    let _ = writeln!(html, "<p class=\"sub\">{start}, {seconds:.1} s from the first message to the last</p>\n<dl class=\"ids\">");
+    let _ = writeln!(
+        html,
+        "<p class=\"sub\">{start}, {seconds:.1} s from the first message to the last</p>\n<dl class=\"ids\">"
+    );
     let calls = trace.ids.call.join(", ");
     let rows = [
         ("TransactionId", trace.ids.transaction.as_deref()),
-        ("CallIds", Some(calls.as_str()).filter(|calls| !calls.is_empty())),
+        (
+            "CallIds",
+            Some(calls.as_str()).filter(|calls| !calls.is_empty()),
+        ),
         ("clientSessionId", trace.ids.csi.as_deref()),
         ("sessionId", trace.ids.session.as_deref()),
         ("requestId", trace.ids.request.as_deref()),
@@ -93,12 +113,25 @@ fn summary(trace: &Trace, html: &mut String) {
 fn recording(path: &PathBuf, html: &mut String) -> anyhow::Result<()> {
     let waveform = Waveform::read(path)?;
     let bytes = std::fs::read(path).with_context(|| format!("recording {}", path.display()))?;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let _ = writeln!(html, "<h2>Recording, {:.1} s</h2>\n<section><div class=\"wave\">{}<div class=\"head\"></div></div>", waveform.seconds, waveform.svg());
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let _ = writeln!(
+        html,
+        "<h2>Recording, {:.1} s</h2>\n<section><div class=\"wave\">{}<div class=\"head\"></div></div>",
+        waveform.seconds,
+        waveform.svg()
+    );
     if waveform.channels == 2 {
         html.push_str("<p class=\"key\"><b class=\"l\">top</b>: what came from the caller (left) · <b class=\"r\">bottom</b>: what the caller heard (right)</p>\n");
     }
-    let _ = writeln!(html, "<audio controls preload=\"metadata\" src=\"data:audio/wav;base64,{}\"></audio><p class=\"key\">{}</p></section>", STANDARD.encode(bytes), escape(&name));
+    let _ = writeln!(
+        html,
+        "<audio controls preload=\"metadata\" src=\"data:audio/wav;base64,{}\"></audio><p class=\"key\">{}</p></section>",
+        STANDARD.encode(bytes),
+        escape(&name)
+    );
     Ok(())
 }
 
@@ -119,7 +152,15 @@ fn figures(trace: &Trace, html: &mut String) {
         let _ = writeln!(
             html,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{:.1} ms</td><td class=\"n\">{:.2}</td></tr>",
-            escape(part.name()), escape(&f.leg), escape(&f.codec), f.sent, f.received, f.lost, f.late, f.jitter_ms, f.mos
+            escape(part.name()),
+            escape(&f.leg),
+            escape(&f.codec),
+            f.sent,
+            f.received,
+            f.lost,
+            f.late,
+            f.jitter_ms,
+            f.mos
         );
     }
     html.push_str("</table></div>\n");
@@ -130,14 +171,22 @@ fn messages(trace: &Trace, html: &mut String) {
     for step in trace.ladder() {
         let time = step.offset_us as f64 / 1e6;
         if let StepKind::Arrow(message) = step.kind {
-            let outcome = message.outcome.as_deref().map(|outcome| format!(" ⇒ {}", escape(outcome))).unwrap_or_default();
+            let outcome = message
+                .outcome
+                .as_deref()
+                .map(|outcome| format!(" ⇒ {}", escape(outcome)))
+                .unwrap_or_default();
             let _ = writeln!(
                 html,
                 "<details><summary><span class=\"t\">{time:.3} s</span>{} → {}: {}{outcome}</summary>{}</details>",
                 escape(message.from.name()),
                 escape(message.to.name()),
                 escape(&message.name),
-                message.body.as_deref().map(|body| format!("<pre>{}</pre>", escape(body))).unwrap_or_default()
+                message
+                    .body
+                    .as_deref()
+                    .map(|body| format!("<pre>{}</pre>", escape(body)))
+                    .unwrap_or_default()
             );
         }
     }

@@ -24,10 +24,15 @@ pub(crate) struct Waveform {
 impl Waveform {
     /// Reads a 16-bit PCM WAV file.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let mut wav = hound::WavReader::open(path).with_context(|| format!("recording {}", path.display()))?;
+        let mut wav = hound::WavReader::open(path)
+            .with_context(|| format!("recording {}", path.display()))?;
         let spec = wav.spec();
         if spec.bits_per_sample != 16 || spec.sample_format != hound::SampleFormat::Int {
-            bail!("recording {}: expected 16-bit PCM, found {} bits", path.display(), spec.bits_per_sample);
+            bail!(
+                "recording {}: expected 16-bit PCM, found {} bits",
+                path.display(),
+                spec.bits_per_sample
+            );
         }
         let channels = usize::from(spec.channels).max(1);
         let frames = wav.duration() as usize;
@@ -41,14 +46,20 @@ impl Waveform {
             let peak = &mut peaks[channel][column];
             *peak = peak.max(loud);
         }
-        Ok(Self { channels, seconds: frames as f32 / spec.sample_rate as f32, peaks })
+        Ok(Self {
+            channels,
+            seconds: frames as f32 / spec.sample_rate as f32,
+            peaks,
+        })
     }
 
     /// The drawing: one band a channel, the first on top.
     pub(crate) fn svg(&self) -> String {
         let height = BAND * self.channels as f32;
         let columns = self.peaks[0].len();
-        let mut svg = format!(r#"<svg viewBox="0 0 {columns} {height}" preserveAspectRatio="none" aria-hidden="true">"#);
+        let mut svg = format!(
+            r#"<svg viewBox="0 0 {columns} {height}" preserveAspectRatio="none" aria-hidden="true">"#
+        );
         for (channel, peaks) in self.peaks.iter().enumerate() {
             let middle = BAND * (channel as f32 + 0.5);
             let class = if channel == 0 { "left" } else { "right" };

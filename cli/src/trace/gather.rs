@@ -21,14 +21,20 @@ pub(crate) struct Gathered {
 /// An id that one part knows may lead to ids that only the other knows, so each is asked again
 /// for every id that turned up, until nothing is added.
 pub(crate) async fn gather(id: &str, sidecar: &Control, simulator: Option<&Control>) -> Gathered {
-    let mut found = Gathered { records: Vec::new(), unreachable: Vec::new() };
+    let mut found = Gathered {
+        records: Vec::new(),
+        unreachable: Vec::new(),
+    };
     let mut asked: Vec<String> = Vec::new();
     let mut ask = vec![id.to_owned()];
     while let Some(id) = ask.pop() {
         if asked.contains(&id) {
             continue;
         }
-        let parts = [Some((sidecar, format!("/v1/traces/{}", escape(&id)))), simulator.map(|part| (part, format!("/sim/v1/traces/{}", escape(&id))))];
+        let parts = [
+            Some((sidecar, format!("/v1/traces/{}", escape(&id)))),
+            simulator.map(|part| (part, format!("/sim/v1/traces/{}", escape(&id)))),
+        ];
         for (control, path) in parts.into_iter().flatten() {
             match records(control, &path).await {
                 Ok(records) => {
@@ -54,7 +60,10 @@ pub(crate) async fn gather(id: &str, sidecar: &Control, simulator: Option<&Contr
 
 async fn records(control: &Control, path: &str) -> anyhow::Result<Vec<Record>> {
     let mut answer = control.get(path).await?;
-    let records = answer.get_mut("records").map(Value::take).context("the answer has no `records`")?;
+    let records = answer
+        .get_mut("records")
+        .map(Value::take)
+        .context("the answer has no `records`")?;
     serde_json::from_value(records).context("a record that this version does not know")
 }
 

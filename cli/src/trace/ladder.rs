@@ -8,7 +8,8 @@ use skillcall_protocol::trace::{Level, StepKind, Trace};
 pub(crate) fn draw(trace: &Trace, bodies: bool) -> String {
     let mut out = String::new();
     let steps = trace.ladder();
-    let ends = |message: &skillcall_protocol::trace::Message| format!("{} → {}", message.from, message.to);
+    let ends =
+        |message: &skillcall_protocol::trace::Message| format!("{} → {}", message.from, message.to);
     let width = steps
         .iter()
         .filter_map(|step| match step.kind {
@@ -21,7 +22,12 @@ pub(crate) fn draw(trace: &Trace, bodies: bool) -> String {
         let time = step.offset_us as f64 / 1e6;
         let _ = match step.kind {
             StepKind::Arrow(message) => {
-                let _ = write!(out, "{time:9.3} s  {:<width$}  {}", ends(message), message.name);
+                let _ = write!(
+                    out,
+                    "{time:9.3} s  {:<width$}  {}",
+                    ends(message),
+                    message.name
+                );
                 if let Some(outcome) = &message.outcome {
                     let _ = write!(out, "  ⇒ {outcome}");
                 }
@@ -47,17 +53,32 @@ pub(crate) fn draw(trace: &Trace, bodies: bool) -> String {
             StepKind::Media(figures) => writeln!(
                 out,
                 "{time:9.3} s  · {} {}: {}, sent {}, received {}, lost {}, late {}, jitter {:.1} ms, MOS {:.2}",
-                step.part, figures.leg, figures.codec, figures.sent, figures.received, figures.lost, figures.late,
-                figures.jitter_ms, figures.mos
+                step.part,
+                figures.leg,
+                figures.codec,
+                figures.sent,
+                figures.received,
+                figures.lost,
+                figures.late,
+                figures.jitter_ms,
+                figures.mos
             ),
             StepKind::Recording { path, seconds } => {
-                writeln!(out, "{time:9.3} s  · {} recorded {seconds:.1} s: {path}", step.part)
+                writeln!(
+                    out,
+                    "{time:9.3} s  · {} recorded {seconds:.1} s: {path}",
+                    step.part
+                )
             }
         };
     }
     if !trace.missing.is_empty() {
         let names: Vec<&str> = trace.missing.iter().map(|party| party.name()).collect();
-        let _ = writeln!(out, "no records from: {} (shown as the other end saw it)", names.join(", "));
+        let _ = writeln!(
+            out,
+            "no records from: {} (shown as the other end saw it)",
+            names.join(", ")
+        );
     }
     out
 }

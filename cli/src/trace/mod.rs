@@ -25,9 +25,19 @@ impl Controls {
     pub(crate) fn of(installation: &Installation, running: &Running) -> anyhow::Result<Self> {
         let simulator = running
             .simulator
-            .map(|address| Control::new("simulator", address, &installation.path("secrets/simulator.token")))
+            .map(|address| {
+                Control::new(
+                    "simulator",
+                    address,
+                    &installation.path("secrets/simulator.token"),
+                )
+            })
             .transpose()?;
-        let sidecar = Control::new("sidecar", running.sidecar, &installation.path("secrets/sidecar.token"))?;
+        let sidecar = Control::new(
+            "sidecar",
+            running.sidecar,
+            &installation.path("secrets/sidecar.token"),
+        )?;
         Ok(Self { sidecar, simulator })
     }
 
@@ -35,7 +45,9 @@ impl Controls {
     pub(crate) fn simulator(&self) -> anyhow::Result<&Control> {
         match &self.simulator {
             Some(control) => Ok(control),
-            None => bail!("`skillcall up` runs without the simulator: start it without --no-simulator"),
+            None => {
+                bail!("`skillcall up` runs without the simulator: start it without --no-simulator")
+            }
         }
     }
 
@@ -47,14 +59,23 @@ impl Controls {
 }
 
 /// Runs the command.
-pub(crate) async fn run(installation: &Installation, args: command::Trace, json: bool) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    installation: &Installation,
+    args: command::Trace,
+    json: bool,
+) -> anyhow::Result<()> {
     installation.must_exist()?;
     let running = installation.running()?;
     let controls = Controls::of(installation, &running)?;
     let (trace, unreachable) = controls.trace(&args.id).await;
     if let Some(file) = &args.html {
-        let page = report::page(&trace, &unreachable, &report::recordings(&trace, installation))?;
-        std::fs::write(file, page).map_err(|error| anyhow::anyhow!("file {}: {error}", file.display()))?;
+        let page = report::page(
+            &trace,
+            &unreachable,
+            &report::recordings(&trace, installation),
+        )?;
+        std::fs::write(file, page)
+            .map_err(|error| anyhow::anyhow!("file {}: {error}", file.display()))?;
     }
     if json {
         let answer = json!({

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use serde_json::json;
 use skillcall_host::{HostConfig, Server};
-use skillcall_sidecar::config::SidecarConfig;
 use skillcall_sidecar::Sidecar;
+use skillcall_sidecar::config::SidecarConfig;
 use skillcall_simulator::{Simulator, SimulatorConfig};
 
 use crate::command::{Host, Up};
@@ -47,19 +47,30 @@ pub(crate) struct Options {
 impl Everything {
     /// Starts what an installation describes: the simulator first, as the component trusts its
     /// authority; then the component, then the sidecar.
-    pub(crate) async fn start(installation: &Installation, options: Options) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        installation: &Installation,
+        options: Options,
+    ) -> anyhow::Result<Self> {
         installation.must_exist()?;
         let plan = plan::Watch::start(installation)?;
         let simulator = match options.simulator {
-            Some(config) => Some(Simulator::start(config).await.context("the simulator did not start")?),
+            Some(config) => Some(
+                Simulator::start(config)
+                    .await
+                    .context("the simulator did not start")?,
+            ),
             None => None,
         };
         let sidecar_config = SidecarConfig::load(&installation.sidecar())?;
-        let sidecar = Sidecar::start(sidecar_config).await.context("the sidecar did not start")?;
+        let sidecar = Sidecar::start(sidecar_config)
+            .await
+            .context("the sidecar did not start")?;
         let (host, component) = match options.host {
             Host::Embedded => {
                 let config = HostConfig::read(installation.host())?;
-                let server = Server::start(config).await.context("the component's host did not start")?;
+                let server = Server::start(config)
+                    .await
+                    .context("the component's host did not start")?;
                 let address = server.address();
                 (Hosted::Embedded(server), address)
             }
@@ -80,7 +91,14 @@ impl Everything {
             simulator: simulator.as_ref().map(Simulator::address),
         };
         let note = installation.note_running(&running)?;
-        Ok(Self { simulator, sidecar, host, plan, running, _note: note })
+        Ok(Self {
+            simulator,
+            sidecar,
+            host,
+            plan,
+            running,
+            _note: note,
+        })
     }
 
     /// Stops: no new calls, running ones get their time, the component's last works end.
@@ -102,8 +120,16 @@ impl Everything {
 /// Runs the command: starts, says where, and waits for Ctrl-C.
 pub(crate) async fn run(installation: &Installation, args: &Up, json: bool) -> anyhow::Result<()> {
     installation.must_exist()?;
-    let simulator = if args.no_simulator { None } else { Some(SimulatorConfig::read(&installation.simulator())?) };
-    let options = Options { host: args.host, manifest: args.manifest.clone(), simulator };
+    let simulator = if args.no_simulator {
+        None
+    } else {
+        Some(SimulatorConfig::read(&installation.simulator())?)
+    };
+    let options = Options {
+        host: args.host,
+        manifest: args.manifest.clone(),
+        simulator,
+    };
     let everything = Everything::start(installation, options).await?;
     say_where(&everything.running, json)?;
     wait_for_the_end().await?;
@@ -121,10 +147,20 @@ fn say_where(running: &Running, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let http = |address: &SocketAddr| format!("http://{address}");
-    println!("component   {}   POST /alexa, POST /media/events, GET /health", http(&running.component));
-    println!("sidecar     {}   control API; SIP at {}", http(&running.sidecar), running.sip.join(", "));
+    println!(
+        "component   {}   POST /alexa, POST /media/events, GET /health",
+        http(&running.component)
+    );
+    println!(
+        "sidecar     {}   control API; SIP at {}",
+        http(&running.sidecar),
+        running.sip.join(", ")
+    );
     match &running.simulator {
-        Some(simulator) => println!("simulator   {}   Alexa and a device: skillcall say \"call the front desk\"", http(simulator)),
+        Some(simulator) => println!(
+            "simulator   {}   Alexa and a device: skillcall say \"call the front desk\"",
+            http(simulator)
+        ),
         None => println!("simulator   left out"),
     }
     println!("Ctrl-C stops.");

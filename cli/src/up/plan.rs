@@ -44,23 +44,32 @@ async fn watch(source: PathBuf, compiled: PathBuf, mut seen: Option<SystemTime>)
         }
         seen = now;
         match compile(&source, &compiled) {
-            Ok(()) => eprintln!("skillcall: {} changed; the new plan is in force", source.display()),
+            Ok(()) => eprintln!(
+                "skillcall: {} changed; the new plan is in force",
+                source.display()
+            ),
             Err(error) => eprintln!("skillcall: the old plan stays in force.\n{error:#}"),
         }
     }
 }
 
 fn changed(file: &Path) -> Option<SystemTime> {
-    std::fs::metadata(file).and_then(|meta| meta.modified()).ok()
+    std::fs::metadata(file)
+        .and_then(|meta| meta.modified())
+        .ok()
 }
 
 /// Compiles a plan's file into another, which appears whole or not at all.
 fn compile(source: &Path, compiled: &Path) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(source).with_context(|| format!("the call plan {}", source.display()))?;
+    let text = std::fs::read_to_string(source)
+        .with_context(|| format!("the call plan {}", source.display()))?;
     let (bytes, warnings) = match skillcall_plan::compile(&text) {
         Ok(done) => done,
         Err(found) => {
-            let lines: Vec<String> = findings(source, &found).iter().map(ToString::to_string).collect();
+            let lines: Vec<String> = findings(source, &found)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             bail!("{}", lines.join("\n"));
         }
     };

@@ -21,7 +21,13 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// The settings that become Spin's variables.
 const VARIABLES: [&str; 7] = [
-    "sidecar_keys", "session_key", "sidecar_url", "api_hosts", "alexa_roots", "chain_origin", "tolerance_seconds",
+    "sidecar_keys",
+    "session_key",
+    "sidecar_url",
+    "api_hosts",
+    "alexa_roots",
+    "chain_origin",
+    "tolerance_seconds",
 ];
 
 /// A running `spin up`.
@@ -32,16 +38,28 @@ pub(super) struct Spin {
 
 impl Spin {
     /// Starts `spin up` with the settings of host.toml as variables, and waits until it answers.
-    pub(super) async fn start(installation: &Installation, manifest: &Path) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        installation: &Installation,
+        manifest: &Path,
+    ) -> anyhow::Result<Self> {
         let host = Host::read(installation.host())?;
         let address = host.config.listen;
         let mut command = Command::new("spin");
-        command.arg("up").arg("--file").arg(manifest).arg("--listen").arg(address.to_string());
+        command
+            .arg("up")
+            .arg("--file")
+            .arg(manifest)
+            .arg("--listen")
+            .arg(address.to_string());
         let plan = std::fs::read(installation.compiled_plan()).context("the compiled call plan")?;
         command.env("SPIN_VARIABLE_PLAN", STANDARD.encode(plan));
         for name in VARIABLES {
             let known = SettingName::new(name).with_context(|| format!("setting {name}"))?;
-            if let Some(value) = host.settings.get(&known).with_context(|| format!("setting {name}"))? {
+            if let Some(value) = host
+                .settings
+                .get(&known)
+                .with_context(|| format!("setting {name}"))?
+            {
                 command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
             }
         }
@@ -72,15 +90,24 @@ impl Spin {
                 return Ok(());
             }
         }
-        bail!("`spin up` did not answer at {} within {} s", self.address, START_WITHIN.as_secs())
+        bail!(
+            "`spin up` did not answer at {} within {} s",
+            self.address,
+            START_WITHIN.as_secs()
+        )
     }
 
     /// Asks it to stop, and ends it if it does not.
     pub(super) async fn stop(mut self) {
         if let Some(pid) = self.child.id() {
-            let interrupted = Command::new("kill").args(["-INT", &pid.to_string()]).status().await;
+            let interrupted = Command::new("kill")
+                .args(["-INT", &pid.to_string()])
+                .status()
+                .await;
             if interrupted.is_ok_and(|status| status.success())
-                && tokio::time::timeout(STOP_WITHIN, self.child.wait()).await.is_ok()
+                && tokio::time::timeout(STOP_WITHIN, self.child.wait())
+                    .await
+                    .is_ok()
             {
                 return;
             }
