@@ -82,7 +82,7 @@ fn mutate(seed: &[u8], random: &mut Random) -> Vec<u8> {
 
 const SEEDS: &[&str] = &[
     r#"{"version":"1.0","session":{"new":true,"sessionId":"s","application":{"applicationId":"amzn1.ask.skill.00000000-0000-0000-0000-000000000000"},"user":{"userId":"amzn1.ask.account.A","accessToken":"t"}},"context":{"System":{"apiEndpoint":"https://api.amazonalexa.com","apiAccessToken":"t","device":{"deviceId":"amzn1.ask.device.D","supportedInterfaces":{}}},"Viewport":{}},"request":{"type":"IntentRequest","requestId":"amzn1.echo-api.request.1","timestamp":"2024-05-01T10:11:12Z","locale":"en-US","dialogState":"COMPLETED","intent":{"name":"CallIntent","confirmationStatus":"NONE","slots":{"destination":{"name":"destination","value":"the desk","confirmationStatus":"NONE","source":"USER","resolutions":{"resolutionsPerAuthority":[{"authority":"a","status":{"code":"ER_SUCCESS_MATCH"},"values":[{"value":{"name":"front desk","id":"front-desk"}}]}]}}}}}}"#,
-    "\u{40}\u{15}\u{32}\u{66}\0\0\0\02024-05-01T12:11:12.5+02:00",
+    "\u{40}\u{15}\u{32}\u{66}\x00\x00\x00\x002024-05-01T12:11:12.5+02:00",
     "https://s3.amazonaws.com:443/echo.api/../echo.api/%2e/echo-api-cert.pem",
     "00c8;encoding=hex, \"6373693d61312d6232\";purpose=x;Encoding=\"HEX\"\n6373693d6131;encoding=hex",
     "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
