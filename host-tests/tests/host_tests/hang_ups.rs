@@ -22,6 +22,9 @@ async fn during(name: &str, parameters: Value) -> Handler {
         .simulator(|simulator| simulator.phone = Some(phone))
         .start()
         .await;
+    let minute = skillcall_media::tone::sine(500.0, -13.0, 60 * 8000);
+    let minute = skillcall_media::wav::to_bytes(&minute, 1).expect("a WAV");
+    std::fs::write(stage.folder().join("prompts/minute.wav"), minute).expect("a prompt");
     let (_, call) = stage.call().await;
     stage.control.running(name).await;
     if name == "CallAndBridge" {
@@ -82,6 +85,25 @@ async fn during_speak_and_get_digits() {
         "RepeatDurationInMilliseconds": 60000,
     });
     during("SpeakAndGetDigits", parameters).await;
+}
+
+fn minute() -> Value {
+    json!({"Type": "S3", "BucketName": "prompts", "Key": "minute.wav"})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn during_play_audio() {
+    during("PlayAudio", json!({"AudioSource": minute(), "Repeat": "2"})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn during_play_audio_and_get_digits() {
+    let parameters = json!({
+        "AudioSource": minute(),
+        "FailureAudioSource": minute(),
+        "RepeatDurationInMilliseconds": 60000,
+    });
+    during("PlayAudioAndGetDigits", parameters).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,8 @@
 //! The demo's call, step by step, and its kin: through the simulator, the component and the sidecar.
 
-use skillcall_host_tests::{Staging, plans, sound};
+use serde_json::json;
+use skillcall_host_tests::handler::action;
+use skillcall_host_tests::{Handler, Staging, plans, sound};
 use skillcall_simulator::line::{CallState, EndedBy, Voice};
 
 const GUEST: f64 = 440.0;
@@ -57,5 +59,38 @@ async fn a_menu_choice_leads_to_the_phone_and_both_hear_each_other() {
     );
     assert_eq!(sound::windows_with(&caller, DESK), 0);
     assert_eq!(sound::windows_with(&called, GUEST), 0);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_digit_arrives_once_and_in_its_place() {
+    let get = action(
+        "SpeakAndGetDigits",
+        json!({
+            "SpeechParameters": {"Text": "Your number, please."},
+            "FailureSpeechParameters": {"Text": "Sorry."},
+            "MinNumberOfDigits": 8,
+            "MaxNumberOfDigits": 8,
+            "RepeatDurationInMilliseconds": 60000,
+        }),
+    );
+    let handler = Handler::playing(vec![get, action("Hangup", json!({}))]).await;
+    let stage = Staging::new(plans::straight())
+        .handled_by(handler.url())
+        .start()
+        .await;
+    let (_, call) = stage.call().await;
+    stage.control.running("SpeakAndGetDigits").await;
+    stage
+        .call_is(&call.id, |call| call.state == CallState::Talking)
+        .await;
+    stage
+        .simulator
+        .press(&call.id, "11223*09")
+        .await
+        .expect("pressed");
+    stage.over(&call.id).await;
+    let done = handler.event("ACTION_SUCCESSFUL").await;
+    assert_eq!(done["ActionData"]["ReceivedDigits"], "11223*09", "{done}");
     stage.end().await;
 }
