@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use skillcall_host::Host;
+use skillcall_host::settings::{FileFault, SettingName};
 use skillcall_sidecar::config::SidecarConfig;
 use skillcall_simulator::SimulatorConfig;
 
@@ -96,14 +97,30 @@ fn the_sidecar(installation: &Installation, findings: &mut Vec<Finding>) {
 fn the_host(installation: &Installation, findings: &mut Vec<Finding>) {
     let file = installation.host();
     match Host::read(&file) {
-        Ok(host) => findings.extend(
-            host.warnings
-                .iter()
-                .map(|warning| Finding::from_host(warning, false)),
-        ),
-        // Before the first start the simulator has made no authority yet; that is no fault.
+        Ok(host) => {
+            findings.extend(
+                host.warnings
+                    .iter()
+                    .map(|warning| Finding::from_host(warning, false)),
+            );
+            let faults = host
+                .settings
+                .faults()
+                .into_iter()
+                .filter(|(name, fault)| !made_at_start(name, fault));
+            findings.extend(faults.map(|(name, fault)| {
+                Finding::whole(&file, &format!("setting {}: {fault}", name.as_str()))
+            }));
+        }
         Err(error) => findings.push(Finding::from_host(&error, true)),
     }
+}
+
+/// Whether a missing file is one that the first `skillcall up` makes: the compiled plan and the
+/// simulator's roots.
+fn made_at_start(name: &SettingName, fault: &FileFault) -> bool {
+    matches!(fault, FileFault::Unreadable { .. })
+        && ["plan", "alexa_roots"].contains(&name.as_str())
 }
 
 fn the_simulator(installation: &Installation, findings: &mut Vec<Finding>) {

@@ -32,7 +32,7 @@ pub(super) fn check(installation: &Installation, findings: &mut Vec<Finding>) {
     let mut finding = Finding::whole(
         &file,
         &format!(
-            "TEST TRUST: {} lets the simulator's authority stand in Amazon's place",
+            "TEST TRUST ({}): the simulator's authority stands in Amazon's place",
             set.join(" and ")
         ),
     );
