@@ -61,12 +61,6 @@ lint: ## formatting and clippy, warnings denied
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 
-.PHONY: bench
-bench: ## the figures of bench/README.md, on this machine
-	@tools/setup.sh test
-	@$(MAKE) --no-print-directory component
-	@bench/run
-
 .PHONY: fuzz
 fuzz: ## every fuzz target for SECONDS (60); needs nightly Rust and cargo-fuzz
 	@fuzz/run $(or $(SECONDS),60)
