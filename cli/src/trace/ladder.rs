@@ -82,3 +82,39 @@ pub(crate) fn draw(trace: &Trace, bodies: bool) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use skillcall_protocol::trace::{Direction, Ids, Message, Party, Protocol, Record, find};
+
+    use super::*;
+
+    #[test]
+    fn a_part_without_records_is_named_and_its_messages_are_drawn_all_the_same() {
+        let ids = || Ids {
+            csi: Some("c1".to_owned()),
+            ..Ids::default()
+        };
+        let post = Message::new(
+            Party::Component,
+            Party::Alexa,
+            Direction::Received,
+            Protocol::Http,
+            "POST /v1/communications/session",
+        )
+        .outcome("200")
+        .body(b"{\"a\":1}");
+        let records = [
+            Record::message(1_000_000, Party::Alexa, ids(), post),
+            Record::note(1_500_000, Party::Alexa, ids(), Level::Warning, "odd"),
+        ];
+        let drawn = draw(&find(&records, "c1"), true);
+        assert!(
+            drawn.contains("component → alexa  POST /v1/communications/session  ⇒ 200"),
+            "{drawn}"
+        );
+        assert!(drawn.contains("│ {\"a\":1}"), "{drawn}");
+        assert!(drawn.contains("0.500 s  ! alexa: odd"), "{drawn}");
+        assert!(drawn.contains("no records from: component"), "{drawn}");
+    }
+}
