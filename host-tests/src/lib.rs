@@ -12,6 +12,7 @@
 //! | [`sound`] | what was heard, by tones |
 //! | [`logs`] | what was logged |
 //! | [`program`] | foreign SIP programs: SIPp and baresip |
+//! | [`sipp`] | SIPp with our scenarios, over UDP and TCP |
 //! | [`wait`] | waiting for an event, with a limit |
 //!
 //! Everything listens on free loopback ports and writes into a folder of its own, so tests run side by side.
@@ -25,6 +26,7 @@ pub mod logs;
 pub mod plans;
 pub mod program;
 pub mod settings;
+pub mod sipp;
 pub mod sound;
 pub mod stage;
 pub mod wait;

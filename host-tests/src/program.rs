@@ -1,9 +1,27 @@
 //! Foreign SIP programs, which nobody here wrote: SIPp and baresip.
 
+use std::net::UdpSocket;
 use std::path::Path;
 use std::process::Stdio;
 
 use tokio::process::{Child, Command};
+
+/// An even UDP port that is free now, with the next two.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    for _ in 0..200 {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let port = socket.local_addr().expect("its address").port();
+        let free = |port: u16| UdpSocket::bind(("127.0.0.1", port)).is_ok();
+        if port.is_multiple_of(2) && port < 65_000 && free(port + 1) && free(port + 2) {
+            return port;
+        }
+    }
+    panic!("no free ports");
+}
 
 /// A program that runs. Dropping it ends it.
 pub struct Program {

@@ -28,6 +28,31 @@ pub fn windows_with(samples: &[i16], hz: f64) -> usize {
         .count()
 }
 
+/// A run of windows that hold a tone (`true`) or do not, and how many they are.
+pub type Stretch = (bool, usize);
+
+/// When a tone was there and when not: runs of windows of 200 ms, without those of a single window, in which it comes or
+/// goes.
+#[must_use]
+pub fn stretches(samples: &[i16], hz: f64) -> Vec<Stretch> {
+    let mut runs: Vec<Stretch> = Vec::new();
+    for window in samples.chunks_exact(WINDOW) {
+        let is = is_tone(window, hz);
+        match runs.last_mut() {
+            Some((was, length)) if *was == is => *length += 1,
+            _ => runs.push((is, 1)),
+        }
+    }
+    let mut merged: Vec<Stretch> = Vec::new();
+    for (is, length) in runs.into_iter().filter(|(_, length)| *length > 1) {
+        match merged.last_mut() {
+            Some((was, sum)) if *was == is => *sum += length,
+            _ => merged.push((is, length)),
+        }
+    }
+    merged
+}
+
 /// Waits until a tone was heard in a call for a second in all.
 pub async fn heard(simulator: &Simulator, call: &str, hz: f64) {
     until(&format!("a tone of {hz} Hz in {call}"), async || {

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use skillcall_host::Server;
 use skillcall_protocol::trace::{Record, Trace, find};
 use skillcall_sidecar::{Sidecar, SidecarConfig};
-use skillcall_simulator::config::{PhoneConfig, Secret};
+use skillcall_simulator::config::{PhoneConfig, Secret, SipTransport};
 use skillcall_simulator::customer::Customer;
 use skillcall_simulator::line::{Call, CallState, Side};
 use skillcall_simulator::{Said, Simulator, SimulatorConfig};
@@ -42,6 +42,7 @@ pub struct Staging {
     sidecar_toml: String,
     simulator: SimulatorConfig,
     test_trust: bool,
+    tcp: bool,
 }
 
 impl Staging {
@@ -66,6 +67,7 @@ impl Staging {
             sidecar_toml: String::new(),
             simulator,
             test_trust: true,
+            tcp: false,
         }
     }
 
@@ -88,6 +90,13 @@ impl Staging {
     pub fn bridging_to(mut self, uri: impl Into<String>) -> Self {
         self.route = Some(uri.into());
         self
+    }
+
+    /// All SIP of device and phone goes over TCP.
+    #[must_use]
+    pub fn over_tcp(mut self) -> Self {
+        self.tcp = true;
+        self.simulator(|simulator| simulator.device.transport = SipTransport::Tcp)
     }
 
     /// More for sidecar.toml: whole tables.
@@ -156,7 +165,11 @@ impl Staging {
         }
         let config = SidecarConfig::load(&file).unwrap_or_else(|error| panic!("{error}\n{toml}"));
         let sidecar = Sidecar::start(config).await.expect("the sidecar");
-        simulator.set_sip_target(sidecar.sip_udp().expect("SIP over UDP"));
+        simulator.set_sip_target(if self.tcp {
+            sidecar.sip_tcp().expect("SIP over TCP")
+        } else {
+            sidecar.sip_udp().expect("SIP over UDP")
+        });
         settings.set("sidecar_url", format!("http://{}", sidecar.control()));
 
         let http = reqwest::Client::builder()
@@ -204,7 +217,8 @@ impl Staging {
             let phone = simulator
                 .phone_address()
                 .map_or_else(|| "127.0.0.1:9".to_owned(), |phone| phone.to_string());
-            format!("sip:{{number}}@{phone}")
+            let transport = if self.tcp { ";transport=tcp" } else { "" };
+            format!("sip:{{number}}@{phone}{transport}")
         });
         let (lwa, more) = (plans::LWA_CLIENT_ID, &self.sidecar_toml);
         format!(
@@ -407,17 +421,13 @@ impl Stage {
         find(&records, id)
     }
 
-    /// Waits until nothing is held any more: no call, leg, RTP port, socket, connection, recording or question.
+    /// Waits until nothing is held any more: no call, leg, RTP port, socket, recording or question. A connection of SIP
+    /// outlives its call, for the next one (RFC 3261 §18).
     pub async fn quiet(&self) {
         until("the sidecar to hold nothing any more", async || {
             let now = self.sidecar.figures();
-            let held = now.calls
-                + now.legs
-                + now.port_pairs
-                + now.sockets
-                + now.connections
-                + now.recordings
-                + now.asking;
+            let held =
+                now.calls + now.legs + now.port_pairs + now.sockets + now.recordings + now.asking;
             (held == 0).then_some(())
         })
         .await;
@@ -441,13 +451,17 @@ impl Stage {
     /// When something is left.
     pub async fn end(self) -> TempDir {
         self.quiet().await;
-        self.sidecar.shutdown().await;
         assert!(
             self.server.shutdown().await,
             "the component's last works did not end"
         );
         let ended = tokio::time::timeout(Duration::from_secs(30), self.simulator.shutdown()).await;
         assert!(ended.is_ok(), "the simulator did not stop");
+        until("the sidecar to hold no connection any more", async || {
+            (self.sidecar.figures().connections == 0).then_some(())
+        })
+        .await;
+        self.sidecar.shutdown().await;
         self.folder
     }
 }

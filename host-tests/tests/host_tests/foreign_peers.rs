@@ -1,56 +1,18 @@
 //! SIPp and baresip, which nobody here wrote, as caller and as the phone.
 
-use std::net::UdpSocket;
 use std::path::Path;
 
 use serde_json::json;
 use skillcall_host_tests::handler::{action, nothing};
-use skillcall_host_tests::program::Program;
-use skillcall_host_tests::{Answer, Handler, Stage, Staging, plans, sound, until};
+use skillcall_host_tests::program::{Program, free_port};
+use skillcall_host_tests::sipp::{self, Over};
+use skillcall_host_tests::{Answer, Handler, Staging, plans, sound, until};
 use skillcall_media::tone;
 use skillcall_simulator::config::PhoneConfig;
 use skillcall_simulator::line::{Answering, CallState, EndedBy, Voice};
 
 const GUEST: f64 = 440.0;
 const DESK: f64 = 1000.0;
-
-/// An even UDP port that is free now, with the next two.
-fn free_port() -> u16 {
-    for _ in 0..200 {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
-        let port = socket.local_addr().expect("its address").port();
-        let free = |port: u16| UdpSocket::bind(("127.0.0.1", port)).is_ok();
-        if port.is_multiple_of(2) && port < 65_000 && free(port + 1) && free(port + 2) {
-            return port;
-        }
-    }
-    panic!("no free ports");
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().map(str::to_owned).collect()
-}
-
-/// SIPp calls the sidecar once by one of our scenarios.
-async fn sipp_calls(stage: &Stage, scenario: &str) {
-    let scenario = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("scenarios")
-        .join(scenario);
-    let (target, port, media) = (
-        stage.sidecar.sip_udp().expect("SIP over UDP"),
-        free_port(),
-        free_port(),
-    );
-    let mut arguments = vec![
-        target.to_string(),
-        "-sf".to_owned(),
-        scenario.display().to_string(),
-    ];
-    arguments.extend(words(&format!("-m 1 -l 1 -nostdin -i 127.0.0.1 -mi 127.0.0.1 -p {port} -mp {media} -timeout 80s -timeout_error")));
-    Program::start("sipp", stage.folder(), &arguments)
-        .succeeds()
-        .await;
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sipp_is_turned_away_with_486_and_no_200() {
@@ -59,7 +21,7 @@ async fn sipp_is_turned_away_with_486_and_no_200() {
         .handled_by(handler.url())
         .start()
         .await;
-    sipp_calls(&stage, "busy.xml").await;
+    sipp::call(&stage, Over::Udp, "busy", &[]).succeeds().await;
     let hangup = handler.event("HANGUP").await;
     assert_eq!(
         hangup["ActionData"]["Parameters"]["SipResponseCode"], 486,
@@ -95,7 +57,9 @@ async fn sipp_gets_no_200_when_nobody_answers_the_bridge() {
         .simulator(|simulator| simulator.phone = Some(phone))
         .start()
         .await;
-    sipp_calls(&stage, "unanswered.xml").await;
+    sipp::call(&stage, Over::Udp, "unanswered", &[])
+        .succeeds()
+        .await;
     let failed = handler.event("ACTION_FAILED").await;
     assert_eq!(
         failed["ActionData"]["ErrorType"], "CallNotAnswered",
@@ -116,7 +80,7 @@ async fn sipp_is_answered_spoken_to_and_hung_up_on() {
         .handled_by(handler.url())
         .start()
         .await;
-    sipp_calls(&stage, "menu.xml").await;
+    sipp::call(&stage, Over::Udp, "menu", &[]).succeeds().await;
     handler.event("HANGUP").await;
     assert_eq!(stage.sidecar.figures().calls_answered, 1);
     stage.end().await;
@@ -131,9 +95,7 @@ async fn sipp_as_the_phone_echoes_what_the_device_says() {
         .simulator(|simulator| simulator.device.voice = Voice::Tone { hz: GUEST })
         .start()
         .await;
-    let arguments =
-        format!("-sn uas -nostdin -rtp_echo -m 1 -i 127.0.0.1 -mi 127.0.0.1 -p {port} -mp {media}");
-    let sipp = Program::start("sipp", stage.folder(), &words(&arguments));
+    let sipp = sipp::phone(&stage, Over::Udp, (port, media), "-sn uas");
     let (_, call) = stage.call().await;
     stage
         .call_is(&call.id, |call| call.state == CallState::Talking)

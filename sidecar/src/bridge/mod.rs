@@ -31,10 +31,15 @@ pub(crate) fn receive(
     leg.learn(from);
     if let Some(other) = leg.bridged.and_then(|other| legs.get_mut(other))
         && other.takes_bridge()
-        && let Some(to) = other.destination()
-        && let Some(len) = other.session.relay(now, &received, out)
     {
-        crate::leg::send(&other.rtp, out.get(..len).unwrap_or_default(), to);
+        if let Some(to) = other.destination() {
+            if let Some(len) = other.session.relay(now, &received, out) {
+                crate::leg::send(&other.rtp, out.get(..len).unwrap_or_default(), to);
+            }
+        } else {
+            // The peer holds: what is left out must not be a hole in its numbers when it comes back.
+            other.session.end_relay();
+        }
     }
     true
 }

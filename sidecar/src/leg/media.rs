@@ -192,6 +192,7 @@ impl LegMedia {
     ) -> (SentFrame, Option<PlayId>) {
         let codec = self.session.format().codec;
         let destination = self.destination();
+        let sends = destination.is_some();
         let mut ended = None;
         let mut kind = SentFrame::Silence;
         let len = match self
@@ -202,19 +203,26 @@ impl LegMedia {
             Some((_, Step::Frame(frame))) => {
                 kind = SentFrame::Prompt;
                 self.sent = *frame.pcm();
-                self.session.tick(now, encoded(&frame, codec), out)
+                self.session
+                    .tick(now, unless_held(sends, encoded(&frame, codec)), out)
             }
-            Some((_, Step::Silence)) => self.session.tick(now, Outgoing::Silence, out),
+            Some((_, Step::Silence)) => {
+                self.session
+                    .tick(now, unless_held(sends, Outgoing::Silence), out)
+            }
             Some((play, Step::Done)) => {
                 ended = Some(play);
                 self.playing = None;
-                self.session.tick(now, Outgoing::Silence, out)
+                self.session
+                    .tick(now, unless_held(sends, Outgoing::Silence), out)
             }
             None if self.bridged.is_some() => {
                 kind = SentFrame::Bridged;
                 self.session.tick(now, Outgoing::Nothing, out)
             }
-            None => self.session.tick(now, Outgoing::Silence, out),
+            None => self
+                .session
+                .tick(now, unless_held(sends, Outgoing::Silence), out),
         };
         if let (Some(len), Some(to)) = (len, destination) {
             send(&self.rtp, out.get(..len).unwrap_or_default(), to);
@@ -246,6 +254,11 @@ impl LegMedia {
             port: self.port,
         }
     }
+}
+
+/// What is not sent takes no number, or the peer would count it as lost when its hold ends.
+fn unless_held(sends: bool, outgoing: Outgoing<'_>) -> Outgoing<'_> {
+    if sends { outgoing } else { Outgoing::Nothing }
 }
 
 fn encoded<'a>(frame: &skillcall_media::player::PromptFrame<'a>, codec: Codec) -> Outgoing<'a> {

@@ -138,12 +138,16 @@ impl Running {
         }
     }
 
-    /// The ACK carries the answer when our 200 carried the offer.
+    /// The ACK carries the answer when our 200 carried the offer; without one nothing could be heard.
     fn on_acknowledged(&mut self, now: Instant, call: CallHandle, sdp: Option<Bytes>) {
         let Some(&(key, leg)) = self.by_handle.get(&call) else {
             return;
         };
-        if sdp.is_some()
+        let never_agreed = self
+            .call(key)
+            .and_then(|call| call.leg(leg)?.sdp.as_ref())
+            .is_some_and(|session| session.negotiated().is_none());
+        if (never_agreed || sdp.is_some())
             && let Err(error) = self.read_leg_answer(key, leg, sdp, true)
         {
             if let Some(call) = self.call(key) {
