@@ -9,7 +9,7 @@
 //! | [`alexa`] | requests of Alexa made by hand, signed by the simulator's authority |
 //! | [`handler`] | a handler that answers as the test says, in the component's place |
 //! | [`control`] | the sidecar's control API |
-//! | [`sound`] | what was heard, by tones |
+//! | [`sound`] | what was heard, by tones and by sentences |
 //! | [`logs`] | what was logged |
 //! | [`program`] | foreign SIP programs: SIPp and baresip |
 //! | [`sipp`] | SIPp with our scenarios, over UDP and TCP |

@@ -1,9 +1,9 @@
-//! What was heard, by tones.
+//! What was heard, by tones and by sentences.
 
 use std::path::{Path, PathBuf};
 
 use skillcall_media::SAMPLE_RATE;
-use skillcall_media::tone::power_at;
+use skillcall_media::tone::{find, power_at};
 use skillcall_simulator::Simulator;
 
 use crate::wait::until;
@@ -60,6 +60,12 @@ pub async fn heard(simulator: &Simulator, call: &str, hz: f64) {
         (windows_with(&heard, hz) >= 5).then_some(())
     })
     .await;
+}
+
+/// How much like a sentence a recording is where it is most like it: 1 is the sentence itself, at any volume.
+#[must_use]
+pub fn likeness(sentence: &[i16], recording: &[i16]) -> f64 {
+    find(sentence, recording).map_or(0.0, |found| found.coefficient)
 }
 
 /// The WAV files under a folder.

@@ -202,9 +202,9 @@ fn signing_key<H: Host>(
         )));
     }
     let key = verify_chain(&reply.body, settings.alexa_roots.as_deref(), now_s)?;
-    let lifetime = u32::try_from(key.not_after.saturating_sub(now_s))
-        .unwrap_or(u32::MAX)
-        .max(1);
+    // The last second counts (RFC 5280 §4.1.2.5).
+    let lifetime =
+        u32::try_from(key.not_after.saturating_sub(now_s).saturating_add(1)).unwrap_or(u32::MAX);
     let cached = postcard::to_allocvec(&CachedKey {
         trust,
         key: key.clone(),

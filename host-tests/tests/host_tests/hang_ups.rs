@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use skillcall_host_tests::handler::action;
-use skillcall_host_tests::{Handler, Staging, plans, sound};
+use skillcall_host_tests::{Handler, Staging, plans, sound, until};
+use skillcall_protocol::trace::{Kind, Record};
 use skillcall_simulator::config::PhoneConfig;
 use skillcall_simulator::line::{Answering, CallState, EndedBy, Voice};
 
@@ -134,6 +135,106 @@ async fn during_record_audio_which_is_kept() {
         kept["ActionData"]["RecordingDestination"]["BucketName"], "recordings",
         "{kept}"
     );
+}
+
+/// The far end hangs up while nothing but a call recording runs: at once, or after some seconds of talk. What was
+/// recorded, if anything.
+async fn during_a_call_recording(at_once: bool) -> Option<(Vec<i16>, Vec<i16>)> {
+    let record = action(
+        "StartCallRecording",
+        json!({
+            "Track": "BOTH",
+            "Destination": {"Type": "S3", "Location": "recordings"},
+        }),
+    );
+    let handler = Handler::playing(vec![record]).await;
+    let staging = Staging::new(plans::straight()).handled_by(handler.url());
+    let stage = staging
+        .simulator(|simulator| simulator.device.voice = Voice::Tone { hz: 600.0 })
+        .start()
+        .await;
+    let (said, call) = stage.call().await;
+    // Recording answers the call (our choice).
+    stage
+        .call_is(&call.id, |call| call.state == CallState::Talking)
+        .await;
+    if !at_once {
+        let started = handler.event("ACTION_SUCCESSFUL").await;
+        let place = &started["ActionData"]["CallRecordingDestination"]["Location"];
+        assert!(
+            place
+                .as_str()
+                .is_some_and(|at| at.starts_with("recordings/")),
+            "{started}"
+        );
+        stage.call_is(&call.id, |call| call.media.sent > 150).await;
+    }
+    stage.simulator.hang_up(&call.id).await.expect("hung up");
+    let hangup = handler.event("HANGUP").await;
+    assert_eq!(
+        hangup["ActionData"]["Parameters"]["ParticipantTag"], "LEG-A",
+        "{hangup}"
+    );
+    stage.quiet().await;
+    let types = handler.types();
+    assert_eq!(types.iter().filter(|kind| *kind == "HANGUP").count(), 1);
+    assert!(!types.contains(&"ACTION_FAILED".to_owned()), "{types:?}");
+
+    let recordings = sound::recordings(&stage.recordings());
+    assert!(recordings.len() <= 1, "{recordings:?}");
+    let kept = recordings.first().map(|file| {
+        let (left, right) = sound::stereo(file);
+        let held = std::fs::metadata(file).expect("the file").len();
+        assert_eq!(
+            held,
+            44 + 4 * left.len() as u64,
+            "its header tells its length"
+        );
+        (left, right)
+    });
+    if kept.is_some() {
+        let request = said.request_id.expect("a request");
+        until("the recording in the trace", async || {
+            let records = stage.trace(&request).await.records;
+            let recorded = |record: &Record| matches!(record.kind, Kind::Recording { .. });
+            records.iter().any(recorded).then_some(())
+        })
+        .await;
+    }
+    let folder = stage.end().await;
+    let (mut folders, mut others) = (vec![folder.path().join("recordings")], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_none_or(|extension| extension != "wav") {
+                others.push(path);
+            }
+        }
+    }
+    assert!(others.is_empty(), "nothing half done is left: {others:?}");
+    kept
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn during_a_call_recording_alone_which_is_complete() {
+    let (left, right) = during_a_call_recording(false).await.expect("a recording");
+    assert!(
+        sound::windows_with(&left, 600.0) >= 10,
+        "{} samples",
+        left.len()
+    );
+    assert!(
+        right.iter().all(|sample| sample.unsigned_abs() < 16),
+        "nothing was said to the caller"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_soon_as_a_call_recording_answers() {
+    // There may be a recording of next to nothing, but no broken one.
+    during_a_call_recording(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 //! One program, because the component is compiled once in it, and the tests wait side by side.
 
 mod alexa_errors;
+mod certificates;
 mod component_http;
 mod component_typed;
 mod foreign_peers;
@@ -11,7 +12,9 @@ mod hang_ups;
 mod offers;
 mod once;
 mod over_tcp;
+mod overload;
 mod refusals;
+mod sentences;
 mod several_calls;
 mod traces;
 mod whole_call;

@@ -76,9 +76,19 @@ impl Running {
                 "no [[application]] has this number",
             );
         };
+        if !self.take_place() {
+            return refuse(
+                self,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "there are as many calls as [limits] calls allows",
+            );
+        }
         let slot = match self.take_media(now) {
             Ok(slot) => slot,
-            Err(error) => return refuse(self, StatusCode::SERVICE_UNAVAILABLE, &error),
+            Err(error) => {
+                self.give_place_back();
+                return refuse(self, StatusCode::SERVICE_UNAVAILABLE, &error);
+            }
         };
         let mut sdp = self.media_session(slot);
         let mut answer = None;
@@ -93,6 +103,7 @@ impl Running {
                 }
                 Err(error) => {
                     self.release_media(slot, now);
+                    self.give_place_back();
                     return refuse(self, error.status(), &error.to_string());
                 }
             }
@@ -107,7 +118,9 @@ impl Running {
             headers: surfaced(request),
         };
         let Some(engine_config) = self.shared.engines.get(application).map(Arc::clone) else {
-            return;
+            self.release_media(slot, now);
+            self.give_place_back();
+            return refuse(self, StatusCode::NOT_FOUND, "the application is gone");
         };
         let engine = Call::inbound(
             engine_config,
@@ -150,7 +163,6 @@ impl Running {
         self.shared
             .trace
             .sip(&ids, LegId::A, SipDirection::Received, request.wire());
-        self.shared.figures.calls.fetch_add(1, Ordering::Relaxed);
         self.shared
             .figures
             .calls_total
@@ -158,6 +170,22 @@ impl Running {
         self.count_leg();
         let _ = self.endpoint.trying(now, handle);
         self.carry_out(key);
+    }
+
+    /// Counts one more call, unless there are as many as there may be: the front judges by a number that is a moment
+    /// old, and calls that come at the same moment all pass it.
+    fn take_place(&self) -> bool {
+        let (figures, most) = (&self.shared.figures, self.shared.config.limits.calls);
+        if figures.calls.fetch_add(1, Ordering::Relaxed) < most as usize {
+            return true;
+        }
+        self.give_place_back();
+        figures.refused_overload.fetch_add(1, Ordering::Relaxed);
+        false
+    }
+
+    fn give_place_back(&self) {
+        self.shared.figures.calls.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Our side of offers and answers for the leg in a slot.
