@@ -208,6 +208,14 @@ impl Dialog {
             .map_or_else(|| self.target(), |route| route::uri_of(route))
     }
 
+    /// The Request-URI of a request inside the dialog (RFC 3261 §12.2.1.1).
+    pub(crate) fn request_uri(&self) -> &[u8] {
+        match self.routes.first() {
+            Some(route) if !route::is_loose(route) => self.next_hop_uri(),
+            _ => self.target(),
+        }
+    }
+
     /// Begins a request inside the dialog (RFC 3261 §12.2.1.1).
     pub(crate) fn begin(&self, method: &Method, via: &str, cseq: u32) -> MessageWriter {
         let strict = self

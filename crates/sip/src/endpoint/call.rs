@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::event::EndedBy;
 use super::flow::Flow;
 use super::reply::ReplyPath;
+use crate::auth::Session;
 use crate::dialog::Dialog;
 use crate::message::{ExtraHeader, Request};
 
@@ -37,6 +38,8 @@ pub(super) struct Call {
     pub(super) serial: u32,
     pub(super) nonce: u64,
     pub(super) state: CallState,
+    /// Who asked for credentials in this call, and what answers them.
+    pub(super) auth: Option<Box<Session>>,
 }
 
 #[derive(Debug)]
@@ -124,6 +127,12 @@ impl CallState {
             Self::Established(established) => Some(&established.dialog),
             Self::Ending { dialog, .. } => Some(dialog),
         }
+    }
+
+    /// The dialog in which a request of ours with this To tag was sent.
+    pub(super) fn dialog_to(&mut self, tag: Option<&[u8]>) -> Option<&mut Dialog> {
+        self.dialog_mut()
+            .filter(|dialog| dialog.remote_tag() == tag)
     }
 
     pub(super) fn dialog_mut(&mut self) -> Option<&mut Dialog> {

@@ -5,7 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::call::TxRef;
-use super::event::{CallHandle, FailureCause};
+use super::challenge::TxAuth;
+use super::event::{CallHandle, FailureCause, SentId};
 use super::flow::{ConnectionId, Destination, Flow, Transmit, TransmitId, Transport};
 use super::ids::Token;
 use super::{Due, Endpoint, slot};
@@ -70,6 +71,9 @@ pub(super) struct ClientTx {
     pub(super) request: Bytes,
     pub(super) path: SendPath,
     pub(super) call: Option<CallHandle>,
+    /// A request that the user waits for.
+    pub(super) sent: Option<SentId>,
+    pub(super) auth: Option<Box<TxAuth>>,
 }
 
 impl Endpoint {
@@ -116,6 +120,8 @@ impl Endpoint {
             request,
             path,
             call,
+            sent: None,
+            auth: None,
         });
         let tx = TxRef { index, serial };
         self.apply_client(now, tx, effects, None);
@@ -150,6 +156,8 @@ impl Endpoint {
             request: bytes,
             path,
             call: None,
+            sent: None,
+            auth: None,
         };
         let index = u32::try_from(self.clients.insert(tx)).unwrap_or(u32::MAX);
         let cancel = TxRef { index, serial };
@@ -218,9 +226,28 @@ impl Endpoint {
             ClientMachine::Invite(machine, _) => machine.on_response(response.status()),
             ClientMachine::Other(machine) => machine.on_response(response.status()),
         };
-        let method = found.method.clone();
+        let (method, sent) = (found.method.clone(), found.sent);
+        let status = response.status();
+        let again = (effects.deliver
+            && matches!(
+                status,
+                StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            ))
+        .then(|| self.repeatable(tx))
+        .flatten();
         self.apply_client(now, tx, effects, Some(response));
         if !effects.deliver {
+            return;
+        }
+        if let Some(again) = again
+            && self.answer_challenge(now, tx, again, response)
+        {
+            return;
+        }
+        if let Some(id) = sent {
+            if status.is_final() {
+                self.on_request_over(id, call, status, None, Some(response));
+            }
             return;
         }
         match method {
@@ -286,7 +313,7 @@ impl Endpoint {
             Some(Send::Ack) => failure_ack(found, response).map(|ack| found.path.transmit(ack, id)),
             Some(Send::Response) | None => None,
         };
-        let (call, method) = (found.call, found.method.clone());
+        let (call, method, sent) = (found.call, found.method.clone(), found.sent);
         self.transmits.extend(transmit);
         for (timer, after) in effects.timers.into_iter().flatten() {
             self.timers.add(
@@ -307,6 +334,9 @@ impl Endpoint {
                 Failure::Timeout => (StatusCode::REQUEST_TIMEOUT, FailureCause::Timeout),
                 Failure::Transport => (StatusCode::SERVICE_UNAVAILABLE, FailureCause::Transport),
             };
+            if let Some(id) = sent {
+                return self.on_request_over(id, call, status, Some(cause), None);
+            }
             match method {
                 Method::Invite => self.on_invite_failure(call, status, cause, None),
                 Method::Bye => self.on_bye_over(call),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::message::Host;
+use crate::message::{Host, Method};
 use crate::transaction::TimerValues;
 
 /// A host and port as peers reach us: `sent-by` of Via and the host of Contact.
@@ -45,6 +45,10 @@ pub struct EndpointConfig {
     pub trying_after: Duration,
     /// Option tags that an INVITE may `Require` and that we list as `Supported`.
     pub supported: Vec<String>,
+    /// Methods that are served beyond [`ALLOW`](super::ALLOW). `UPDATE` and `REFER` come as events of their own;
+    /// `MESSAGE`, `REGISTER`, `SUBSCRIBE`, `PUBLISH`, and `NOTIFY` outside transfers as `Event::Request`, which the user
+    /// answers. With `OPTIONS` the user answers those too. (`PRACK` is served when `supported` has `100rel`.)
+    pub methods: Vec<Method>,
     /// Bounds of what strangers can fill.
     pub limits: Limits,
 }
@@ -62,6 +66,7 @@ impl EndpointConfig {
             timers: TimerValues::default(),
             trying_after: Duration::from_millis(200),
             supported: Vec::new(),
+            methods: Vec::new(),
             limits: Limits::default(),
         }
     }

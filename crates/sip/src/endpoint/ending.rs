@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use super::call::{CallState, Established};
-use super::client::SendPath;
 use super::event::{CallHandle, EndedBy, Event};
+use super::requests::Inside;
 use super::{CallError, Endpoint};
-use crate::dialog::{Dialog, next_hop};
-use crate::message::{ExtraHeader, HeaderName, Method, StatusCode};
+use crate::dialog::Dialog;
+use crate::message::{ExtraHeader, Method, StatusCode};
 
 impl Endpoint {
     /// Ends an answered call. `Ended` follows when the peer has answered the BYE or 64·T1 have passed. If our 200 is
@@ -78,22 +78,7 @@ impl Endpoint {
         call: Option<CallHandle>,
         headers: &[ExtraHeader],
     ) {
-        let (transport, destination, connection) = next_hop(dialog.next_hop_uri(), &dialog.flow());
-        let path = SendPath {
-            transport,
-            destination,
-            connection,
-        };
-        let cseq = dialog.next_cseq();
-        let product = self.config.product.clone();
-        self.send_request(now, Method::Bye, path, call, |via| {
-            let mut writer = dialog.begin(&Method::Bye, via, cseq);
-            if !product.is_empty() {
-                writer.header(HeaderName::UserAgent, &product);
-            }
-            writer.extra(headers);
-            writer.finish()
-        });
+        self.send_inside(now, dialog, call, &Inside::bare(Method::Bye, headers));
     }
 
     pub(super) fn on_bye_over(&mut self, call: Option<CallHandle>) {

@@ -12,6 +12,14 @@ pub struct CallHandle {
     pub(crate) serial: u32,
 }
 
+/// A request of the peer's that waits for the user's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(crate) u64);
+
+/// A request of ours that was sent by [`Endpoint::request`](super::Endpoint::request) or its like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SentId(pub(crate) u64);
+
 /// Why an outgoing call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureCause {
@@ -127,6 +135,30 @@ pub enum Event {
         call: CallHandle,
         /// The INFO.
         request: Request,
+    },
+    /// A request of a method that the configuration leaves to the user. Answer with `respond`.
+    Request {
+        /// Its name.
+        id: RequestId,
+        /// The call it came in, if it did.
+        call: Option<CallHandle>,
+        /// The request.
+        request: Request,
+        /// How it came.
+        flow: Flow,
+    },
+    /// The outcome of a request of ours.
+    Response {
+        /// Its name.
+        id: SentId,
+        /// The call it was sent in, if it was.
+        call: Option<CallHandle>,
+        /// The status that came or that stands for the failure: 408 when nobody answered, 503 when it could not be sent.
+        status: StatusCode,
+        /// Why there is no response.
+        cause: Option<FailureCause>,
+        /// The response, if one came.
+        response: Option<Response>,
     },
     /// The call is over; the handle is no longer valid.
     Ended {

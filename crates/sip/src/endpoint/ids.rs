@@ -57,6 +57,11 @@ impl Ids {
         })
     }
 
+    /// A client's nonce for digest authentication (RFC 7616 §3.4).
+    pub(super) fn cnonce(&mut self) -> String {
+        format!("{:016x}", self.random.next_u64())
+    }
+
     /// Text nobody has used: for ACK branches, Call-IDs and the like.
     pub(super) fn unique(&mut self) -> String {
         format!(

@@ -46,8 +46,9 @@ impl Endpoint {
             Method::Bye => self.on_bye(now, flow, call, request),
             _ if self.refuse_extensions(flow, request) => {}
             Method::Invite => self.on_reinvite(now, flow, call, request),
-            Method::Options => self.answer_options(flow, request),
+            Method::Options if !self.serves(&Method::Options) => self.answer_options(flow, request),
             Method::Info => self.on_info(now, flow, call, request),
+            method if self.serves(method) => self.surface_request(now, flow, request, Some(call)),
             _ => self.refuse_method(flow, request),
         }
     }

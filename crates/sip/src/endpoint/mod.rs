@@ -6,6 +6,7 @@
 
 mod body;
 mod call;
+mod challenge;
 mod client;
 mod config;
 mod ending;
@@ -18,11 +19,13 @@ mod outgoing;
 mod outside;
 mod receive;
 mod reply;
+mod requests;
+mod serve;
 mod server;
 mod uac;
 mod uas;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Instant;
 
@@ -32,17 +35,19 @@ use slab::Slab;
 
 pub use config::{Advertised, EndpointConfig, Limits};
 pub use error::CallError;
-pub use event::{CallHandle, EndedBy, Event, FailureCause};
+pub use event::{CallHandle, EndedBy, Event, FailureCause, RequestId, SentId};
 pub use flow::{ConnectionId, Destination, Flow, Transmit, TransmitId, Transport};
-pub use outgoing::{OutgoingInvite, Party};
+pub use outgoing::{OutgoingInvite, OutgoingRequest, OwnContact, Party};
+pub use serve::OwnReply;
 
 pub(crate) use reply::{received_via, response_address};
 
-use crate::message::{Framing, Message, parse};
+use crate::message::{Framing, Message, Method, parse};
 use crate::transaction::{Timer, TimerLanes};
 use call::{Call, CallState, CallTimer, Established};
 use client::ClientTx;
 use ids::{Ids, Token};
+use serve::Surfaced;
 use server::ServerTx;
 
 /// The methods that we answer, as Allow says it (RFC 3261 §20.5).
@@ -62,6 +67,9 @@ pub struct Endpoint {
     server_index: HashTable<u32>,
     /// Hashes of From tag, Call-ID and CSeq of the INVITEs being served (RFC 3261 §8.2.2.2).
     merging: HashSet<u64>,
+    /// Requests that wait for the user's answer; as many as server transactions at most.
+    surfaced: HashMap<RequestId, Surfaced>,
+    sent: u64,
     clients: Slab<ClientTx>,
     timers: TimerLanes<Due>,
     transmits: VecDeque<Transmit>,
@@ -98,6 +106,9 @@ enum Due {
         handle: CallHandle,
         timer: CallTimer,
     },
+    Unanswered {
+        id: RequestId,
+    },
 }
 
 /// Header values that never change.
@@ -106,6 +117,7 @@ struct Texts {
     via: [String; 3],
     contact: [String; 3],
     supported: String,
+    allow: String,
 }
 
 const fn slot(transport: Transport) -> usize {
@@ -140,8 +152,26 @@ impl Texts {
             via,
             contact,
             supported: config.supported.join(", "),
+            allow: allow(config),
         }
     }
+}
+
+/// What Allow says: [`ALLOW`] and what else is served.
+fn allow(config: &EndpointConfig) -> String {
+    let mut allow = ALLOW.to_owned();
+    let prack = config
+        .supported
+        .iter()
+        .any(|tag| tag.eq_ignore_ascii_case("100rel"));
+    let more = prack.then_some(&Method::Prack);
+    for method in more.into_iter().chain(&config.methods) {
+        if !allow.split(", ").any(|known| known == method.as_str()) {
+            allow.push_str(", ");
+            allow.push_str(method.as_str());
+        }
+    }
+    allow
 }
 
 impl Endpoint {
@@ -156,6 +186,8 @@ impl Endpoint {
             servers: Slab::new(),
             server_index: HashTable::new(),
             merging: HashSet::new(),
+            surfaced: HashMap::new(),
+            sent: 0,
             clients: Slab::new(),
             timers: TimerLanes::default(),
             transmits: VecDeque::new(),
@@ -242,6 +274,7 @@ impl Endpoint {
                     timer,
                 } => self.on_client_timer(now, index, serial, timer),
                 Due::Call { handle, timer } => self.on_call_timer(now, handle, timer),
+                Due::Unanswered { id } => self.on_unanswered(id),
             }
         }
     }
@@ -262,6 +295,11 @@ impl Endpoint {
             CallState::Calling(calling) => Some(&calling.call_id),
             other => other.dialog().map(|dialog| dialog.call_id()),
         }
+    }
+
+    /// Our Contact over a transport, as it is written: a URI in angle brackets.
+    pub fn contact(&self, transport: Transport) -> &str {
+        self.contact_of(transport)
     }
 
     fn next_serial(&mut self) -> u32 {
@@ -297,6 +335,7 @@ impl Endpoint {
             serial,
             nonce,
             state: state(handle, &tag),
+            auth: None,
         });
         handle
     }

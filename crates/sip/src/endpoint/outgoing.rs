@@ -1,9 +1,12 @@
 //! What an outgoing call is made of.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::flow::{Destination, Transport};
-use crate::message::{ExtraHeader, Uri, needs_quotes};
+use super::flow::{ConnectionId, Destination, Transport};
+use crate::auth::Wallet;
+use crate::message::{ExtraHeader, Method, Uri, needs_quotes};
 
 /// A display name and a URI for From or To.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,10 @@ pub struct OutgoingInvite {
     pub offer: Option<Bytes>,
     /// Further headers.
     pub headers: Vec<ExtraHeader>,
+    /// The route set: values of Route headers, first hop first (RFC 3261 §8.1.2, RFC 3608). Each is written as it is.
+    pub routes: Vec<String>,
+    /// What 401 and 407 are answered with, in this INVITE and in all later requests of the call.
+    pub wallet: Option<Arc<Wallet>>,
 }
 
 impl OutgoingInvite {
@@ -67,6 +74,80 @@ impl OutgoingInvite {
             call_id: None,
             offer,
             headers: Vec::new(),
+            routes: Vec::new(),
+            wallet: None,
+        }
+    }
+}
+
+/// The Contact of a request outside calls.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum OwnContact {
+    /// None.
+    #[default]
+    None,
+    /// The endpoint's own, with header parameters behind it: empty, or `;expires=60;+sip.instance="<urn:…>"`.
+    Ours(String),
+    /// `*`: all of them (RFC 3261 §10.2.2).
+    All,
+}
+
+/// A request outside calls to send: REGISTER, OPTIONS, MESSAGE and their like.
+#[derive(Debug, Clone)]
+pub struct OutgoingRequest {
+    /// The method; INVITE, ACK and CANCEL have ways of their own.
+    pub method: Method,
+    /// The Request-URI.
+    pub target: Uri,
+    /// Where to send it.
+    pub destination: Destination,
+    /// Over which transport.
+    pub transport: Transport,
+    /// Over which connection, while it is open.
+    pub connection: Option<ConnectionId>,
+    /// From, without tag.
+    pub from: Party,
+    /// To, without tag.
+    pub to: Party,
+    /// The Call-ID; `None` makes one. REGISTERs of one registration carry the same.
+    pub call_id: Option<String>,
+    /// The CSeq, from 1.
+    pub cseq: u32,
+    /// The Contact.
+    pub contact: OwnContact,
+    /// The route set: values of Route headers, first hop first.
+    pub routes: Vec<String>,
+    /// Further headers.
+    pub headers: Vec<ExtraHeader>,
+    /// Media type and body.
+    pub body: Option<(String, Bytes)>,
+    /// What 401 and 407 are answered with.
+    pub wallet: Option<Arc<Wallet>>,
+}
+
+impl OutgoingRequest {
+    /// A request to `target`, sent over UDP to `destination`, with To the same as the target.
+    pub fn new(
+        method: Method,
+        target: Uri,
+        destination: impl Into<Destination>,
+        from: Party,
+    ) -> Self {
+        Self {
+            method,
+            to: Party::new(target.clone()),
+            target,
+            destination: destination.into(),
+            transport: Transport::Udp,
+            connection: None,
+            from,
+            call_id: None,
+            cseq: 1,
+            contact: OwnContact::None,
+            routes: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+            wallet: None,
         }
     }
 }

@@ -15,6 +15,7 @@ impl Endpoint {
     pub(super) fn on_outside_request(&mut self, now: Instant, flow: &Flow, request: &Request) {
         match request.method() {
             Method::Invite | Method::Options => {}
+            method if self.serves(method) => {}
             // BYE and INFO live in dialogs only (RFC 3261 §15.1.2, RFC 6086 §4.2.1).
             Method::Bye | Method::Info => {
                 return self.answer_statelessly(
@@ -37,8 +38,11 @@ impl Endpoint {
         if self.refuse_extensions(flow, request) {
             return;
         }
-        if *request.method() == Method::Options {
+        if *request.method() == Method::Options && !self.serves(&Method::Options) {
             return self.answer_options(flow, request);
+        }
+        if *request.method() != Method::Invite {
+            return self.surface_request(now, flow, request, None);
         }
         // As a back-to-back user agent we would send the call on, which the hop limit forbids (RFC 7332 §4).
         if request.headers().max_forwards() == Some(0) {

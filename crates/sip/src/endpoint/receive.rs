@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::body::Unusable;
 use super::flow::Flow;
 use super::reply::{Reply, ReplyPath};
-use super::{ALLOW, Endpoint, slot};
+use super::{Endpoint, slot};
 use crate::message::{ExtraHeader, HeaderName, Method, Request, StatusCode};
 
 /// A response without state.
@@ -57,7 +57,7 @@ impl Endpoint {
             product: &self.config.product,
             headers: refusal.headers,
             fixed: refusal.fixed,
-            sdp: None,
+            body: None,
         };
         let response = reply.write(request, flow);
         self.transmits
@@ -65,7 +65,7 @@ impl Endpoint {
     }
 
     /// A tag that is the same for each retransmission and belongs to no call.
-    fn stateless_tag(&mut self, request: &Request) -> String {
+    pub(super) fn stateless_tag(&mut self, request: &Request) -> String {
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
         for part in [
@@ -97,8 +97,9 @@ impl Endpoint {
             Method::Other(_) => StatusCode::NOT_IMPLEMENTED,
             _ => StatusCode::METHOD_NOT_ALLOWED,
         };
+        let allow = self.texts.allow.clone();
         let refusal = Refusal {
-            fixed: &[(HeaderName::Allow, ALLOW)],
+            fixed: &[(HeaderName::Allow, &allow)],
             ..Refusal::default()
         };
         self.answer_statelessly(flow, request, status, &refusal);
@@ -117,8 +118,9 @@ impl Endpoint {
     pub(super) fn answer_options(&mut self, flow: &Flow, request: &Request) {
         let supported = self.texts.supported.clone();
         let contact = self.contact_of(flow.transport).to_owned();
+        let allow = self.texts.allow.clone();
         let fixed = [
-            (HeaderName::Allow, ALLOW),
+            (HeaderName::Allow, &*allow),
             (HeaderName::Accept, super::body::ACCEPT),
             (HeaderName::AcceptEncoding, "identity"),
             (HeaderName::Supported, &*supported),
@@ -175,7 +177,7 @@ impl Endpoint {
             .map(String::as_str)
             .filter(|_| answer.contact);
         let allow = [
-            (HeaderName::Allow, ALLOW),
+            (HeaderName::Allow, self.texts.allow.as_str()),
             (HeaderName::Supported, self.texts.supported.as_str()),
         ];
         let reply = Reply {
@@ -190,7 +192,7 @@ impl Endpoint {
             } else {
                 &[]
             },
-            sdp: answer.sdp,
+            body: answer.sdp.map(|sdp| ("application/sdp", sdp)),
         };
         reply.write(request, flow)
     }

@@ -92,7 +92,8 @@ pub(super) struct Reply<'a> {
     pub(super) headers: &'a [ExtraHeader],
     /// Headers that go with the status: Allow, Accept, Unsupported.
     pub(super) fixed: &'a [(HeaderName, &'a str)],
-    pub(super) sdp: Option<&'a [u8]>,
+    /// Media type and body.
+    pub(super) body: Option<(&'a str, &'a [u8])>,
 }
 
 impl Reply<'_> {
@@ -150,8 +151,8 @@ impl Reply<'_> {
             writer.header(HeaderName::Server, self.product);
         }
         writer.extra(self.headers);
-        match self.sdp {
-            Some(sdp) => writer.finish_with("application/sdp", sdp),
+        match self.body {
+            Some((kind, body)) => writer.finish_with(kind, body),
             None => writer.finish(),
         }
     }

@@ -100,6 +100,13 @@ impl Endpoint {
         TxRef { index, serial }
     }
 
+    /// Forgets a transaction that nobody answers.
+    pub(super) fn forget_server(&mut self, tx: TxRef) {
+        if self.server(tx).is_some() {
+            self.end_server(tx.index);
+        }
+    }
+
     /// The request came again.
     pub(super) fn on_server_retransmission(&mut self, now: Instant, tx: TxRef) {
         let Some(found) = self.servers.get_mut(tx.index as usize) else {
@@ -198,15 +205,21 @@ impl Endpoint {
             );
         }
         if effects.ended {
-            let hash = found.hash;
-            let merge = found.merge;
-            if let Ok(entry) = self.server_index.find_entry(hash, |&other| other == index) {
-                entry.remove();
-            }
-            if let Some(merge) = merge {
-                self.merging.remove(&merge);
-            }
-            self.servers.try_remove(index as usize);
+            self.end_server(index);
         }
+    }
+
+    fn end_server(&mut self, index: u32) {
+        let Some(found) = self.servers.get(index as usize) else {
+            return;
+        };
+        let (hash, merge) = (found.hash, found.merge);
+        if let Ok(entry) = self.server_index.find_entry(hash, |&other| other == index) {
+            entry.remove();
+        }
+        if let Some(merge) = merge {
+            self.merging.remove(&merge);
+        }
+        self.servers.try_remove(index as usize);
     }
 }

@@ -10,7 +10,8 @@ use super::client::{Acknowledged, ClientMachine, ClientTx, SendPath};
 use super::event::{CallHandle, Event, FailureCause};
 use super::flow::Flow;
 use super::outgoing::{OutgoingInvite, party};
-use super::{ALLOW, CallError, Endpoint};
+use super::{CallError, Endpoint};
+use crate::auth::Session;
 use crate::dialog::{Dialog, next_hop};
 use crate::message::{
     ExtraHeader, Framing, HeaderName, Message, MessageWriter, Method, Response, StatusCode, parse,
@@ -32,18 +33,7 @@ impl Endpoint {
         if self.clients.len() >= self.config.limits.transactions {
             return Err(CallError::Full("transactions"));
         }
-        let call_id = match invite.call_id {
-            Some(call_id)
-                if call_id.is_empty() || !call_id.bytes().all(|byte| byte.is_ascii_graphic()) =>
-            {
-                return Err(CallError::Invalid {
-                    field: "Call-ID",
-                    expected: "printable ASCII without blanks",
-                });
-            }
-            Some(call_id) => call_id,
-            None => self.ids.unique(),
-        };
+        let call_id = self.checked_call_id(invite.call_id)?;
         let path = SendPath {
             transport: invite.transport,
             destination: invite.destination,
@@ -71,17 +61,22 @@ impl Endpoint {
         let contact = self.contact_of(path.transport).to_owned();
         let product = self.config.product.clone();
         let supported = self.texts.supported.clone();
+        let allow = self.texts.allow.clone();
         let tx = self.send_request(now, Method::Invite, path, Some(call), |via| {
             let mut writer = MessageWriter::request(&Method::Invite, target.as_str());
             writer
                 .header(HeaderName::Via, via)
-                .header(HeaderName::MaxForwards, "70")
+                .header(HeaderName::MaxForwards, "70");
+            for route in &invite.routes {
+                writer.header(HeaderName::Route, route);
+            }
+            writer
                 .header(HeaderName::From, &local)
                 .header(HeaderName::To, party(&invite.to))
                 .header(HeaderName::CallId, &call_id)
                 .header(HeaderName::CSeq, "1 INVITE")
                 .header(HeaderName::Contact, &contact)
-                .header(HeaderName::Allow, ALLOW);
+                .header(HeaderName::Allow, &allow);
             if !supported.is_empty() {
                 writer.header(HeaderName::Supported, &supported);
             }
@@ -96,6 +91,9 @@ impl Endpoint {
         });
         if let Some(CallState::Calling(calling)) = self.call_mut(call).map(|call| &mut call.state) {
             calling.tx = tx;
+        }
+        if let Some(found) = self.call_mut(call) {
+            found.auth = invite.wallet.map(|wallet| Box::new(Session::new(wallet)));
         }
         Ok(call)
     }
@@ -277,7 +275,18 @@ impl Endpoint {
             connection,
         };
         let via = self.passing_via(transport);
-        let writer = dialog.begin(&Method::Ack, &via, dialog.local_cseq());
+        let mut writer = dialog.begin(&Method::Ack, &via, dialog.local_cseq());
+        // The ACK carries the credentials of its INVITE, because it cannot be challenged (RFC 3261 §22.1).
+        if let Some(found) = self.client(tx)
+            && (found.auth.is_some() || self.is_authenticated(found.call))
+            && let Ok(Message::Request(request)) = parse(found.request.clone(), Framing::Datagram)
+        {
+            for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+                for value in request.headers().all(name) {
+                    writer.header(name, value);
+                }
+            }
+        }
         let ack = match sdp {
             Some(sdp) => writer.finish_with("application/sdp", sdp),
             None => writer.finish(),
@@ -294,6 +303,11 @@ impl Endpoint {
         {
             known.ack = Some((ack, path));
         }
+    }
+
+    fn is_authenticated(&self, call: Option<CallHandle>) -> bool {
+        call.and_then(|call| self.call(call))
+            .is_some_and(|call| call.auth.is_some())
     }
 
     /// Answers the offer of a 2xx to an INVITE that had none: the ACK carries the answer (RFC 3261 §13.2.1).

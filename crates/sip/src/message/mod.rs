@@ -20,6 +20,7 @@ mod start_line;
 mod status;
 mod stream;
 mod uri;
+mod uri_equal;
 mod values;
 mod via;
 mod write;
@@ -45,7 +46,7 @@ pub use write::{ExtraHeader, InvalidHeader, MessageWriter};
 
 pub(crate) use address::needs_quotes;
 pub(crate) use headers::Head;
-pub(crate) use scan::{Span, trim};
+pub(crate) use scan::{Scan, Span, decimal, trim, unquote};
 
 /// A parsed SIP message (RFC 3261 §7).
 #[derive(Debug, Clone)]

@@ -72,7 +72,15 @@ names! {
     Warning "Warning";
     InfoPackage "Info-Package";
     PAssertedIdentity "P-Asserted-Identity";
+    PPreferredIdentity "P-Preferred-Identity";
     Privacy "Privacy";
+    HistoryInfo "History-Info";
+    Path "Path";
+    ServiceRoute "Service-Route";
+    MinExpires "Min-Expires";
+    Replaces "Replaces";
+    ReferSub "Refer-Sub";
+    SubscriptionState "Subscription-State";
     Authorization "Authorization";
     WwwAuthenticate "WWW-Authenticate";
     ProxyAuthenticate "Proxy-Authenticate";
