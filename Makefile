@@ -61,6 +61,10 @@ lint: ## formatting and clippy, warnings denied
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 
+.PHONY: bench
+bench: ## the figures of bench/README.md, measured on this machine; PARTS="calls" for some of them
+	@bench/run $(PARTS)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for SECONDS (60); needs nightly Rust and cargo-fuzz
 	@fuzz/run $(or $(SECONDS),60)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh - what a build, a demo or the tests need on this machine.
 #
-#   tools/setup.sh build|demo|test     install or list what is missing for that job
+#   tools/setup.sh build|demo|test|bench     install or list what is missing for that job
 #
 # On Debian and its kin, as root, missing packages are installed with apt-get. Without root, or
 # without apt-get, they are listed and the script stops with exit code 1 before anything is built.
@@ -10,9 +10,9 @@ set -euo pipefail
 export LC_ALL=C.UTF-8
 
 case ${1-} in
-  build | demo | test) job=$1 ;;
+  build | demo | test | bench) job=$1 ;;
   -h | --help) sed -n '2,/^set -euo/{/^set -euo/!{s/^# \{0,1\}//;p}}' "$0"; exit 0 ;;
-  *) echo "usage: ${0##*/} build|demo|test" >&2; exit 2 ;;
+  *) echo "usage: ${0##*/} build|demo|test|bench" >&2; exit 2 ;;
 esac
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -22,10 +22,11 @@ have() { command -v "$1" >/dev/null 2>&1 || [ -x "$HOME/.cargo/bin/$1" ]; }
 # Homebrew's formula, and what it is for.
 needs() {
   cat <<'TABLE'
-build,demo,test cc         gcc           gcc         linking Rust programs and building C parts of crates
-build,demo,test /usr/include/stdio.h libc6-dev - the C library's headers
+build,demo,test,bench cc   gcc           gcc         linking Rust programs and building C parts of crates
+build,demo,test,bench /usr/include/stdio.h libc6-dev - the C library's headers
 demo,test       espeak-ng  espeak-ng     espeak-ng   text to speech
-test            sipp       sip-tester    sipp        a SIP peer that nobody here wrote
+test,bench      sipp       sip-tester    sipp        a SIP peer that nobody here wrote
+bench           taskset    util-linux    -           the sidecar on a core of its own
 test            baresip    baresip-core  baresip     a SIP phone that nobody here wrote
 test            node       nodejs        node        checks the signing vectors as a handler author would
 test            python3    python3       python3     checks the signing vectors as a handler author would

@@ -1,0 +1,111 @@
+//! `skillcall-bench`: measures the figures of `bench/README.md` and writes them there. Started by `bench/run`.
+
+mod machine;
+mod report;
+mod sidecar;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// Measures the component and the sidecar, prints the figures, and writes them into bench/README.md.
+#[derive(Parser)]
+#[command(max_term_width = 100)]
+struct Arguments {
+    /// What is measured; everything by default.
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+
+    /// Shorter and coarser, and nothing is written into the README: to see a change's effect.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// What can be measured by itself.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The four parts of the sidecar.
+    Sidecar,
+    /// Calls set up and ended a second.
+    Calls,
+    /// Bridged calls before the first late packet.
+    Bridged,
+    /// Memory of a call.
+    Memory,
+    /// More calls than the limit.
+    Overload,
+}
+
+/// How long and how fine is measured.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// One step of a search.
+    step: Duration,
+    /// The last run, at what the search found.
+    hold: Duration,
+    /// Bisections after the first step that failed.
+    bisections: u32,
+}
+
+impl Pace {
+    fn new(quick: bool) -> Self {
+        if quick {
+            Self {
+                step: Duration::from_secs(3),
+                hold: Duration::from_secs(3),
+                bisections: 0,
+            }
+        } else {
+            Self {
+                step: Duration::from_secs(5),
+                // Longer than the 32 s for which transactions are remembered (RFC 3261, timers J and L).
+                hold: Duration::from_secs(40),
+                bisections: 2,
+            }
+        }
+    }
+}
+
+/// A part: it gives its figures as Markdown.
+type Measure = fn(Pace) -> anyhow::Result<String>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let wanted = |part: Part, whole: Part| {
+        arguments.parts.is_empty()
+            || arguments.parts.contains(&part)
+            || arguments.parts.contains(&whole)
+    };
+    let pace = Pace::new(arguments.quick);
+    let machine = machine::Machine::look();
+    println!("{machine}");
+    let parts: [(Part, &str, Measure); 4] = [
+        (Part::Calls, "calls", sidecar::calls),
+        (Part::Bridged, "bridged", sidecar::bridged),
+        (Part::Memory, "memory", sidecar::memory),
+        (Part::Overload, "overload", sidecar::overload),
+    ];
+    for (part, name, measure) in parts {
+        if !wanted(part, Part::Sidecar) {
+            continue;
+        }
+        eprintln!("\nbench: {name}");
+        let figures = measure(pace)?;
+        println!("\n{figures}");
+        if !arguments.quick {
+            report::write(name, &format!("{figures}\n*{machine}*\n"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! A handler that costs little: it answers a new call with a fixed list, and every other event with an empty one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use skillcall_protocol::signing::{KeyRing, NONCE, SignedReply, sign_reply};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// How a new call's event names itself.
+const NEW_CALL: &str = "NEW_INBOUND_CALL";
+
+/// A running handler, on a thread of its own. Dropping it stops it.
+pub(super) struct Handler {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Desk {
+    keys: KeyRing,
+    first: Bytes,
+    other: Bytes,
+}
+
+impl Handler {
+    /// Answers new calls with these actions, and signs as the component does.
+    pub(super) fn start(actions: &serde_json::Value, keys: &str) -> anyhow::Result<Self> {
+        let reply = |actions: &serde_json::Value| Bytes::from(reply_of(actions).to_string());
+        let desk = Arc::new(Desk {
+            keys: KeyRing::parse(keys)?,
+            first: reply(actions),
+            other: reply(&serde_json::json!([])),
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let listener = runtime
+            .block_on(TcpListener::bind("127.0.0.1:0"))
+            .context("the handler's port")?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new()
+            .name("handler".into())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = serve(listener, desk) => {}
+                        _ = stopped => {}
+                    }
+                });
+            })?;
+        Ok(Self {
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where events are posted.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/media/events", self.address)
+    }
+}
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // Its panic has been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What a handler replies (facts F1).
+pub(super) fn reply_of(actions: &serde_json::Value) -> serde_json::Value {
+    serde_json::json!({"SchemaVersion": "1.0", "Actions": actions})
+}
+
+async fn serve(listener: TcpListener, desk: Arc<Desk>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let _ = stream.set_nodelay(true);
+        let desk = Arc::clone(&desk);
+        tokio::spawn(async move {
+            let service = service_fn(|request| answer(request, Arc::clone(&desk)));
+            // A connection that breaks is the sidecar's to report.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    desk: Arc<Desk>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let nonce = request
+        .headers()
+        .get(NONCE)
+        .and_then(|nonce| nonce.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let event = request.into_body().collect().await?.to_bytes();
+    let body = if is_new_call(&event) {
+        desk.first.clone()
+    } else {
+        desk.other.clone()
+    };
+    let reply = SignedReply {
+        status: 200,
+        nonce: &nonce,
+        body: &body,
+    };
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        });
+    let mut response = Response::builder().header("content-type", "application/json");
+    for (name, value) in sign_reply(&desk.keys, reply, now) {
+        response = response.header(name, value);
+    }
+    // Signatures are printable, so this cannot fail; an empty reply would fail the call, and be seen.
+    Ok(response.body(Full::new(body)).unwrap_or_default())
+}
+
+fn is_new_call(event: &[u8]) -> bool {
+    event
+        .windows(NEW_CALL.len())
+        .any(|window| window == NEW_CALL.as_bytes())
+}

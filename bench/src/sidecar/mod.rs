@@ -1,0 +1,19 @@
+//! The sidecar's figures: a release process of its own on the first core, its load on the others.
+
+mod bridged;
+mod calls;
+mod control;
+mod cores;
+mod handler;
+mod memory;
+mod overload;
+mod parties;
+mod process;
+mod rtp;
+mod sipp;
+mod usage;
+
+pub(crate) use bridged::measure as bridged;
+pub(crate) use calls::measure as calls;
+pub(crate) use memory::measure as memory;
+pub(crate) use overload::measure as overload;

@@ -1,0 +1,174 @@
+//! Speaks on all legs at once, evenly over each 20 ms, and listens to what comes out.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::datagrams::{self, BATCH};
+use super::packet::{self, LEN, Stream};
+
+/// Between two packets of a stream.
+const FRAME: Duration = Duration::from_millis(20);
+/// Parts of a frame: a twentieth of the streams sends in each millisecond.
+const SLOTS: u32 = 20;
+/// After the last packet: what is on its way arrives.
+const TAIL: Duration = Duration::from_millis(300);
+/// The longest sleep between two looks at what came.
+const NAP: Duration = Duration::from_micros(500);
+
+/// A socket at which all calls of one side have their RTP.
+pub(in crate::sidecar) struct Side {
+    socket: UdpSocket,
+    /// Its address.
+    pub(in crate::sidecar) address: SocketAddr,
+    /// RTCP comes here, and is not read.
+    _rtcp: Option<UdpSocket>,
+}
+
+impl Side {
+    /// On a free port.
+    pub(in crate::sidecar) fn bind() -> anyhow::Result<Self> {
+        let socket = datagrams::bind()?;
+        let address = socket.local_addr()?;
+        let above = SocketAddr::new(address.ip(), address.port().wrapping_add(1));
+        Ok(Self {
+            socket,
+            address,
+            _rtcp: UdpSocket::bind(above).ok(),
+        })
+    }
+}
+
+/// What was sent and what came.
+#[derive(Debug, Default)]
+pub(in crate::sidecar) struct Heard {
+    /// Packets sent.
+    pub(in crate::sidecar) sent: u64,
+    /// Delays of the packets that came, in microseconds, in rising order.
+    delays: Vec<u32>,
+    /// The greatest delay of our own: how much later than planned a packet was sent.
+    pub(in crate::sidecar) own_lag: Duration,
+}
+
+impl Heard {
+    /// Packets that never came.
+    pub(in crate::sidecar) fn missing(&self) -> u64 {
+        self.sent.saturating_sub(self.delays.len() as u64)
+    }
+
+    /// Packets that were relayed.
+    pub(in crate::sidecar) fn relayed(&self) -> u64 {
+        self.delays.len() as u64
+    }
+
+    /// Packets that came more than `limit` after they were sent.
+    pub(in crate::sidecar) fn later_than(&self, limit: Duration) -> u64 {
+        let limit = micros(limit);
+        (self.delays.len() - self.delays.partition_point(|delay| *delay <= limit)) as u64
+    }
+
+    /// The delay that so many of 1000 packets do not exceed.
+    pub(in crate::sidecar) fn delay(&self, per_mille: usize) -> Duration {
+        let last = self.delays.len().saturating_sub(1);
+        let place = last * per_mille / 1000;
+        Duration::from_micros(self.delays.get(place).copied().unwrap_or_default().into())
+    }
+}
+
+/// Streams to all legs of both sides.
+pub(in crate::sidecar) struct Load<'a> {
+    sides: [(&'a Side, &'a [SocketAddr], Vec<Stream>); 2],
+    packets: Vec<[u8; LEN]>,
+}
+
+impl<'a> Load<'a> {
+    /// From each side to its legs.
+    pub(in crate::sidecar) fn new(sides: [(&'a Side, &'a [SocketAddr]); 2]) -> Self {
+        Self {
+            sides: sides
+                .map(|(side, legs)| (side, legs, legs.iter().map(|_| Stream::new()).collect())),
+            packets: vec![[0; LEN]; BATCH],
+        }
+    }
+
+    /// Speaks for so long. Each stream's first packet may teach the sidecar its address, so `warm_up` is not counted.
+    pub(in crate::sidecar) fn run(
+        &mut self,
+        warm_up: Duration,
+        time: Duration,
+        mut at_the_start: impl FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Heard> {
+        self.speak(warm_up)?;
+        at_the_start()?;
+        self.speak(time)
+    }
+
+    fn speak(&mut self, time: Duration) -> anyhow::Result<Heard> {
+        let mut heard = Heard::default();
+        let streams: usize = self.sides.iter().map(|(_, legs, _)| legs.len()).sum();
+        let frames = (time.as_micros() / FRAME.as_micros()) as u32;
+        heard.delays.reserve(streams * frames as usize);
+        let begun = Instant::now();
+        for frame in 0..frames {
+            for slot in 0..SLOTS {
+                let due = begun + FRAME * frame + FRAME / SLOTS * slot;
+                self.listen_until(due, &mut heard)?;
+                heard.own_lag = heard.own_lag.max(due.elapsed());
+                self.send(slot as usize, &mut heard)?;
+            }
+        }
+        self.listen_until(Instant::now() + TAIL, &mut heard)?;
+        heard.delays.sort_unstable();
+        Ok(heard)
+    }
+
+    /// Sends a packet of every stream whose turn it is.
+    fn send(&mut self, slot: usize, heard: &mut Heard) -> anyhow::Result<()> {
+        for (side, legs, streams) in &mut self.sides {
+            let (from, to) = (
+                legs.len() * slot / SLOTS as usize,
+                legs.len() * (slot + 1) / SLOTS as usize,
+            );
+            let turns = streams[from..to]
+                .chunks_mut(BATCH)
+                .zip(legs[from..to].chunks(BATCH));
+            for (streams, legs) in turns {
+                let now = since_1970();
+                for (stream, packet) in streams.iter_mut().zip(&mut self.packets) {
+                    stream.write(now, packet);
+                }
+                datagrams::send(&side.socket, &mut self.packets[..legs.len()], legs)?;
+                heard.sent += legs.len() as u64;
+            }
+        }
+        Ok(())
+    }
+
+    fn listen_until(&self, until: Instant, heard: &mut Heard) -> anyhow::Result<()> {
+        loop {
+            for (side, ..) in &self.sides {
+                datagrams::receive(&side.socket, |packet, arrived| {
+                    if let Some(sent) = packet::sent_at(packet) {
+                        let arrived = arrived.unwrap_or_else(since_1970);
+                        heard.delays.push(micros(arrived.saturating_sub(sent)));
+                    }
+                })?;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(NAP));
+        }
+    }
+}
+
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
+}
+
+/// By the clock that the kernel stamps datagrams with.
+fn since_1970() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}

@@ -1,0 +1,192 @@
+//! SIPp, which nobody here wrote, as the callers.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use super::process::{Sidecar, free_udp};
+use super::usage::{Usage, of_ended_children};
+
+/// What SIPp may take beyond the time of its calls: a call that goes wrong is repeated for 32 s (RFC 3261, timer B).
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Calls to be made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    /// Calls a second.
+    pub(super) rate: u32,
+    /// For how long.
+    pub(super) time: Duration,
+}
+
+/// What came of them.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    /// Calls that were to be made.
+    pub(super) offered: u64,
+    /// Calls that SIPp began a second.
+    pub(super) rate: f64,
+    /// Calls that ended as the scenario says.
+    pub(super) successful: u64,
+    /// Calls that did not.
+    pub(super) failed: u64,
+    /// Of the successful ones: answered.
+    pub(super) accepted: u64,
+    /// Of the successful ones: refused by 503 with Retry-After.
+    pub(super) refused: u64,
+    /// Messages that SIPp sent or got again.
+    pub(super) retransmissions: u64,
+    /// From the INVITE to its 200, on average.
+    pub(super) answer_time: Duration,
+    /// Processor time of the sidecar.
+    pub(super) usage: Usage,
+    /// Processor time of SIPp.
+    pub(super) sipp: Duration,
+}
+
+impl Outcome {
+    /// What is wrong with it, when each call should have been made in time and answered at once.
+    pub(super) fn fault(&self, rate: u32) -> Option<String> {
+        let offered = self.offered;
+        if self.retransmissions > 0 {
+            return Some(format!("{} retransmissions", self.retransmissions));
+        }
+        if self.failed > 0 {
+            return Some(format!("{} calls failed", self.failed));
+        }
+        if self.refused > 0 {
+            return Some(format!("{} calls were refused", self.refused));
+        }
+        if self.accepted < offered {
+            return Some(format!("{} calls did not end", offered - self.accepted));
+        }
+        if self.rate < f64::from(rate) * 0.95 {
+            return Some(format!("SIPp began only {:.0} a second", self.rate));
+        }
+        None
+    }
+}
+
+/// Makes the calls. Each has a client session id of its own, as Alexa's have.
+pub(super) fn call(sidecar: &Sidecar, load: Load) -> anyhow::Result<Outcome> {
+    let folder = tempfile::tempdir_in(sidecar.folder())?;
+    let offered = u64::from(load.rate) * load.time.as_secs();
+    fs::write(folder.path().join("sessions.csv"), sessions(offered))?;
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/call.xml");
+    let (port, media) = (free_udp()?.port(), free_udp()?.port());
+    let (sidecar_before, sipp_before) = (sidecar.usage()?, of_ended_children());
+    let mut sipp = Command::new("sipp");
+    sipp.arg(sidecar.sip.to_string())
+        .args(["-sf", scenario, "-inf", "sessions.csv", "-nostdin"])
+        .args(["-i", "127.0.0.1", "-mi", "127.0.0.1"])
+        .args(["-p", &port.to_string(), "-mp", &media.to_string()])
+        .args(["-r", &load.rate.to_string(), "-m", &offered.to_string()])
+        // It would hold calls back otherwise, once many are open.
+        .args(["-l", &offered.to_string()])
+        .args(["-deadcall_wait", "0", "-buff_size", "4194304"])
+        .args(["-timeout", &(load.time + GRACE).as_secs().to_string()])
+        .args(["-trace_stat", "-stf", "stat.csv", "-fd", "1"])
+        .args(["-trace_counts"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let status = sipp.status().context("sipp (Debian's sip-tester)")?;
+    // 0: all calls succeeded; 1: some failed; 97: the time was over.
+    if !matches!(status.code(), Some(0 | 1 | 97)) {
+        bail!("sipp ended with {status}");
+    }
+    let usage = sidecar.usage()?.since(&sidecar_before);
+    let sipp = of_ended_children().saturating_sub(sipp_before);
+    let stat = Csv::read(&folder.path().join("stat.csv"))?;
+    let counts = Csv::read_counts(folder.path())?;
+    Ok(Outcome {
+        offered,
+        rate: stat.decimal("CallRate(C)"),
+        successful: stat.number("SuccessfulCall(C)"),
+        failed: stat.number("FailedCall(C)"),
+        accepted: stat.number("GenericCounter1(C)"),
+        refused: stat.number("GenericCounter2(C)"),
+        retransmissions: counts.sum(|name| name.ends_with("_Retrans")),
+        answer_time: stat.time("ResponseTime1(C)"),
+        usage,
+        sipp,
+    })
+}
+
+/// One `csi=…` in hexadecimal a line, as User-to-User carries it (facts E1).
+fn sessions(count: u64) -> String {
+    let mut lines = String::from("SEQUENTIAL\n");
+    let run: u32 = rand::random();
+    for number in 0..count {
+        for byte in format!("csi={run:08x}-{number}").bytes() {
+            let _ = write!(lines, "{byte:02x}");
+        }
+        lines.push('\n');
+    }
+    lines
+}
+
+/// The last line of one of SIPp's files, by its head's names.
+struct Csv(HashMap<String, String>);
+
+impl Csv {
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let mut lines = text.lines();
+        let head = lines.next().context("SIPp wrote no statistics")?;
+        let last = lines.last().context("SIPp wrote no statistics")?;
+        let pairs = head.split(';').zip(last.split(';'));
+        Ok(Self(
+            pairs
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        ))
+    }
+
+    /// `<scenario>_<pid>_counts.csv`.
+    fn read_counts(folder: &Path) -> anyhow::Result<Self> {
+        let path = fs::read_dir(folder)?
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| path.to_string_lossy().ends_with("_counts.csv"))
+            .context("SIPp wrote no counts")?;
+        Self::read(&path)
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        self.text(name).parse().unwrap_or_default()
+    }
+
+    fn decimal(&self, name: &str) -> f64 {
+        self.text(name).parse().unwrap_or_default()
+    }
+
+    /// `HH:MM:SS:UUUUUU`.
+    fn time(&self, name: &str) -> Duration {
+        let mut fields = self
+            .text(name)
+            .split(':')
+            .map(|field| field.parse::<u64>().unwrap_or_default());
+        let mut next = || fields.next().unwrap_or_default();
+        let (hours, minutes, seconds, micros) = (next(), next(), next(), next());
+        Duration::from_secs((hours * 60 + minutes) * 60 + seconds) + Duration::from_micros(micros)
+    }
+
+    fn sum(&self, wanted: impl Fn(&str) -> bool) -> u64 {
+        self.0
+            .iter()
+            .filter(|(name, _)| wanted(name))
+            .map(|(_, value)| value.parse::<u64>().unwrap_or_default())
+            .sum()
+    }
+}

@@ -1,0 +1,112 @@
+//! What a process has used, as the kernel counts it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+/// Processor time up to a moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Usage {
+    /// User and system time of the whole process, ended threads included.
+    pub(super) cpu: Duration,
+    /// The same by the threads' names; threads of one name together.
+    pub(super) threads: BTreeMap<String, Duration>,
+}
+
+impl Usage {
+    /// Of a process up to now.
+    pub(super) fn of(pid: u32) -> anyhow::Result<Self> {
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        let mut threads = BTreeMap::new();
+        let tasks = fs::read_dir(process.join("task")).context("the process's threads")?;
+        for task in tasks.flatten() {
+            // A thread may end between the two.
+            let Ok(name) = fs::read_to_string(task.path().join("comm")) else {
+                continue;
+            };
+            if let Ok(used) = cpu_time(&task.path()) {
+                *threads.entry(name.trim().to_owned()).or_default() += used;
+            }
+        }
+        Ok(Self {
+            cpu: cpu_time(&process)?,
+            threads,
+        })
+    }
+
+    /// What was used since `earlier`.
+    pub(super) fn since(&self, earlier: &Self) -> Self {
+        let thread = |(name, used): (&String, &Duration)| {
+            let before = earlier.threads.get(name).copied().unwrap_or_default();
+            (name.clone(), used.saturating_sub(before))
+        };
+        Self {
+            cpu: self.cpu.saturating_sub(earlier.cpu),
+            threads: self.threads.iter().map(thread).collect(),
+        }
+    }
+
+    /// Each thread's share in microseconds of one of `units`, the greatest first; what rounds to nothing is left out.
+    pub(super) fn shares(&self, units: u64) -> String {
+        let mut shares: Vec<(&str, f64)> = self
+            .threads
+            .iter()
+            .map(|(name, used)| (name.as_str(), micros_each(*used, units)))
+            .filter(|(_, micros)| *micros >= 0.1)
+            .collect();
+        shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let shares: Vec<String> = shares
+            .iter()
+            .map(|(name, micros)| format!("{name} {micros:.1}"))
+            .collect();
+        shares.join(", ")
+    }
+}
+
+/// Microseconds for each of `units`.
+pub(super) fn micros_each(time: Duration, units: u64) -> f64 {
+    time.as_secs_f64() * 1e6 / units.max(1) as f64
+}
+
+/// `utime` and `stime` of a process's or thread's `stat` (proc_pid_stat(5), fields 14 and 15).
+fn cpu_time(folder: &Path) -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string(folder.join("stat")).context("the process has ended")?;
+    // The name may hold spaces and parentheses.
+    let (_, fields) = stat.rsplit_once(") ").context("stat without a name")?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let mut next = || fields.next().and_then(|field| field.parse::<u64>().ok());
+    let (user, system) = (next().context("utime")?, next().context("stime")?);
+    // SAFETY: it only reads a number of the system's.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    Ok(Duration::from_secs_f64(
+        (user + system) as f64 / ticks.max(1) as f64,
+    ))
+}
+
+/// Resident memory of a process, in bytes.
+pub(super) fn resident(pid: u32) -> anyhow::Result<u64> {
+    let status =
+        fs::read_to_string(format!("/proc/{pid}/status")).context("the process's status")?;
+    let kilobytes: u64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .context("VmRSS")?;
+    Ok(kilobytes * 1024)
+}
+
+/// Processor time of all children that have ended and were waited for.
+pub(super) fn of_ended_children() -> Duration {
+    // SAFETY: `rusage` is a struct of numbers, for which zeros are valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the call fills the struct, which lives on this stack.
+    unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage) };
+    let time = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec.unsigned_abs())
+            + Duration::from_micros(time.tv_usec.unsigned_abs())
+    };
+    time(usage.ru_utime) + time(usage.ru_stime)
+}
