@@ -7,11 +7,13 @@
 
 mod addresses;
 mod check;
+mod finding;
 mod limits;
 mod locate;
 mod routing;
 mod secrets;
 mod sections;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +21,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
-pub use check::{Finding, Severity, check};
+pub use check::check;
+pub use finding::{Finding, Severity};
 pub use limits::LimitsConfig;
 pub use routing::{ApplicationConfig, RouteConfig, RouteTarget};
 pub use secrets::{SecretError, Secrets};
@@ -115,12 +118,12 @@ impl SidecarConfig {
             file: file.to_owned(),
             text: text.to_owned(),
         };
-        if let Some(finding) = check::literal_secret(&origin) {
+        if let Some(finding) = text::literal_secret(&origin) {
             return Err(ConfigError::Invalid(finding));
         }
         match toml::from_str::<Self>(text) {
             Ok(config) => Ok(Self { origin, ..config }),
-            Err(error) => Err(ConfigError::Invalid(check::syntax(&origin, &error))),
+            Err(error) => Err(ConfigError::Invalid(text::syntax(&origin, &error))),
         }
     }
 

@@ -1,0 +1,121 @@
+//! Where calls lead: applications with their handlers, and routes.
+
+use std::collections::BTreeSet;
+
+use super::super::locate::Located;
+use super::super::locate::Step::{Index, Key};
+use super::super::secrets::{self, KEYS_VARIABLE};
+use super::super::{Finding, Severity, SidecarConfig};
+
+pub(super) fn applications(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
+    if config.application.is_empty() {
+        findings.push(at.finding(
+            Severity::Warning,
+            &[],
+            "no [[application]]: every call gets 404",
+            "add one with id and handler",
+        ));
+    }
+    let mut ids = BTreeSet::new();
+    for (index, application) in config.application.iter().enumerate() {
+        let mut report = |key: &str, severity, what: String, remedy: String| {
+            findings.push(at.finding(
+                severity,
+                &[Key("application"), Index(index), Key(key)],
+                what,
+                remedy,
+            ));
+        };
+        if !ids.insert(&application.id) {
+            report(
+                "id",
+                Severity::Error,
+                format!("the id `{}` stands twice", application.id),
+                "give each application its own id".into(),
+            );
+        }
+        if !matches!(application.handler.scheme(), "http" | "https")
+            || application.handler.host().is_none()
+        {
+            report(
+                "handler",
+                Severity::Error,
+                format!("`{}` is no http or https URL", application.handler),
+                "handler = \"http://127.0.0.1:3000/media/events\"".into(),
+            );
+        }
+        match secrets::application_keys(config, application) {
+            Ok(None) if application.require_signed_replies => report(
+                "keys-file",
+                Severity::Error,
+                "replies must be signed, and there are no keys".into(),
+                format!("name a keys-file, set {KEYS_VARIABLE}, or require-signed-replies = false"),
+            ),
+            Ok(None) => {}
+            Ok(Some(text)) => {
+                if let Err(error) = crate::handler::parse_keys(&text) {
+                    report(
+                        "keys-file",
+                        Severity::Error,
+                        error,
+                        "ID:BASE64 of 32 bytes, more keys after commas".into(),
+                    );
+                }
+            }
+            Err(error) => report(
+                "keys-file",
+                Severity::Error,
+                error.to_string(),
+                error.remedy(),
+            ),
+        }
+    }
+}
+
+pub(super) fn routes(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
+    for (index, route) in config.route.iter().enumerate() {
+        let mut report = |key: &str, what: String, remedy: &str| {
+            findings.push(at.finding(
+                Severity::Error,
+                &[Key("route"), Index(index), Key(key)],
+                what,
+                remedy,
+            ));
+        };
+        match (&route.prefix, &route.voice_connector) {
+            (Some(prefix), None) => {
+                let digits = prefix.strip_prefix('+');
+                if !digits.is_some_and(|d| d.len() <= 15 && d.bytes().all(|b| b.is_ascii_digit())) {
+                    report(
+                        "prefix",
+                        format!("`{prefix}` is no prefix of an E.164 number"),
+                        "prefix = \"+1607\", or \"+\" for every number",
+                    );
+                }
+            }
+            (None, Some(arn)) => {
+                if !arn.starts_with("arn:") {
+                    report(
+                        "voice-connector",
+                        format!("`{arn}` is no Arn"),
+                        "voice-connector = \"arn:aws:chime:us-east-1:111122223333:vc/abc\"",
+                    );
+                }
+            }
+            _ => report(
+                "uri",
+                "a route needs either prefix or voice-connector".into(),
+                "keep one of the two",
+            ),
+        }
+        if let Err(error) =
+            crate::leg::Target::parse(&route.uri.replace("{number}", "+10000000000"))
+        {
+            report(
+                "uri",
+                format!("`{}`: {error}", route.uri),
+                "uri = \"sip:{number}@127.0.0.1:5070\"",
+            );
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Who may reach the listeners, and with which secrets.
+
+use super::super::locate::{Located, Step};
+use super::super::secrets::{self, KEYS_VARIABLE, SecretError, TOKEN_VARIABLE};
+use super::super::{Finding, Severity, SidecarConfig, SipTransport};
+use Step::{Index, Key};
+
+pub(super) fn listeners(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
+    let sip = &config.sip;
+    for transport in [SipTransport::Udp, SipTransport::Tcp] {
+        if sip
+            .listen
+            .iter()
+            .filter(|l| l.transport == transport)
+            .count()
+            > 1
+        {
+            findings.push(at.finding(
+                Severity::Error,
+                &[Key("sip"), Key("listen")],
+                format!("more than one {transport:?} listener"),
+                "keep one UDP and one TCP listener",
+            ));
+        }
+    }
+    if sip.listen.is_empty() {
+        findings.push(at.finding(
+            Severity::Error,
+            &[Key("sip"), Key("listen")],
+            "no SIP listener",
+            "listen = [\"udp:127.0.0.1:5060\"]",
+        ));
+    }
+    for (index, listen) in sip.listen.iter().enumerate() {
+        let path = [Key("sip"), Key("listen"), Index(index)];
+        if listen.address.ip().is_loopback() {
+            continue;
+        }
+        if sip.sources.as_ref().is_none_or(Vec::is_empty) {
+            findings.push(at.finding(
+                Severity::Error,
+                &path,
+                format!("{listen} is reachable by others, and [sip] sources does not say by whom"),
+                "list the networks of your trunks: sources = [\"192.0.2.0/24\"]",
+            ));
+        }
+        if listen.address.ip().is_unspecified() && sip.public_address.is_none() {
+            findings.push(at.finding(
+                Severity::Error,
+                &path,
+                format!("{listen} is no address that a peer could send to"),
+                "say which one is: public-address = \"192.0.2.10\"",
+            ));
+        }
+        for (index, application) in config.application.iter().enumerate() {
+            let keys = secrets::application_keys(config, application);
+            if matches!(keys, Ok(None)) {
+                findings.push(at.finding(
+                    Severity::Error,
+                    &[Key("application"), Index(index)],
+                    "a public listener, and this application has no signing keys",
+                    format!("name a keys-file, or set {KEYS_VARIABLE}"),
+                ));
+            }
+        }
+    }
+    if config.rtp.address.is_unspecified() && sip.public_address.is_none() {
+        findings.push(at.finding(
+            Severity::Error,
+            &[Key("rtp"), Key("address")],
+            "SDP would name 0.0.0.0, which means hold",
+            "say which address peers send to: [sip] public-address = \"192.0.2.10\"",
+        ));
+    }
+}
+
+fn secret_finding(at: &Located<'_>, path: &[Step<'_>], error: &SecretError) -> Finding {
+    at.finding(Severity::Error, path, error.to_string(), error.remedy())
+}
+
+pub(super) fn control(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
+    match secrets::control_token(config) {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            let (severity, what) = if config.control.listen.ip().is_loopback() {
+                (
+                    Severity::Warning,
+                    "no bearer token: the control API answers /health only",
+                )
+            } else {
+                (
+                    Severity::Error,
+                    "the control API is reachable by others, and has no bearer token",
+                )
+            };
+            findings.push(at.finding(
+                severity,
+                &[Key("control"), Key("token-file")],
+                what,
+                format!(
+                    "token-file = \"secrets/control.token\" (mode 0600), or set {TOKEN_VARIABLE}"
+                ),
+            ));
+        }
+        Err(error) => findings.push(secret_finding(
+            at,
+            &[Key("control"), Key("token-file")],
+            &error,
+        )),
+    }
+}

@@ -1,0 +1,63 @@
+//! What is wrong in a configuration, and in the machine around it.
+
+mod calls;
+mod listening;
+mod ranges;
+
+use super::locate::{Located, Step};
+use super::{Finding, Severity, SidecarConfig, SpeechEngineName};
+use Step::Key;
+
+/// Everything that is wrong, the errors first. An empty list: it starts and works.
+///
+/// Reads the secrets' files, looks at the buckets' folders and runs the speech engine once.
+pub fn check(config: &SidecarConfig) -> Vec<Finding> {
+    let mut findings = static_findings(config);
+    let at = Located::new(&config.origin);
+    if let Err(missing) = crate::speech::probe(&config.speech) {
+        findings.push(at.finding(
+            Severity::Warning,
+            &[Key("speech")],
+            format!(
+                "no speech: {missing}; Speak and SpeakAndGetDigits will fail with SystemException"
+            ),
+            missing.remedy(),
+        ));
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
+}
+
+fn static_findings(config: &SidecarConfig) -> Vec<Finding> {
+    let at = Located::new(&config.origin);
+    let mut findings = Vec::new();
+    listening::listeners(config, &at, &mut findings);
+    listening::control(config, &at, &mut findings);
+    calls::applications(config, &at, &mut findings);
+    calls::routes(config, &at, &mut findings);
+    ranges::ranges(config, &at, &mut findings);
+    buckets(config, &at, &mut findings);
+    findings
+}
+
+fn buckets(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
+    for (name, folder) in &config.buckets {
+        let folder = config.resolve(folder);
+        if !folder.is_dir() {
+            findings.push(at.finding(
+                Severity::Error,
+                &[Key("buckets"), Key(name)],
+                format!("bucket `{name}`: {} is no folder", folder.display()),
+                format!("mkdir -p {}", folder.display()),
+            ));
+        }
+    }
+    if config.speech.engine == SpeechEngineName::None {
+        findings.push(at.finding(
+            Severity::Warning,
+            &[Key("speech"), Key("engine")],
+            "no speech engine: Speak and SpeakAndGetDigits fail with SystemException",
+            "engine = \"espeak-ng\"",
+        ));
+    }
+}

@@ -1,0 +1,77 @@
+//! Numbers that lie outside of what can work.
+
+use super::super::locate::Located;
+use super::super::locate::Step::Key;
+use super::super::{Finding, Severity, SidecarConfig};
+
+pub(super) fn ranges(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
+    let mut positive = |section: &str, key: &str, value: u64, least: u64, most: u64| {
+        if !(least..=most).contains(&value) {
+            findings.push(at.finding(
+                Severity::Error,
+                &[Key(section), Key(key)],
+                format!("{key} is {value}"),
+                format!("{least} to {most}"),
+            ));
+        }
+    };
+    positive(
+        "speech",
+        "timeout-seconds",
+        config.speech.timeout_seconds.into(),
+        1,
+        60,
+    );
+    positive("speech", "queue", config.speech.queue.into(), 1, 10_000);
+    positive("speech", "parallel", config.speech.parallel.into(), 1, 256);
+    positive("limits", "calls", config.limits.calls.into(), 1, 1_000_000);
+    positive(
+        "limits",
+        "calls-per-second",
+        config.limits.calls_per_second.into(),
+        1,
+        1_000_000,
+    );
+    positive(
+        "limits",
+        "call-seconds",
+        config.limits.call_seconds.into(),
+        1,
+        7 * 86_400,
+    );
+    positive(
+        "limits",
+        "sessions",
+        config.limits.sessions.into(),
+        1,
+        10_000_000,
+    );
+    positive("limits", "queue", config.limits.queue.into(), 16, 1_000_000);
+    positive("limits", "workers", config.limits.workers.into(), 0, 250);
+    positive(
+        "trace",
+        "max-bytes",
+        config.trace.max_bytes,
+        1 << 20,
+        1 << 40,
+    );
+    positive(
+        "trace",
+        "max-age-days",
+        config.trace.max_age_days.into(),
+        1,
+        3650,
+    );
+    let pairs = usize::from(config.rtp.ports.pairs());
+    if pairs < config.limits.worker_count() {
+        findings.push(at.finding(
+            Severity::Error,
+            &[Key("rtp"), Key("ports")],
+            format!(
+                "{pairs} port pairs for {} workers",
+                config.limits.worker_count()
+            ),
+            "at least one pair for each worker: widen the range or lower [limits] workers",
+        ));
+    }
+}
