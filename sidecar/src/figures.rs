@@ -1,5 +1,6 @@
 //! Counters of the whole process, for the control API and the leak tests.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use serde::Serialize;
@@ -75,5 +76,52 @@ figures! {
         late_ticks,
         /// Trace records that found no room.
         trace_dropped,
+        /// Workers that panicked and were started anew; their calls were lost.
+        worker_panics,
+    }
+}
+
+/// A share of a counter of what there is now. Dropping it gives the share back, also when a panic drops its owner.
+#[derive(Debug)]
+pub(crate) struct Held {
+    figures: Arc<Figures>,
+    counter: fn(&Figures) -> &AtomicUsize,
+    amount: usize,
+}
+
+impl Held {
+    /// Adds `amount` to a counter for as long as the result lives.
+    pub(crate) fn new(
+        figures: &Arc<Figures>,
+        counter: fn(&Figures) -> &AtomicUsize,
+        amount: usize,
+    ) -> Self {
+        counter(figures).fetch_add(amount, Ordering::Relaxed);
+        Self {
+            figures: Arc::clone(figures),
+            counter,
+            amount,
+        }
+    }
+
+    /// Adds one to a counter that may go up to `most`; none when it is there.
+    pub(crate) fn one_of(
+        figures: &Arc<Figures>,
+        counter: fn(&Figures) -> &AtomicUsize,
+        most: usize,
+    ) -> Option<Self> {
+        let held = Self {
+            figures: Arc::clone(figures),
+            counter,
+            amount: 1,
+        };
+        // Too many are given back by dropping it.
+        (counter(figures).fetch_add(1, Ordering::Relaxed) < most).then_some(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        (self.counter)(&self.figures).fetch_sub(self.amount, Ordering::Relaxed);
     }
 }

@@ -16,6 +16,7 @@ pub mod bucket;
 pub mod config;
 mod control;
 pub mod engine;
+mod failure;
 mod figures;
 mod front;
 mod handler;
@@ -29,6 +30,7 @@ mod trace;
 mod worker;
 
 pub use config::{Finding, Severity, SidecarConfig, check};
+pub use failure::ThreadFailed;
 pub use figures::FiguresSnapshot;
 pub use handler::HandlerError;
 pub use sidecar::{Sidecar, StartError};

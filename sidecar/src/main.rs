@@ -50,6 +50,11 @@ struct Arguments {
     /// Log, and the findings of --check, as JSON lines.
     #[arg(long)]
     json: bool,
+
+    /// Make the signalling thread panic once everything runs.
+    #[cfg(feature = "injected-panics")]
+    #[arg(long, hide = true)]
+    panic: bool,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -63,6 +68,11 @@ fn main() -> anyhow::Result<ExitCode> {
     } else {
         log.init()
     }
+    // A panic stands in the log as everything else does.
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        tracing::error!(thread = thread.name(), "{panic}");
+    }));
     let config = SidecarConfig::load(&arguments.config)?;
     if arguments.check {
         return Ok(check(&config, arguments.json));
@@ -73,7 +83,14 @@ fn main() -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("tokio runtime")?;
-    runtime.block_on(run(config))?;
+    runtime.block_on(async {
+        let sidecar = Sidecar::start(config).await?;
+        #[cfg(feature = "injected-panics")]
+        if arguments.panic {
+            sidecar.make_front_panic();
+        }
+        run(sidecar).await
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -99,18 +116,23 @@ fn check(config: &SidecarConfig, json: bool) -> ExitCode {
     }
 }
 
-async fn run(config: SidecarConfig) -> anyhow::Result<()> {
-    let sidecar = Sidecar::start(config).await?;
+async fn run(sidecar: Sidecar) -> anyhow::Result<()> {
     for warning in sidecar.warnings() {
         tracing::warn!("{warning}");
     }
-    end_signal().await?;
+    let failed = tokio::select! {
+        failed = sidecar.failed() => Some(failed),
+        signal = end_signal() => {
+            signal?;
+            None
+        }
+    };
     tracing::info!("ending: no new calls; Ctrl-C again ends at once");
     tokio::select! {
         () = sidecar.shutdown() => {}
         signal = end_signal() => signal?,
     }
-    Ok(())
+    failed.map_or(Ok(()), |failed| Err(failed.into()))
 }
 
 async fn end_signal() -> anyhow::Result<()> {

@@ -62,6 +62,9 @@ pub(crate) enum ToFront {
     Drain,
     /// End the thread.
     Stop,
+    /// Panic, as a mistake would.
+    #[cfg(feature = "injected-panics")]
+    Panic,
 }
 
 /// The way to the front's thread.
@@ -152,13 +155,16 @@ impl Front {
     }
 
     /// Runs until [`ToFront::Stop`].
+    ///
+    /// # Errors
+    /// The system does not let it wait for its sockets.
     pub(crate) fn run(
         self,
         config: Arc<SidecarConfig>,
         workers: Vec<WorkerPort>,
         figures: Arc<Figures>,
         trace: TraceSink,
-    ) {
+    ) -> io::Result<()> {
         let now = Instant::now();
         let admission = Admission::new(&config, Arc::clone(&figures), now);
         let mut running = Running {
@@ -180,8 +186,7 @@ impl Front {
             if let Err(error) = running.front.poll.poll(&mut events, Some(wait))
                 && error.kind() != io::ErrorKind::Interrupted
             {
-                tracing::error!(%error, "the signalling thread cannot wait for sockets and ends");
-                return;
+                return Err(error);
             }
             let mut udp = running.udp_unread;
             for event in &events {
@@ -202,6 +207,7 @@ impl Front {
                 running.housekeeping(now);
             }
         }
+        Ok(())
     }
 }
 
@@ -400,6 +406,8 @@ impl Running {
                 ToFront::ReleaseSession(csi) => self.admission.release(&csi),
                 ToFront::Drain => self.admission.drain(),
                 ToFront::Stop => self.stopping = true,
+                #[cfg(feature = "injected-panics")]
+                ToFront::Panic => panic!("injected"),
             }
         }
     }

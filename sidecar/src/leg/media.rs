@@ -13,6 +13,7 @@ use skillcall_media::{Frame, SILENT_FRAME};
 
 use super::negotiation::Agreed;
 use crate::engine::{PlayId, RecordingId};
+use crate::figures::Held;
 use crate::ports::PortPair;
 use crate::recording::Tap;
 
@@ -78,11 +79,12 @@ pub(crate) struct LegMedia {
     pub(crate) heard: Frame,
     /// What the peer was sent in this tick.
     pub(crate) sent: Frame,
+    _held: [Held; 2],
 }
 
 impl LegMedia {
-    /// A leg on freshly bound ports, before offer and answer.
-    pub(crate) fn new(pair: PortPair, session: AudioSession) -> Self {
+    /// A leg on freshly bound ports, before offer and answer; `held` counts its ports and its sockets.
+    pub(crate) fn new(pair: PortPair, session: AudioSession, held: [Held; 2]) -> Self {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         Self {
             rtp: UdpSocket::from_std(pair.rtp),
@@ -103,6 +105,7 @@ impl LegMedia {
             call_recording: None,
             heard: SILENT_FRAME,
             sent: SILENT_FRAME,
+            _held: held,
         }
     }
 

@@ -3,7 +3,7 @@
 //! Each worker owns a part of the range, so there is no lock. A pair is used again only
 //! after it has rested: late packets of the old call would reach the new one.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub(crate) struct PortPool {
     rest: Duration,
     free: VecDeque<u16>,
     draining: VecDeque<(Instant, u16)>,
-    in_use: usize,
+    in_use: HashSet<u16>,
 }
 
 /// Two bound sockets, not blocking. Give the pair back by [`PortPool::release`].
@@ -81,7 +81,7 @@ impl PortPool {
             rest,
             free,
             draining: VecDeque::new(),
-            in_use: 0,
+            in_use: HashSet::new(),
         }
     }
 
@@ -104,7 +104,7 @@ impl PortPool {
                 bind(self.address, port).and_then(|rtp| Ok((rtp, bind(self.address, port + 1)?)));
             match pair {
                 Ok((rtp, rtcp)) => {
-                    self.in_use += 1;
+                    self.in_use.insert(port);
                     return Ok(PortPair { rtp, rtcp, port });
                 }
                 Err(error) => {
@@ -120,20 +120,27 @@ impl PortPool {
             }
         }
         Err(PortError::Exhausted {
-            in_use: self.in_use,
+            in_use: self.in_use.len(),
             draining: self.draining.len(),
         })
     }
 
     /// Closes a pair and lets its ports rest.
     pub(crate) fn release(&mut self, pair: PortPair, now: Instant) {
-        self.in_use = self.in_use.saturating_sub(1);
+        self.in_use.remove(&pair.port);
         self.draining.push_back((now + self.rest, pair.port));
+    }
+
+    /// Lets the ports of all pairs rest whose owners were lost, with their sockets, without giving them back.
+    pub(crate) fn reclaim(&mut self, now: Instant) {
+        let ready = now + self.rest;
+        self.draining
+            .extend(self.in_use.drain().map(|port| (ready, port)));
     }
 
     #[cfg(test)]
     fn in_use(&self) -> usize {
-        self.in_use
+        self.in_use.len()
     }
 
     #[cfg(test)]
@@ -188,6 +195,23 @@ mod tests {
         assert!(pool.take(now + Duration::from_secs(3)).is_err());
         assert_eq!((pool.in_use(), pool.draining(now)), (1, 1));
         assert_eq!(pool.take(now + Duration::from_secs(4)).unwrap().port, port);
+    }
+
+    #[test]
+    fn pairs_whose_owner_was_lost_rest_as_if_given_back() {
+        let range = PortRange::new(46_200, 46_203).unwrap();
+        let mut pool = PortPool::new(HERE, range, Duration::from_secs(4), 0, 1);
+        let now = Instant::now();
+        drop([pool.take(now).unwrap(), pool.take(now).unwrap()]);
+        assert!(pool.take(now).is_err(), "the pool cannot know");
+        pool.reclaim(now);
+        assert_eq!((pool.in_use(), pool.draining(now)), (0, 2));
+        assert!(pool.take(now + Duration::from_secs(3)).is_err());
+        let later = now + Duration::from_secs(4);
+        assert_ne!(
+            pool.take(later).unwrap().port,
+            pool.take(later).unwrap().port
+        );
     }
 
     #[test]

@@ -1,27 +1,28 @@
 //! Starting the parts in order, and ending them in the reverse one.
 
-use std::net::{IpAddr, SocketAddr};
+mod threads;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use skillcall_sip::endpoint::{Advertised, Endpoint, EndpointConfig, Limits as SipLimits};
 use tokio::sync::oneshot;
 
 use crate::bucket::Buckets;
 use crate::config::{ConfigError, Finding, SecretError, Secrets, Severity, SidecarConfig, check};
 use crate::control::{Control, router};
-use crate::engine::{EngineConfig, Limits};
+use crate::failure::{Failures, ThreadFailed};
 use crate::figures::{Figures, FiguresSnapshot};
-use crate::front::{Front, FrontHandle, ToFront, worker_prefix};
+use crate::front::{Front, FrontHandle, ToFront};
 use crate::handler::{HandlerError, Handlers};
 use crate::playback::FilePrompts;
-use crate::ports::PortPool;
 use crate::recording::RecordingStore;
 use crate::speech::SpeechService;
 use crate::trace::{Files, TraceSink, TraceStore};
-use crate::worker::{Shared, ToWorker, Worker, WorkerHandle};
+use crate::worker::{Shared, ToWorker, WorkerHandle};
+use threads::{advertised, engines, join};
 
 /// After the calls were hung up, so long their handlers may take to hear of it.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -63,6 +64,7 @@ pub struct Sidecar {
     control: SocketAddr,
     warnings: Vec<Finding>,
     figures: Arc<Figures>,
+    failures: Failures,
     traces: TraceStore,
     trace: TraceSink,
     recordings: RecordingStore,
@@ -90,6 +92,7 @@ impl Sidecar {
         let secrets = Secrets::read(&config)?;
         let config = Arc::new(config);
         let figures = Arc::new(Figures::default());
+        let failures = Failures::default();
 
         let buckets = config
             .buckets
@@ -124,6 +127,7 @@ impl Sidecar {
             engines: engines(&config),
             front: front.handle(),
             figures: Arc::clone(&figures),
+            failures: failures.clone(),
             trace: trace.clone(),
             handlers: Arc::clone(&handlers),
             speech: Arc::clone(&speech),
@@ -140,6 +144,7 @@ impl Sidecar {
             control: config.control.listen,
             warnings,
             figures: Arc::clone(&figures),
+            failures,
             traces: traces.clone(),
             trace: trace.clone(),
             recordings,
@@ -158,47 +163,6 @@ impl Sidecar {
             workers = sidecar.workers.len(), "sidecar started"
         );
         Ok(sidecar)
-    }
-
-    fn start_threads(&mut self, front: Front, shared: &Arc<Shared>) -> Result<(), StartError> {
-        let config = Arc::clone(&self.config);
-        let count = config.limits.worker_count();
-        let queue = config.limits.queue as usize;
-        let rest = Duration::from_secs(config.rtp.drain_seconds.into());
-        let mut ports = Vec::with_capacity(count);
-        for index in 0..count {
-            let mut endpoint = EndpointConfig::new(
-                advertised(&config, self.sip_udp.or(self.sip_tcp)),
-                rand::random(),
-            );
-            endpoint.tcp = self
-                .sip_tcp
-                .map(|tcp| Advertised::from(advertised(&config, Some(tcp))));
-            endpoint.id_prefix = worker_prefix(index);
-            endpoint.limits = SipLimits {
-                calls: 2 * config.limits.calls as usize + 64,
-                ..SipLimits::default()
-            };
-            let udp = front.udp_sender().map_err(io("UDP socket"))?;
-            let pool = PortPool::new(config.rtp.address, config.rtp.ports, rest, index, count);
-            let (worker, port) = Worker::new(index, queue, Endpoint::new(endpoint), udp, pool)
-                .map_err(io("worker"))?;
-            self.workers.push(worker.handle());
-            ports.push(port);
-            let shared = Arc::clone(shared);
-            let thread = std::thread::Builder::new()
-                .name(format!("worker-{index}"))
-                .spawn(move || worker.run(shared))
-                .map_err(io("worker"))?;
-            self.threads.push(thread);
-        }
-        let (figures, trace) = (Arc::clone(&self.figures), self.trace.clone());
-        let thread = std::thread::Builder::new()
-            .name("front".into())
-            .spawn(move || front.run(config, ports, figures, trace))
-            .map_err(io("front"))?;
-        self.threads.push(thread);
-        Ok(())
     }
 
     async fn start_control(
@@ -274,11 +238,36 @@ impl Sidecar {
         &self.traces
     }
 
+    /// Waits until a thread has ended that nothing replaces: then the sidecar is deaf, and has to be ended by
+    /// [`Sidecar::shutdown`]. A media worker that panics is replaced, and is none of them.
+    pub async fn failed(&self) -> ThreadFailed {
+        self.failures.first().await
+    }
+
+    /// Makes a worker panic, as a mistake in it would.
+    #[cfg(feature = "injected-panics")]
+    pub fn make_worker_panic(&self, worker: usize) {
+        if let Some(worker) = self.workers.get(worker) {
+            worker.send(ToWorker::Panic);
+        }
+    }
+
+    /// Makes the signalling thread panic, as a mistake in it would.
+    #[cfg(feature = "injected-panics")]
+    pub fn make_front_panic(&self) {
+        self.front.send(ToFront::Panic);
+    }
+
     /// Ends it: no new calls (503); running calls get `[limits] shutdown-seconds`, then every leg a BYE and the
     /// handler its HANGUP.
     pub async fn shutdown(mut self) {
         self.front.send(ToFront::Drain);
-        let patience = Duration::from_secs(self.config.limits.shutdown_seconds.into());
+        let patience = if self.failures.any() {
+            // Nobody hears how the calls go on.
+            Duration::ZERO
+        } else {
+            Duration::from_secs(self.config.limits.shutdown_seconds.into())
+        };
         if !self.quiet_within(patience).await {
             for worker in &self.workers {
                 worker.send(ToWorker::HangUpAll);
@@ -319,13 +308,6 @@ impl Sidecar {
         }
         true
     }
-
-    fn stop_threads(&self) {
-        self.front.send(ToFront::Stop);
-        for worker in &self.workers {
-            worker.send(ToWorker::Stop);
-        }
-    }
 }
 
 impl Drop for Sidecar {
@@ -348,42 +330,4 @@ async fn findings(config: &SidecarConfig) -> Result<Vec<Finding>, StartError> {
     tokio::task::spawn_blocking(move || check(&config))
         .await
         .map_err(|error| io("looking at the configuration")(std::io::Error::other(error)))
-}
-
-fn join(threads: Vec<JoinHandle<()>>) {
-    for thread in threads {
-        if thread.join().is_err() {
-            tracing::error!("a thread of the sidecar panicked");
-        }
-    }
-}
-
-fn advertised(config: &SidecarConfig, bound: Option<SocketAddr>) -> SocketAddr {
-    let bound = bound.unwrap_or_else(|| SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 5060));
-    SocketAddr::new(
-        config.sip.public_address.unwrap_or(bound.ip()),
-        bound.port(),
-    )
-}
-
-fn engines(config: &SidecarConfig) -> Vec<Arc<EngineConfig>> {
-    config
-        .application
-        .iter()
-        .map(|application| {
-            Arc::new(EngineConfig {
-                aws_account_id: application.aws_account.clone(),
-                aws_region: application.region.clone(),
-                sip_rule_id: Some(application.rule_id().to_owned()),
-                sip_media_application_id: application.id.clone(),
-                own_numbers: application.own_numbers.clone(),
-                limits: Limits {
-                    call: Duration::from_secs(config.limits.call_seconds.into()),
-                    // The service keeps the time; the engine's own is only its safety net.
-                    render: Duration::from_secs(u64::from(config.speech.timeout_seconds) + 5),
-                    ..Limits::default()
-                },
-            })
-        })
-        .collect()
 }

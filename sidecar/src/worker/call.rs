@@ -11,6 +11,7 @@ use skillcall_sip::sdp::MediaSession;
 use tokio::task::AbortHandle;
 
 use crate::engine::{Call, LegId, PlayId, RecordingEnd, RecordingId, SpeechId};
+use crate::figures::Held;
 use crate::trace::CallIds;
 
 /// A call of a worker: its place, and a serial number that tells it from an earlier call in the same place.
@@ -38,6 +39,22 @@ pub(super) struct CallEntry {
     pub(super) csi: Option<Box<str>>,
     pub(super) began: Instant,
     pub(super) answered: bool,
+    pub(super) _held: Held,
+}
+
+impl Drop for CallEntry {
+    /// Nobody waits any longer for what the cold side does for the call.
+    fn drop(&mut self) {
+        let lookups = self.legs.iter().filter_map(|leg| leg.lookup.as_ref());
+        for task in self
+            .asking
+            .values()
+            .chain(self.rendering.values())
+            .chain(lookups)
+        {
+            task.abort();
+        }
+    }
 }
 
 /// Where a leg stands.
@@ -69,10 +86,11 @@ pub(super) struct LegEntry {
     pub(super) early_answer: Option<bytes::Bytes>,
     /// Looking up the name of the called host.
     pub(super) lookup: Option<AbortHandle>,
+    pub(super) _held: Held,
 }
 
 impl LegEntry {
-    pub(super) fn new(id: LegId, call_id: CallId, state: LegState) -> Self {
+    pub(super) fn new(id: LegId, call_id: CallId, state: LegState, held: Held) -> Self {
         Self {
             id,
             call_id,
@@ -83,6 +101,7 @@ impl LegEntry {
             answer: None,
             early_answer: None,
             lookup: None,
+            _held: held,
         }
     }
 }

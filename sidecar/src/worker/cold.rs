@@ -147,6 +147,8 @@ impl Running {
                     }
                 }
                 ToWorker::Stop => self.stopping = true,
+                #[cfg(feature = "injected-panics")]
+                ToWorker::Panic => panic!("injected"),
             }
         }
         self.settle();

@@ -74,6 +74,9 @@ pub(crate) enum ToWorker {
     HangUpAll,
     /// End the thread.
     Stop,
+    /// Panic, as a mistake would.
+    #[cfg(feature = "injected-panics")]
+    Panic,
 }
 
 /// The way to a worker's thread.

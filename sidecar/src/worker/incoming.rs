@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::Running;
 use super::call::{CallEntry, CallKey, LegEntry, LegState};
 use crate::engine::{Call, InboundCall, LegId, Now};
+use crate::figures::Held;
 use crate::front::ToFront;
 use crate::front::client_session_id;
 use crate::leg::Agreed;
@@ -76,19 +77,16 @@ impl Running {
                 "no [[application]] has this number",
             );
         };
-        if !self.take_place() {
+        let Some(held) = self.take_place() else {
             return refuse(
                 self,
                 StatusCode::SERVICE_UNAVAILABLE,
                 "there are as many calls as [limits] calls allows",
             );
-        }
+        };
         let slot = match self.take_media(now) {
             Ok(slot) => slot,
-            Err(error) => {
-                self.give_place_back();
-                return refuse(self, StatusCode::SERVICE_UNAVAILABLE, &error);
-            }
+            Err(error) => return refuse(self, StatusCode::SERVICE_UNAVAILABLE, &error),
         };
         let mut sdp = self.media_session(slot);
         let mut answer = None;
@@ -103,7 +101,6 @@ impl Running {
                 }
                 Err(error) => {
                     self.release_media(slot, now);
-                    self.give_place_back();
                     return refuse(self, error.status(), &error.to_string());
                 }
             }
@@ -119,7 +116,6 @@ impl Running {
         };
         let Some(engine_config) = self.shared.engines.get(application).map(Arc::clone) else {
             self.release_media(slot, now);
-            self.give_place_back();
             return refuse(self, StatusCode::NOT_FOUND, "the application is gone");
         };
         let engine = Call::inbound(
@@ -129,7 +125,7 @@ impl Running {
             Now::from_system(),
         );
         ids.add_leg(LegId::A, &call_id);
-        let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming);
+        let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming, self.count_leg());
         leg.handle = Some(handle);
         leg.media = Some(slot);
         leg.sdp = Some(sdp);
@@ -157,6 +153,7 @@ impl Running {
             csi: csi.map(Into::into),
             began: now,
             answered: false,
+            _held: held,
         });
         self.own_media(slot, key, LegId::A);
         self.note_dialog(handle, key, LegId::A);
@@ -167,25 +164,19 @@ impl Running {
             .figures
             .calls_total
             .fetch_add(1, Ordering::Relaxed);
-        self.count_leg();
         let _ = self.endpoint.trying(now, handle);
         self.carry_out(key);
     }
 
     /// Counts one more call, unless there are as many as there may be: the front judges by a number that is a moment
     /// old, and calls that come at the same moment all pass it.
-    fn take_place(&self) -> bool {
+    fn take_place(&self) -> Option<Held> {
         let (figures, most) = (&self.shared.figures, self.shared.config.limits.calls);
-        if figures.calls.fetch_add(1, Ordering::Relaxed) < most as usize {
-            return true;
+        let place = Held::one_of(figures, |figures| &figures.calls, most as usize);
+        if place.is_none() {
+            figures.refused_overload.fetch_add(1, Ordering::Relaxed);
         }
-        self.give_place_back();
-        figures.refused_overload.fetch_add(1, Ordering::Relaxed);
-        false
-    }
-
-    fn give_place_back(&self) {
-        self.shared.figures.calls.fetch_sub(1, Ordering::Relaxed);
+        place
     }
 
     /// Our side of offers and answers for the leg in a slot.

@@ -14,6 +14,7 @@ use skillcall_protocol::sma::action::Digit;
 use super::call::CallKey;
 use super::{FIRST_LEG, LATE, MOST_BEHIND, Running, TICK};
 use crate::engine::{Input, LegId, Now, RecordingEnd};
+use crate::figures::Held;
 use crate::leg::{LegMedia, SentFrame};
 
 /// Packets of one leg that are taken before others get their turn.
@@ -31,7 +32,12 @@ impl Running {
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default();
         config.ntp_at_start = NtpTime::from_unix(since_1970);
-        let mut media = LegMedia::new(pair, AudioSession::new(config, now));
+        let figures = &self.shared.figures;
+        let held = [
+            Held::new(figures, |figures| &figures.port_pairs, 1),
+            Held::new(figures, |figures| &figures.sockets, 2),
+        ];
+        let mut media = LegMedia::new(pair, AudioSession::new(config, now), held);
         let slot = self.media.vacant_key();
         let registry = self.poll.registry();
         let registered = registry
@@ -55,9 +61,6 @@ impl Running {
         if self.media_owner.len() <= slot {
             self.media_owner.resize(slot + 1, None);
         }
-        let figures = &self.shared.figures;
-        figures.port_pairs.fetch_add(1, Ordering::Relaxed);
-        figures.sockets.fetch_add(2, Ordering::Relaxed);
         Ok(slot)
     }
 
@@ -80,9 +83,6 @@ impl Running {
             *owner = None;
         }
         self.ports.release(media.into_ports(), now);
-        let figures = &self.shared.figures;
-        figures.port_pairs.fetch_sub(1, Ordering::Relaxed);
-        figures.sockets.fetch_sub(2, Ordering::Relaxed);
     }
 
     /// Gives back what a leg holds, and tells its figures to the trace.

@@ -10,6 +10,7 @@
 //! | `commands` | what the action engine wants done |
 //! | `cold` | speech, files, handlers, recordings, the control API |
 //! | `media` | RTP, and the tick of 20 ms |
+//! | `supervision` | what is left of a worker that panicked, and its new start |
 
 mod call;
 mod cold;
@@ -19,22 +20,23 @@ mod incoming;
 mod media;
 mod outgoing;
 mod signalling;
+mod supervision;
 mod view;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
-use skillcall_sip::endpoint::{CallHandle, Endpoint};
+use skillcall_sip::endpoint::{CallHandle, Endpoint, EndpointConfig};
 use slab::Slab;
 
 use crate::config::{ApplicationConfig, SidecarConfig};
 use crate::engine::{Command, EngineConfig, Input, LegId, Now};
+use crate::failure::Failures;
 use crate::figures::Figures;
 use crate::front::{FromFront, FrontHandle, WorkerPort};
 use crate::handler::Handlers;
@@ -70,6 +72,7 @@ pub(crate) struct Shared {
     pub(crate) engines: Vec<Arc<EngineConfig>>,
     pub(crate) front: FrontHandle,
     pub(crate) figures: Arc<Figures>,
+    pub(crate) failures: Failures,
     pub(crate) trace: TraceSink,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) speech: Arc<SpeechService>,
@@ -99,7 +102,7 @@ pub(crate) struct Worker {
     front_queue: Receiver<FromFront>,
     queue: Receiver<ToWorker>,
     handle: WorkerHandle,
-    endpoint: Endpoint,
+    sip: EndpointConfig,
     udp: Option<UdpSocket>,
     ports: PortPool,
 }
@@ -109,7 +112,7 @@ impl Worker {
     pub(crate) fn new(
         index: usize,
         queue_capacity: usize,
-        endpoint: Endpoint,
+        sip: EndpointConfig,
         udp: Option<UdpSocket>,
         ports: PortPool,
     ) -> io::Result<(Self, WorkerPort)> {
@@ -129,7 +132,7 @@ impl Worker {
                 front_queue,
                 queue,
                 handle,
-                endpoint,
+                sip,
                 udp,
                 ports,
             },
@@ -142,9 +145,10 @@ impl Worker {
         self.handle.clone()
     }
 
-    /// Runs until [`ToWorker::Stop`].
+    /// Runs until [`ToWorker::Stop`], with a new start after each panic.
     pub(crate) fn run(self, shared: Arc<Shared>) {
-        Running::new(self, shared).run();
+        let endpoint = Endpoint::new(self.sip.clone());
+        supervision::supervise(Running::new(self, endpoint, shared));
     }
 }
 
@@ -161,6 +165,7 @@ struct Running {
     front_queue: Receiver<FromFront>,
     queue: Receiver<ToWorker>,
     handle: WorkerHandle,
+    sip: EndpointConfig,
     endpoint: Endpoint,
     udp: Option<UdpSocket>,
     ports: PortPool,
@@ -181,17 +186,19 @@ struct Running {
     packet: Box<[u8; 2048]>,
     hanging_up: bool,
     stopping: bool,
+    /// When it panicked last.
+    panicked: Option<Instant>,
 }
 
 impl Running {
-    fn new(worker: Worker, shared: Arc<Shared>) -> Self {
+    fn new(worker: Worker, endpoint: Endpoint, shared: Arc<Shared>) -> Self {
         let Worker {
             index,
             poll,
             front_queue,
             queue,
             handle,
-            endpoint,
+            sip,
             udp,
             ports,
         } = worker;
@@ -202,6 +209,7 @@ impl Running {
             front_queue,
             queue,
             handle,
+            sip,
             endpoint,
             udp,
             ports,
@@ -219,18 +227,18 @@ impl Running {
             packet: Box::new([0; 2048]),
             hanging_up: false,
             stopping: false,
+            panicked: None,
         }
     }
 
-    fn run(mut self) {
+    fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         while !self.stopping {
             let wait = self.wait();
             if let Err(error) = self.poll.poll(&mut events, wait)
                 && error.kind() != io::ErrorKind::Interrupted
             {
-                tracing::error!(%error, worker = self.index, "a worker cannot wait for its sockets and ends");
-                return;
+                return Err(error);
             }
             let now = Instant::now();
             let unread = std::mem::take(&mut self.unread);
@@ -260,6 +268,7 @@ impl Running {
             self.settle();
         }
         self.end();
+        Ok(())
     }
 
     fn wait(&self) -> Option<Duration> {
@@ -350,27 +359,11 @@ impl Running {
         for leg in legs {
             self.release_leg(key, leg);
         }
-        let call = self.calls.remove(key.slot);
-        for abort in call.asking.values().chain(call.rendering.values()) {
-            abort.abort();
-        }
-        for lookup in call.legs.iter().filter_map(|leg| leg.lookup.as_ref()) {
-            lookup.abort();
-        }
-        if call.answered {
-            self.shared
-                .figures
-                .calls_answered
-                .fetch_add(1, Ordering::Relaxed);
-        }
-        self.shared.figures.calls.fetch_sub(1, Ordering::Relaxed);
-        self.shared
-            .figures
-            .legs
-            .fetch_sub(call.legs.len(), Ordering::Relaxed);
+        let mut call = self.calls.remove(key.slot);
         let until = Instant::now() + AFTERLIFE;
+        let dialogs = std::mem::take(&mut call.dialogs);
         self.ended_dialogs
-            .extend(call.dialogs.into_iter().map(|id| (until, id)));
+            .extend(dialogs.into_iter().map(|id| (until, id)));
     }
 
     fn forget_dialogs(&mut self, now: Instant) {

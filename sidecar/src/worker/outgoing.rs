@@ -27,11 +27,15 @@ impl Running {
     /// Calls another party. Whatever goes wrong is told as a refusal.
     pub(super) fn dial(&mut self, key: CallKey, dial: Dial) {
         let (leg, now) = (dial.leg, Instant::now());
+        let held = self.count_leg();
         if let Some(call) = self.call_mut(key) {
             call.ids.add_leg(leg, &dial.call_id);
-            call.legs
-                .push(LegEntry::new(leg, dial.call_id.clone(), LegState::Dialing));
-            self.count_leg();
+            call.legs.push(LegEntry::new(
+                leg,
+                dial.call_id.clone(),
+                LegState::Dialing,
+                held,
+            ));
         }
         if let Err((status, reason)) = self.try_dial(key, dial, now) {
             self.set_state(key, leg, LegState::Gone);

@@ -13,6 +13,7 @@ use skillcall_sip::sdp::SdpError;
 use super::Running;
 use super::call::{CallKey, LegState};
 use crate::engine::{Input, LegId};
+use crate::figures::Held;
 use crate::front::{ToFront, address_of};
 use crate::leg::Agreed;
 use crate::trace::SipDirection;
@@ -265,14 +266,19 @@ impl Running {
             self.open_media(key, leg);
         }
         if let Some(call) = self.call_mut(key) {
-            if state == LegState::Connected {
-                call.answered = true;
-            }
+            let first_answer =
+                state == LegState::Connected && !std::mem::replace(&mut call.answered, true);
             if let Some(entry) = call.leg_mut(leg) {
                 entry.state = state;
                 if state == LegState::Gone {
                     entry.handle = None;
                 }
+            }
+            if first_answer {
+                self.shared
+                    .figures
+                    .calls_answered
+                    .fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -291,8 +297,8 @@ impl Running {
         self.dialogs.insert(call_id, (ids, leg));
     }
 
-    /// Counts a leg.
-    pub(super) fn count_leg(&self) {
-        self.shared.figures.legs.fetch_add(1, Ordering::Relaxed);
+    /// Counts a leg for as long as it is kept.
+    pub(super) fn count_leg(&self) -> Held {
+        Held::new(&self.shared.figures, |figures| &figures.legs, 1)
     }
 }

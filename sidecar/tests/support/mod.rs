@@ -47,6 +47,17 @@ pub(crate) fn config(
     route: Option<std::net::SocketAddr>,
     extra: &str,
 ) -> SidecarConfig {
+    let text = config_text(folder, handler, route, extra);
+    SidecarConfig::parse(&text, &folder.join("sidecar.toml")).unwrap()
+}
+
+/// The text of [`config`], whose secrets and folders it makes.
+pub(crate) fn config_text(
+    folder: &Path,
+    handler: &str,
+    route: Option<std::net::SocketAddr>,
+    extra: &str,
+) -> String {
     for bucket in ["prompts", "recordings", "secrets"] {
         std::fs::create_dir_all(folder.join(bucket)).unwrap();
     }
@@ -55,7 +66,7 @@ pub(crate) fn config(
     let route = route.map_or_else(String::new, |phone| {
         format!("[[route]]\nprefix = \"+\"\nuri = \"sip:{{number}}@{phone}\"\n")
     });
-    let text = format!(
+    format!(
         r#"
 [sip]
 listen = ["udp:127.0.0.1:0", "tcp:127.0.0.1:0"]
@@ -75,8 +86,7 @@ handler = "{handler}"
 numbers = ["{NUMBER}"]
 keys-file = "secrets/sidecar.key"
 {route}"#
-    );
-    SidecarConfig::parse(&text, &folder.join("sidecar.toml")).unwrap()
+    )
 }
 
 impl Bench {

@@ -81,6 +81,29 @@ impl Endpoint {
         self.send_inside(now, dialog, call, &Inside::bare(Method::Bye, headers));
     }
 
+    /// Ends every call in the way that fits its state, without an event: BYE to those that are answered, CANCEL to
+    /// those that ring elsewhere, `status` (300 to 699) to those that wait for our answer. It is for an owner that has
+    /// lost what it knew of its calls. What is sent is repeated as ever, so the endpoint has to live on.
+    pub fn end_all(&mut self, now: Instant, status: StatusCode) {
+        let calls = self.calls.iter().map(|(index, call)| CallHandle {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            serial: call.serial,
+        });
+        for call in calls.collect::<Vec<_>>() {
+            let ended = match self.call(call).map(|call| &call.state) {
+                Some(CallState::Incoming(_)) => self.reject(now, call, status, "", &[]),
+                Some(CallState::Calling(_)) => self.cancel(now, call, &[]),
+                Some(CallState::Established(_)) => self.bye(now, call, &[]),
+                Some(CallState::Ending { .. }) | None => Ok(()),
+                Some(CallState::Taken) => Err(CallError::Gone),
+            };
+            if ended.is_err() {
+                self.remove_call(call);
+            }
+        }
+        self.events.clear();
+    }
+
     pub(super) fn on_bye_over(&mut self, call: Option<CallHandle>) {
         let Some(call) = call else { return };
         let Some(CallState::Ending { by, .. }) = self.call(call).map(|call| &call.state) else {

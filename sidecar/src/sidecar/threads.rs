@@ -1,0 +1,123 @@
+//! The workers' threads and the front's.
+
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use skillcall_sip::endpoint::{Advertised, EndpointConfig, Limits as SipLimits};
+
+use super::{Sidecar, StartError, io};
+use crate::config::SidecarConfig;
+use crate::engine::{EngineConfig, Limits};
+use crate::failure::said;
+use crate::front::{Front, ToFront, worker_prefix};
+use crate::ports::PortPool;
+use crate::worker::{Shared, ToWorker, Worker};
+
+impl Sidecar {
+    pub(super) fn start_threads(
+        &mut self,
+        front: Front,
+        shared: &Arc<Shared>,
+    ) -> Result<(), StartError> {
+        let config = Arc::clone(&self.config);
+        let count = config.limits.worker_count();
+        let queue = config.limits.queue as usize;
+        let rest = Duration::from_secs(config.rtp.drain_seconds.into());
+        let mut ports = Vec::with_capacity(count);
+        for index in 0..count {
+            let mut endpoint = EndpointConfig::new(
+                advertised(&config, self.sip_udp.or(self.sip_tcp)),
+                rand::random(),
+            );
+            endpoint.tcp = self
+                .sip_tcp
+                .map(|tcp| Advertised::from(advertised(&config, Some(tcp))));
+            endpoint.id_prefix = worker_prefix(index);
+            endpoint.limits = SipLimits {
+                calls: 2 * config.limits.calls as usize + 64,
+                ..SipLimits::default()
+            };
+            let udp = front.udp_sender().map_err(io("UDP socket"))?;
+            let pool = PortPool::new(config.rtp.address, config.rtp.ports, rest, index, count);
+            let (worker, port) =
+                Worker::new(index, queue, endpoint, udp, pool).map_err(io("worker"))?;
+            self.workers.push(worker.handle());
+            ports.push(port);
+            let shared = Arc::clone(shared);
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{index}"))
+                .spawn(move || worker.run(shared))
+                .map_err(io("worker"))?;
+            self.threads.push(thread);
+        }
+        let (figures, trace) = (Arc::clone(&self.figures), self.trace.clone());
+        let failures = self.failures.clone();
+        let thread = std::thread::Builder::new()
+            .name("front".into())
+            .spawn(move || {
+                // Every call's messages pass it, and its state is all calls': nothing can take its place.
+                let ran = catch_unwind(AssertUnwindSafe(|| {
+                    front.run(config, ports, figures, trace)
+                }));
+                match ran {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        let why = format!("it cannot wait for its sockets: {error}");
+                        failures.report("front", &why);
+                    }
+                    Err(panic) => failures.report("front", &format!("panic: {}", said(&*panic))),
+                }
+            })
+            .map_err(io("front"))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    pub(super) fn stop_threads(&self) {
+        self.front.send(ToFront::Stop);
+        for worker in &self.workers {
+            worker.send(ToWorker::Stop);
+        }
+    }
+}
+
+pub(super) fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a thread of the sidecar panicked");
+        }
+    }
+}
+
+pub(super) fn advertised(config: &SidecarConfig, bound: Option<SocketAddr>) -> SocketAddr {
+    let bound = bound.unwrap_or_else(|| SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 5060));
+    SocketAddr::new(
+        config.sip.public_address.unwrap_or(bound.ip()),
+        bound.port(),
+    )
+}
+
+pub(super) fn engines(config: &SidecarConfig) -> Vec<Arc<EngineConfig>> {
+    config
+        .application
+        .iter()
+        .map(|application| {
+            Arc::new(EngineConfig {
+                aws_account_id: application.aws_account.clone(),
+                aws_region: application.region.clone(),
+                sip_rule_id: Some(application.rule_id().to_owned()),
+                sip_media_application_id: application.id.clone(),
+                own_numbers: application.own_numbers.clone(),
+                limits: Limits {
+                    call: Duration::from_secs(config.limits.call_seconds.into()),
+                    // The service keeps the time; the engine's own is only its safety net.
+                    render: Duration::from_secs(u64::from(config.speech.timeout_seconds) + 5),
+                    ..Limits::default()
+                },
+            })
+        })
+        .collect()
+}
