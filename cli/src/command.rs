@@ -98,7 +98,7 @@ pub(crate) struct Init {
 pub(crate) enum Host {
     /// The host built into this program (wasmtime)
     Embedded,
-    /// An installed Spin (`spin up` with the spin.toml beside the component)
+    /// An installed Spin (`spin up` with state/spin.toml, written anew with this installation's origins)
     Spin,
 }
 
@@ -110,9 +110,12 @@ pub(crate) struct Up {
     /// Leave the simulator out: real Alexa requests only
     #[arg(long)]
     pub(crate) no_simulator: bool,
-    /// The manifest for `--host spin`
-    #[arg(long, value_name = "FILE", default_value = "spin.toml")]
-    pub(crate) manifest: PathBuf,
+    /// The manifest that state/spin.toml is made from (default: the one built in, with skillcall-spin.wasm)
+    ///
+    /// Only for `--host spin`. Its `allowed_outbound_hosts` become the origins of `api_hosts`,
+    /// `chain_origin` and `sidecar_url`; all else stays.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -55,6 +55,11 @@ impl Installation {
         self.path("state/plan.bin")
     }
 
+    /// The manifest that `skillcall up --host spin` writes.
+    pub(crate) fn spin_manifest(&self) -> PathBuf {
+        self.path("state/spin.toml")
+    }
+
     /// What `skillcall up` writes while it runs.
     fn running_file(&self) -> PathBuf {
         self.path("state/running.json")
@@ -134,13 +139,23 @@ impl Drop for RunningNote {
     }
 }
 
-/// Finds `skillcall.wasm`: the environment's `SKILLCALL_COMPONENT`, beside this program, in the
-/// folder above it, or in `target/` of the working folder.
+/// Finds `skillcall.wasm`, as [`find`] does.
 pub(crate) fn find_component() -> anyhow::Result<PathBuf> {
-    if let Some(path) = std::env::var_os("SKILLCALL_COMPONENT").map(PathBuf::from) {
+    find("skillcall.wasm", "SKILLCALL_COMPONENT")
+}
+
+/// Finds `skillcall-spin.wasm`, as [`find`] does.
+pub(crate) fn find_spin_component() -> anyhow::Result<PathBuf> {
+    find("skillcall-spin.wasm", "SKILLCALL_SPIN_COMPONENT")
+}
+
+/// Finds a WebAssembly file: where the environment's `variable` says, beside this program, in the folder above it, or in
+/// `target/` of the working folder.
+fn find(name: &str, variable: &str) -> anyhow::Result<PathBuf> {
+    if let Some(path) = std::env::var_os(variable).map(PathBuf::from) {
         anyhow::ensure!(
             path.is_file(),
-            "SKILLCALL_COMPONENT names {}, which is no file: build it with `make component`",
+            "{variable} names {}, which is no file: build it with `make component`",
             path.display()
         );
         return Ok(path);
@@ -148,15 +163,22 @@ pub(crate) fn find_component() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("this program's own path")?;
     let mut places = Vec::new();
     if let Some(beside) = program.parent() {
-        places.push(beside.join("skillcall.wasm"));
-        places.extend(beside.parent().map(|above| above.join("skillcall.wasm")));
+        places.push(beside.join(name));
+        places.extend(beside.parent().map(|above| above.join(name)));
     }
-    places.push(std::env::current_dir()?.join("target/skillcall.wasm"));
-    places.iter().find(|path| path.is_file()).cloned().with_context(|| {
-        let looked: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
-        format!(
-            "no skillcall.wasm ({}). Build it with `make component`, or name it in SKILLCALL_COMPONENT",
-            looked.join(", ")
-        )
-    })
+    places.push(std::env::current_dir()?.join("target").join(name));
+    places
+        .iter()
+        .find(|path| path.is_file())
+        .cloned()
+        .with_context(|| {
+            let looked: Vec<String> = places
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            format!(
+                "no {name} ({}). Build it with `make component`, or name it in {variable}",
+                looked.join(", ")
+            )
+        })
 }

@@ -9,6 +9,7 @@
 //! | [`alexa`] | requests of Alexa made by hand, signed by the simulator's authority |
 //! | [`handler`] | a handler that answers as the test says, in the component's place |
 //! | [`control`] | the sidecar's control API |
+//! | [`spin`] | the component composed for Spin, under Spin's rules |
 //! | [`sound`] | what was heard, by tones and by sentences |
 //! | [`logs`] | what was logged |
 //! | [`program`] | foreign SIP programs: SIPp and baresip |
@@ -28,9 +29,10 @@ pub mod program;
 pub mod settings;
 pub mod sipp;
 pub mod sound;
+pub mod spin;
 pub mod stage;
 pub mod wait;
 
 pub use handler::{Answer, Handler};
-pub use stage::{Stage, Staging};
+pub use stage::{Manifest, Stage, Staging};
 pub use wait::{PATIENCE, until};

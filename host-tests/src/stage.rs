@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use skillcall_host::Server;
+use skillcall_host::spin_harness::SpinHarness;
+use skillcall_host::{Server, Skill};
 use skillcall_protocol::trace::{Record, Trace, find};
 use skillcall_sidecar::{Sidecar, SidecarConfig};
 use skillcall_simulator::config::{PhoneConfig, Secret, SipTransport};
@@ -22,7 +23,7 @@ use url::Url;
 use crate::control::Control;
 use crate::settings::TestSettings;
 use crate::wait::{PATIENCE, until};
-use crate::{authority, component, plans};
+use crate::{authority, component, plans, spin};
 
 /// RTP ports of one stage: 32 pairs.
 const PORTS: u16 = 64;
@@ -43,6 +44,62 @@ pub struct Staging {
     simulator: SimulatorConfig,
     test_trust: bool,
     tcp: bool,
+    spin: Option<Manifest>,
+}
+
+/// Under which manifest the component composed for Spin runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manifest {
+    /// The project's, which names Amazon's hosts.
+    Projects,
+    /// One made from it for the stage's own hosts, as `skillcall up --host spin` does.
+    Installations,
+}
+
+/// Who hosts the component.
+pub enum Hosted {
+    /// Our host.
+    Wasmtime(Server),
+    /// Spin's rules, with the component composed for Spin.
+    Spin(SpinHarness),
+}
+
+impl Hosted {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Self::Wasmtime(server) => server.address(),
+            Self::Spin(spin) => spin.address(),
+        }
+    }
+
+    /// The component's typed exports.
+    ///
+    /// # Panics
+    /// On Spin, which knows HTTP alone.
+    #[must_use]
+    pub fn skill(&self) -> &Skill {
+        match self {
+            Self::Wasmtime(server) => server.skill(),
+            Self::Spin(_) => panic!("Spin calls no typed exports"),
+        }
+    }
+
+    async fn idle(&self) -> bool {
+        match self {
+            Self::Wasmtime(server) => server.skill().idle(PATIENCE).await,
+            // It is known when it shuts down.
+            Self::Spin(_) => true,
+        }
+    }
+
+    async fn shutdown(self) -> bool {
+        match self {
+            Self::Wasmtime(server) => server.shutdown().await,
+            Self::Spin(spin) => spin.shutdown().await,
+        }
+    }
 }
 
 impl Staging {
@@ -68,7 +125,15 @@ impl Staging {
             simulator,
             test_trust: true,
             tcp: false,
+            spin: None,
         }
+    }
+
+    /// The component composed for Spin runs under Spin's rules.
+    #[must_use]
+    pub fn on_spin(mut self, manifest: Manifest) -> Self {
+        self.spin = Some(manifest);
+        self
     }
 
     /// With the German model.
@@ -149,13 +214,20 @@ impl Staging {
         if self.test_trust {
             settings.set("alexa_roots", simulator.roots_pem().to_owned());
         }
-        let skill = component::skill(Arc::clone(&settings)).await;
-        let server = Server::serve(skill, ANY, PATIENCE)
-            .await
-            .expect("the component's server");
+        // Spin's variables are given at the start, so the sidecar's address is chosen before.
+        let control = free_address();
+        settings.set("sidecar_url", format!("http://{control}"));
+        let server = match self.spin {
+            None => {
+                let skill = component::skill(Arc::clone(&settings)).await;
+                let server = Server::serve(skill, ANY, PATIENCE).await;
+                Hosted::Wasmtime(server.expect("the component's server"))
+            }
+            Some(manifest) => Hosted::Spin(spin::start(manifest, &settings, folder.path()).await),
+        };
         simulator.set_skill_endpoint(format!("http://{}/alexa", server.address()));
 
-        let toml = self.sidecar_config(&server, &simulator);
+        let toml = self.sidecar_config(&server, &simulator, control);
         let file = folder.path().join("sidecar.toml");
         std::fs::write(&file, &toml).expect("sidecar.toml");
         write_secret(&folder.path().join("sidecar.token"), &secrets.sidecar_token);
@@ -170,7 +242,6 @@ impl Staging {
         } else {
             sidecar.sip_udp().expect("SIP over UDP")
         });
-        settings.set("sidecar_url", format!("http://{}", sidecar.control()));
 
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -199,7 +270,12 @@ impl Staging {
         Simulator::start(config).await.expect("the simulator")
     }
 
-    fn sidecar_config(&self, server: &Server, simulator: &Simulator) -> String {
+    fn sidecar_config(
+        &self,
+        server: &Hosted,
+        simulator: &Simulator,
+        control: SocketAddr,
+    ) -> String {
         static NEXT: AtomicU16 = AtomicU16::new(0);
         // Another test program may run at the same time; ports that are taken are passed over.
         let offset = u16::try_from(std::process::id() % u32::from(STAGES)).unwrap_or_default();
@@ -230,7 +306,7 @@ skills = ["{lwa}"]
 ports = "{first}-{last}"
 drain-seconds = 1
 [control]
-listen = "127.0.0.1:0"
+listen = "{control}"
 token-file = "sidecar.token"
 [[application]]
 id = "harbour-hotel"
@@ -248,6 +324,12 @@ folder = "traces"
 "#
         )
     }
+}
+
+/// An address that nobody listens on now.
+fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind(ANY).expect("a port");
+    listener.local_addr().expect("its address")
 }
 
 /// The secrets of one stage: to search for them where they must not be.
@@ -295,7 +377,7 @@ pub struct Stage {
     /// The component's settings.
     pub settings: Arc<TestSettings>,
     /// The component, served over HTTP.
-    pub server: Server,
+    pub server: Hosted,
     /// The SIP media application.
     pub sidecar: Sidecar,
     /// Its control API.
@@ -440,7 +522,7 @@ impl Stage {
         })
         .await;
         assert!(
-            self.server.skill().idle(PATIENCE).await,
+            self.server.idle().await,
             "instances of the component are still at work"
         );
     }

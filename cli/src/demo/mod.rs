@@ -2,7 +2,7 @@
 
 mod stage;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -87,7 +87,7 @@ fn options(installation: &Installation) -> anyhow::Result<Options> {
     }];
     Ok(Options {
         host: Host::Embedded,
-        manifest: PathBuf::new(),
+        manifest: None,
         simulator: Some(simulator),
     })
 }

@@ -38,8 +38,8 @@ enum Hosted {
 pub(crate) struct Options {
     /// Who hosts the component.
     pub(crate) host: Host,
-    /// Spin's manifest.
-    pub(crate) manifest: std::path::PathBuf,
+    /// What Spin's manifest is made from; none: the one built in.
+    pub(crate) manifest: Option<std::path::PathBuf>,
     /// The simulator's configuration; none leaves it out.
     pub(crate) simulator: Option<SimulatorConfig>,
 }
@@ -75,7 +75,7 @@ impl Everything {
                 (Hosted::Embedded(server), address)
             }
             Host::Spin => {
-                let spin = spin::Spin::start(installation, &options.manifest).await?;
+                let spin = spin::Spin::start(installation, options.manifest.as_deref()).await?;
                 let address = spin.address();
                 (Hosted::Spin(spin), address)
             }

@@ -9,7 +9,7 @@
 //! - [`state`] and [`settings`] are the host's side of `skillcall:host`; both are traits, so that an
 //!   embedder can bring its own.
 //! - [`spin_harness`] runs the component that is composed for Spin under Spin's rules, read from
-//!   `spin.toml`, without Spin.
+//!   `spin.toml`, without Spin; [`spin_manifest`] makes the `spin.toml` of an installation.
 //!
 //! ```no_run
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,6 +32,7 @@ mod server;
 pub mod settings;
 mod skill;
 pub mod spin_harness;
+pub mod spin_manifest;
 pub mod state;
 
 /// The types of the component's interface `skillcall:skill/call-flow`.

@@ -16,5 +16,6 @@ mod overload;
 mod refusals;
 mod sentences;
 mod several_calls;
+mod spin;
 mod traces;
 mod whole_call;
