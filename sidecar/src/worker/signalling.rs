@@ -128,7 +128,7 @@ impl Running {
                     self.set_state(key, leg, LegState::Gone);
                     self.release_leg(key, leg);
                     let code = match by {
-                        EndedBy::AckTimeout => 408,
+                        EndedBy::AckTimeout | EndedBy::SessionExpired | EndedBy::Lost => 408,
                         EndedBy::Peer | EndedBy::Local => 0,
                     };
                     self.input(key, Input::HungUp { leg, code });

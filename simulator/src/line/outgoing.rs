@@ -208,7 +208,9 @@ impl Driver {
         let by = match by {
             endpoint::EndedBy::Peer => EndedBy::Peer,
             endpoint::EndedBy::Local => EndedBy::Here,
-            endpoint::EndedBy::AckTimeout => EndedBy::Failed,
+            endpoint::EndedBy::AckTimeout
+            | endpoint::EndedBy::SessionExpired
+            | endpoint::EndedBy::Lost => EndedBy::Failed,
         };
         self.forget(
             handle,

@@ -196,6 +196,12 @@ impl Dialog {
         self.local_cseq
     }
 
+    /// Goes on where an early dialog of the same peer has come to: requests inside it have used CSeq numbers.
+    pub(crate) fn continue_from(&mut self, early: &Self) {
+        self.local_cseq = self.local_cseq.max(early.local_cseq);
+        self.remote_cseq = self.remote_cseq.max(early.remote_cseq);
+    }
+
     /// The CSeq of our last request; the ACK for a 2xx carries the INVITE's.
     pub const fn local_cseq(&self) -> u32 {
         self.local_cseq

@@ -10,13 +10,18 @@ use super::client::SendPath;
 use super::event::{CallHandle, SentId};
 use crate::auth::{Attempts, Session};
 use crate::message::{
-    Framing, HeaderName, Message, MessageWriter, Method, Request, Response, parse, text,
+    Framing, HeaderName, Message, MessageWriter, Method, Request, Response, StatusCode, parse, text,
 };
+
+/// How often a request is sent again for the sake of a 422: each hop may want a longer interval (RFC 4028 §7.3).
+const MAX_LONGER: u8 = 4;
 
 /// What a transaction knows of challenges.
 #[derive(Debug, Default)]
 pub(super) struct TxAuth {
     pub(super) attempts: Attempts,
+    /// How often a 422 has made the request longer-lived.
+    pub(super) longer: u8,
     /// For requests outside calls; a call has its own.
     pub(super) session: Option<Session>,
 }
@@ -45,6 +50,33 @@ impl Endpoint {
             sent: found.sent,
             auth: found.auth.take(),
         })
+    }
+
+    /// Sends a request again that was refused for what we can mend: 401, 407, 422.
+    pub(super) fn send_better(
+        &mut self,
+        now: Instant,
+        old: TxRef,
+        mut again: Repeatable,
+        response: &Response,
+    ) -> bool {
+        if response.status() != StatusCode::SESSION_INTERVAL_TOO_SMALL {
+            return self.answer_challenge(now, old, again, response);
+        }
+        let mut auth = again.auth.take().unwrap_or_default();
+        auth.longer = auth.longer.saturating_add(1);
+        let Ok(Message::Request(request)) = parse(again.request.clone(), Framing::Datagram) else {
+            return false;
+        };
+        match self.longer_session(again.call, &request, response) {
+            Some(mut headers) if auth.longer <= MAX_LONGER => {
+                let uri = request.raw_uri();
+                let (method, body) = (request.method(), request.body());
+                headers.extend(self.answers_of_call(again.call, method, uri, body));
+                self.send_again(now, old, again, auth, &request, &headers)
+            }
+            _ => false,
+        }
     }
 
     /// Sends the request again with an answer to the challenge; `false` if there is none to give. The outcome then is
@@ -122,6 +154,7 @@ impl Endpoint {
 
     /// What waited for `old` waits for `new`.
     fn replace_transaction(&mut self, call: CallHandle, old: TxRef, new: TxRef) {
+        self.replace_change(call, old, new);
         if let Some(CallState::Calling(calling)) = self.call_mut(call).map(|call| &mut call.state)
             && calling.tx == old
         {

@@ -58,6 +58,8 @@ pub(super) struct Acknowledged {
 pub(super) struct InviteMemory {
     pub(super) cancel: Option<TxRef>,
     pub(super) acknowledged: Vec<Acknowledged>,
+    /// It is a re-INVITE: its 2xx makes no dialog.
+    pub(super) reinvite: bool,
     /// The ACK of a failure response.
     failure_ack: Option<Bytes>,
 }
@@ -231,7 +233,9 @@ impl Endpoint {
         let again = (effects.deliver
             && matches!(
                 status,
-                StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                StatusCode::UNAUTHORIZED
+                    | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                    | StatusCode::SESSION_INTERVAL_TOO_SMALL
             ))
         .then(|| self.repeatable(tx))
         .flatten();
@@ -240,19 +244,31 @@ impl Endpoint {
             return;
         }
         if let Some(again) = again
-            && self.answer_challenge(now, tx, again, response)
+            && self.send_better(now, tx, again, response)
         {
             return;
         }
         if let Some(id) = sent {
-            if status.is_final() {
+            if status.is_final() && !self.quiet.remove(&id) {
                 self.on_request_over(id, call, status, None, Some(response));
             }
             return;
         }
+        if self.is_change(call, tx) && !status.is_success() {
+            if let Some(call) = call.filter(|_| status.is_final()) {
+                let cause = FailureCause::Refused;
+                self.on_change_failed(now, call, tx, status, cause, Some(response));
+            }
+            return;
+        }
         match method {
+            Method::Update if status.is_success() && self.is_change(call, tx) => {
+                if let Some(call) = call {
+                    self.on_change_success(now, call, tx, response);
+                }
+            }
             Method::Invite if response.status().is_provisional() => {
-                self.on_invite_provisional(now, call, response)
+                self.on_invite_provisional(now, flow, call, response)
             }
             Method::Invite if response.status().is_success() => {
                 self.on_invite_success(now, flow, tx, call, response)
@@ -335,7 +351,13 @@ impl Endpoint {
                 Failure::Transport => (StatusCode::SERVICE_UNAVAILABLE, FailureCause::Transport),
             };
             if let Some(id) = sent {
+                if self.quiet.remove(&id) {
+                    return;
+                }
                 return self.on_request_over(id, call, status, Some(cause), None);
+            }
+            if let Some(call) = call.filter(|_| self.is_change(call, tx)) {
+                return self.on_change_failed(now, call, tx, status, cause, None);
             }
             match method {
                 Method::Invite => self.on_invite_failure(call, status, cause, None),

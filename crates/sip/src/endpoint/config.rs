@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::session_timer::SessionTimerPolicy;
 use crate::message::{Host, Method};
 use crate::transaction::TimerValues;
 
@@ -49,6 +50,8 @@ pub struct EndpointConfig {
     /// `MESSAGE`, `REGISTER`, `SUBSCRIBE`, `PUBLISH`, and `NOTIFY` outside transfers as `Event::Request`, which the user
     /// answers. With `OPTIONS` the user answers those too. (`PRACK` is served when `supported` has `100rel`.)
     pub methods: Vec<Method>,
+    /// Session timers (RFC 4028); `None` ignores them. With a policy the option tag `timer` is supported.
+    pub session_timer: Option<SessionTimerPolicy>,
     /// Bounds of what strangers can fill.
     pub limits: Limits,
 }
@@ -67,6 +70,7 @@ impl EndpointConfig {
             trying_after: Duration::from_millis(200),
             supported: Vec::new(),
             methods: Vec::new(),
+            session_timer: None,
             limits: Limits::default(),
         }
     }

@@ -53,9 +53,13 @@ impl Endpoint {
             unacknowledged,
             ..
         } = established;
-        if let Some(tx) = unacknowledged {
+        if let Some((tx, cseq)) = unacknowledged {
             // The 2xx has to be acknowledged before the BYE, even without an answer to its offer.
-            self.acknowledge_answer(tx, &dialog, None);
+            self.acknowledge_answer(tx, &dialog, cseq, None);
+        }
+        if let Some(found) = self.call_mut(call) {
+            found.change = None;
+            found.session = None;
         }
         if let Some(pending) = reinvite {
             self.refuse_pending(now, call, &pending, StatusCode::REQUEST_TERMINATED);

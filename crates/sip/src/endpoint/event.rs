@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::flow::Flow;
+use super::refer::Referral;
 use crate::message::{Request, Response, StatusCode};
 
 /// A call of one [`Endpoint`](super::Endpoint). Never reused: a handle whose call is gone stays invalid.
@@ -44,6 +45,10 @@ pub enum EndedBy {
     Local,
     /// No ACK came for our 200 within 64·T1 (RFC 3261 §13.3.1.4).
     AckTimeout,
+    /// Nobody refreshed the session in time (RFC 4028 §10).
+    SessionExpired,
+    /// The peer did not answer a request inside the call, or did not know the call any more (RFC 3261 §12.2.1.2).
+    Lost,
 }
 
 /// Something the user has to know. Events of one call come in the order in which they happened.
@@ -102,7 +107,8 @@ pub enum Event {
         /// Its SDP: the answer, or the offer when our INVITE had none.
         sdp: Option<Bytes>,
     },
-    /// Our INVITE failed; the handle is no longer valid.
+    /// Our INVITE failed; the handle is no longer valid. A 3xx is not followed:
+    /// [`redirect_targets`](crate::message::Headers::redirect_targets) of the response says where to.
     Failed {
         /// The call.
         call: CallHandle,
@@ -135,6 +141,73 @@ pub enum Event {
         call: CallHandle,
         /// The INFO.
         request: Request,
+    },
+    /// The caller has acknowledged a reliable provisional response (RFC 3262).
+    Pracked {
+        /// The call.
+        call: CallHandle,
+        /// The PRACK.
+        request: Request,
+        /// Its SDP: the answer to the response's offer, or a new offer.
+        sdp: Option<Bytes>,
+        /// The PRACK carries an offer, and `respond` with this name answers both; otherwise 200 is sent.
+        answer_with: Option<RequestId>,
+    },
+    /// The peer offers to change the session by UPDATE. Answer with `respond`: 200 with SDP, or a refusal (488).
+    Update {
+        /// The call.
+        call: CallHandle,
+        /// Its name.
+        id: RequestId,
+        /// The UPDATE.
+        request: Request,
+        /// The offer.
+        offer: Option<Bytes>,
+    },
+    /// Our re-INVITE or UPDATE was agreed to.
+    Changed {
+        /// The call.
+        call: CallHandle,
+        /// The 2xx.
+        response: Response,
+        /// Its SDP: the answer; or the offer, if our re-INVITE had none: then `acknowledge` answers it.
+        sdp: Option<Bytes>,
+    },
+    /// Our re-INVITE or UPDATE was refused; the session stays as it was. On 408 and 481 the call is over: `Ended` follows.
+    ChangeFailed {
+        /// The call.
+        call: CallHandle,
+        /// The status that came or that stands for the failure.
+        status: StatusCode,
+        /// Why.
+        cause: FailureCause,
+        /// The response, if one came.
+        response: Option<Response>,
+    },
+    /// The peer asks us to call somebody else. Answer with `respond` (202 or a refusal), then tell by `refer_progress`
+    /// what the new call meets with.
+    Refer {
+        /// The call it came in; `None` outside calls.
+        call: Option<CallHandle>,
+        /// Its name.
+        id: RequestId,
+        /// What is asked for.
+        referral: Referral,
+        /// The REFER.
+        request: Request,
+    },
+    /// What the peer's new call has met with, after our REFER (RFC 3515 §2.4.5).
+    ReferProgress {
+        /// The call.
+        call: CallHandle,
+        /// The CSeq of the REFER, if the NOTIFY names it.
+        id: Option<u32>,
+        /// The status.
+        status: StatusCode,
+        /// Its reason phrase.
+        reason: String,
+        /// No more follows.
+        over: bool,
     },
     /// A request of a method that the configuration leaves to the user. Answer with `respond`.
     Request {

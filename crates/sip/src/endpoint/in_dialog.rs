@@ -8,14 +8,23 @@ use super::call::{CallState, Pending};
 use super::event::{CallHandle, EndedBy, Event};
 use super::flow::Flow;
 use super::receive::{Answer, Refusal};
-use crate::message::{ExtraHeader, HeaderName, Method, Request, StatusCode, text};
+use crate::message::{HeaderName, Method, Request, StatusCode, text};
 
 impl Endpoint {
     /// The call of a request that carries our tag in To.
     fn call_of(&self, request: &Request) -> Option<CallHandle> {
         let call = self.call_by_tag(request.headers().to_tag()?)?;
-        let dialog = self.call(call)?.state.dialog()?;
-        dialog.matches(request.headers()).then_some(call)
+        let headers = request.headers();
+        let matches = match &self.call(call)?.state {
+            CallState::Calling(calling) => calling.early.iter().any(|early| {
+                early
+                    .dialog
+                    .as_ref()
+                    .is_some_and(|dialog| dialog.matches(headers))
+            }),
+            state => state.dialog()?.matches(headers),
+        };
+        matches.then_some(call)
     }
 
     pub(super) fn on_dialog_request(&mut self, now: Instant, flow: &Flow, request: &Request) {
@@ -28,7 +37,10 @@ impl Endpoint {
             );
         };
         let number = request.head().core.cseq;
-        let dialog = self.call_mut(call).and_then(|call| call.state.dialog_mut());
+        let headers = request.headers();
+        let dialog = self
+            .call_mut(call)
+            .and_then(|call| call.state.dialog_of(headers));
         if !dialog.is_some_and(|dialog| dialog.accept_cseq(number)) {
             let refusal = Refusal {
                 reason: "CSeq Out Of Order",
@@ -48,13 +60,27 @@ impl Endpoint {
             Method::Invite => self.on_reinvite(now, flow, call, request),
             Method::Options if !self.serves(&Method::Options) => self.answer_options(flow, request),
             Method::Info => self.on_info(now, flow, call, request),
+            Method::Prack if self.texts.reliable => self.on_prack(now, flow, call, request),
+            Method::Update if self.serves(&Method::Update) => {
+                self.on_update(now, flow, call, request)
+            }
+            Method::Refer if self.serves(&Method::Refer) => {
+                self.on_refer(now, flow, Some(call), request)
+            }
+            Method::Notify if self.on_refer_notify(now, flow, call, request) => {}
             method if self.serves(method) => self.surface_request(now, flow, request, Some(call)),
             _ => self.refuse_method(flow, request),
         }
     }
 
     /// Answers a request inside a call through a transaction of its own.
-    fn answer_now(&mut self, now: Instant, flow: &Flow, request: &Request, status: StatusCode) {
+    pub(super) fn answer_now(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        request: &Request,
+        status: StatusCode,
+    ) {
         let tx = self.add_server(request, flow, None, None);
         let response = self.write_reply(flow, request, None, &Answer::bare(status));
         self.answer_server(now, tx, status, response);
@@ -125,20 +151,15 @@ impl Endpoint {
             // The first INVITE is unanswered, or the call is ending.
             _ => true,
         };
-        if busy {
-            // RFC 3261 §14.2: a second INVITE before the first is answered; the time is to be chosen at random.
-            let seconds = u32::try_from(self.ids.nonce() % 10).unwrap_or(5);
-            let headers = [ExtraHeader::retry_after(seconds)];
-            let refusal = Refusal {
-                headers: &headers,
-                ..Refusal::default()
-            };
-            return self.answer_statelessly(
-                flow,
-                request,
-                StatusCode::SERVER_INTERNAL_ERROR,
-                &refusal,
-            );
+        if busy
+            || self
+                .call(call)
+                .is_some_and(|call| call.peer_update.is_some())
+        {
+            return self.refuse_for_now(now, flow, request);
+        }
+        if self.refuse_glare(now, flow, call, request) || self.refuse_short_session(flow, request) {
+            return;
         }
         let offer = match session_description(request.head(), request.headers()) {
             Ok(offer) => offer,

@@ -4,9 +4,11 @@
 //! [`Endpoint::poll_transmit`] and [`Endpoint::poll_event`], then wait until [`Endpoint::next_timeout`] at most and
 //! call [`Endpoint::handle_timeout`]. Time is only what the caller says it is.
 
+mod abilities;
 mod body;
 mod call;
 mod challenge;
+mod change;
 mod client;
 mod config;
 mod ending;
@@ -18,10 +20,13 @@ mod in_dialog;
 mod outgoing;
 mod outside;
 mod receive;
+mod refer;
+mod reliable;
 mod reply;
 mod requests;
 mod serve;
 mod server;
+mod session_timer;
 mod uac;
 mod uas;
 
@@ -38,7 +43,9 @@ pub use error::CallError;
 pub use event::{CallHandle, EndedBy, Event, FailureCause, RequestId, SentId};
 pub use flow::{ConnectionId, Destination, Flow, Transmit, TransmitId, Transport};
 pub use outgoing::{OutgoingInvite, OutgoingRequest, OwnContact, Party};
+pub use refer::{Referral, refer_to_replacing, replaces_of};
 pub use serve::OwnReply;
+pub use session_timer::{RefreshedBy, SessionTimerPolicy};
 
 pub(crate) use reply::{received_via, response_address};
 
@@ -70,6 +77,8 @@ pub struct Endpoint {
     /// Requests that wait for the user's answer; as many as server transactions at most.
     surfaced: HashMap<RequestId, Surfaced>,
     sent: u64,
+    /// Requests of ours whose outcome the user does not hear of.
+    quiet: HashSet<SentId>,
     clients: Slab<ClientTx>,
     timers: TimerLanes<Due>,
     transmits: VecDeque<Transmit>,
@@ -118,6 +127,8 @@ struct Texts {
     contact: [String; 3],
     supported: String,
     allow: String,
+    /// `100rel` is supported.
+    reliable: bool,
 }
 
 const fn slot(transport: Transport) -> usize {
@@ -153,6 +164,10 @@ impl Texts {
             contact,
             supported: config.supported.join(", "),
             allow: allow(config),
+            reliable: config
+                .supported
+                .iter()
+                .any(|tag| tag.eq_ignore_ascii_case("100rel")),
         }
     }
 }
@@ -176,7 +191,11 @@ fn allow(config: &EndpointConfig) -> String {
 
 impl Endpoint {
     /// An endpoint without calls.
-    pub fn new(config: EndpointConfig) -> Self {
+    pub fn new(mut config: EndpointConfig) -> Self {
+        let timer = |tag: &String| tag.eq_ignore_ascii_case("timer");
+        if config.session_timer.is_some() && !config.supported.iter().any(timer) {
+            config.supported.push("timer".to_owned());
+        }
         Self {
             texts: Texts::new(&config),
             ids: Ids::new(config.seed, &config.id_prefix),
@@ -188,6 +207,7 @@ impl Endpoint {
             merging: HashSet::new(),
             surfaced: HashMap::new(),
             sent: 0,
+            quiet: HashSet::new(),
             clients: Slab::new(),
             timers: TimerLanes::default(),
             transmits: VecDeque::new(),
@@ -336,6 +356,11 @@ impl Endpoint {
             nonce,
             state: state(handle, &tag),
             auth: None,
+            caller: false,
+            referring: false,
+            change: None,
+            peer_update: None,
+            session: None,
         });
         handle
     }

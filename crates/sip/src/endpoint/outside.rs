@@ -25,6 +25,11 @@ impl Endpoint {
                     &Refusal::default(),
                 );
             }
+            // So does PRACK (RFC 3262 §3).
+            Method::Prack if self.texts.reliable => {
+                let status = StatusCode::CALL_DOES_NOT_EXIST;
+                return self.answer_statelessly(flow, request, status, &Refusal::default());
+            }
             _ => return self.refuse_method(flow, request),
         }
         if matches!(request.uri().scheme(), Scheme::Other(_)) {
@@ -41,8 +46,18 @@ impl Endpoint {
         if *request.method() == Method::Options && !self.serves(&Method::Options) {
             return self.answer_options(flow, request);
         }
-        if *request.method() != Method::Invite {
-            return self.surface_request(now, flow, request, None);
+        match request.method() {
+            Method::Invite => {}
+            Method::Refer => return self.on_refer(now, flow, None, request),
+            // UPDATE lives in dialogs only (RFC 3311 §5.1).
+            Method::Update => {
+                let status = StatusCode::CALL_DOES_NOT_EXIST;
+                return self.answer_statelessly(flow, request, status, &Refusal::default());
+            }
+            _ => return self.surface_request(now, flow, request, None),
+        }
+        if self.refuse_short_session(flow, request) {
+            return;
         }
         // As a back-to-back user agent we would send the call on, which the hop limit forbids (RFC 7332 §4).
         if request.headers().max_forwards() == Some(0) {
@@ -93,6 +108,7 @@ impl Endpoint {
                             invite,
                             dialog,
                             provisional: None,
+                            reliable: None,
                         }))
                     }
                     Err(wrong) => {

@@ -57,6 +57,7 @@ impl Endpoint {
             product: &self.config.product,
             headers: refusal.headers,
             fixed: refusal.fixed,
+            extra: &[],
             body: None,
         };
         let response = reply.write(request, flow);
@@ -192,6 +193,7 @@ impl Endpoint {
             } else {
                 &[]
             },
+            extra: answer.extra,
             body: answer.sdp.map(|sdp| ("application/sdp", sdp)),
         };
         reply.write(request, flow)
@@ -206,6 +208,7 @@ pub(super) struct Answer<'a> {
     pub(super) headers: &'a [ExtraHeader],
     pub(super) sdp: Option<&'a [u8]>,
     pub(super) contact: bool,
+    pub(super) extra: &'a [(HeaderName, String)],
 }
 
 impl Answer<'_> {
@@ -216,6 +219,7 @@ impl Answer<'_> {
             headers: &[],
             sdp: None,
             contact: false,
+            extra: &[],
         }
     }
 }

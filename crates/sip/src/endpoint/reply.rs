@@ -92,6 +92,8 @@ pub(super) struct Reply<'a> {
     pub(super) headers: &'a [ExtraHeader],
     /// Headers that go with the status: Allow, Accept, Unsupported.
     pub(super) fixed: &'a [(HeaderName, &'a str)],
+    /// Headers that are made for this response: RSeq, Session-Expires.
+    pub(super) extra: &'a [(HeaderName, String)],
     /// Media type and body.
     pub(super) body: Option<(&'a str, &'a [u8])>,
 }
@@ -145,6 +147,9 @@ impl Reply<'_> {
             writer.header(HeaderName::Contact, contact);
         }
         for (name, value) in self.fixed {
+            writer.header(*name, value);
+        }
+        for (name, value) in self.extra {
             writer.header(*name, value);
         }
         if !self.product.is_empty() {

@@ -17,6 +17,22 @@ pub(super) struct Surfaced {
     tx: TxRef,
     request: Request,
     flow: Flow,
+    purpose: Purpose,
+}
+
+/// What follows from the answer to a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// Nothing.
+    Plain,
+    /// The session may be another.
+    Update(CallHandle),
+    /// A transfer may begin.
+    Refer {
+        call: CallHandle,
+        id: u32,
+        subscribed: bool,
+    },
 }
 
 /// The answer to a request that came as `Event::Request` or its like.
@@ -63,6 +79,16 @@ impl Endpoint {
     /// Keeps a request until the user answers it. Who never does leaves it to the client's timer F: after 64·T1 the
     /// request is forgotten without a response (RFC 4320 §4.2 forbids a 408).
     pub(super) fn surface(&mut self, now: Instant, flow: &Flow, request: &Request) -> RequestId {
+        self.surface_as(now, flow, request, Purpose::Plain)
+    }
+
+    pub(super) fn surface_as(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        request: &Request,
+        purpose: Purpose,
+    ) -> RequestId {
         let tx = self.add_server(request, flow, None, None);
         let TxRef { index, serial } = tx;
         let id = RequestId(u64::from(index) << 32 | u64::from(serial));
@@ -70,6 +96,7 @@ impl Endpoint {
             tx,
             request: request.clone(),
             flow: *flow,
+            purpose,
         };
         self.surfaced.insert(id, surfaced);
         self.timers
@@ -110,7 +137,28 @@ impl Endpoint {
             });
         }
         let surfaced = self.surfaced.remove(&id).ok_or(CallError::Gone)?;
-        self.respond_to(now, &surfaced, reply, &[]);
+        let mut extra = Vec::new();
+        let sdp = reply.body.as_ref().map(|(_, body)| body);
+        if let Purpose::Update(call) = surfaced.purpose {
+            extra = self.on_update_answered(now, call, &surfaced.request, reply.status, sdp);
+        }
+        let refer = match surfaced.purpose {
+            Purpose::Refer {
+                call,
+                id,
+                subscribed,
+            } if reply.status.is_success() => {
+                if !subscribed {
+                    extra.push((HeaderName::ReferSub, "false".to_owned()));
+                }
+                Some((call, id, subscribed))
+            }
+            _ => None,
+        };
+        self.respond_to(now, &surfaced, reply, &extra);
+        if let Some((call, id, subscribed)) = refer {
+            self.on_refer_answered(now, call, id, subscribed);
+        }
         Ok(())
     }
 
@@ -129,9 +177,6 @@ impl Endpoint {
         for contact in &reply.contacts {
             fixed.push((HeaderName::Contact, contact));
         }
-        for (name, value) in extra {
-            fixed.push((*name, value));
-        }
         if reply.status == StatusCode::METHOD_NOT_ALLOWED {
             fixed.push((HeaderName::Allow, &self.texts.allow));
         }
@@ -146,6 +191,7 @@ impl Endpoint {
             product: &self.config.product,
             headers: &reply.headers,
             fixed: &fixed,
+            extra,
             body: reply
                 .body
                 .as_ref()
@@ -159,6 +205,11 @@ impl Endpoint {
     pub(super) fn on_unanswered(&mut self, id: RequestId) {
         if let Some(surfaced) = self.surfaced.remove(&id) {
             self.forget_server(surfaced.tx);
+            if let Purpose::Update(call) = surfaced.purpose
+                && let Some(call) = self.call_mut(call)
+            {
+                call.peer_update = None;
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::body::session_description;
-use super::call::{CallState, CallTimer, Calling, Established, TxRef};
+use super::call::{CallState, CallTimer, Calling, Early, Established, TxRef};
 use super::client::{Acknowledged, ClientMachine, ClientTx, SendPath};
 use super::event::{CallHandle, Event, FailureCause};
 use super::flow::Flow;
@@ -40,6 +40,7 @@ impl Endpoint {
             connection: None,
         };
         let offered = invite.offer.is_some();
+        let offer = invite.offer.clone();
         let target = invite.target;
         let mut local = String::new();
         let from = invite.from;
@@ -62,6 +63,10 @@ impl Endpoint {
         let product = self.config.product.clone();
         let supported = self.texts.supported.clone();
         let allow = self.texts.allow.clone();
+        if let Some(found) = self.call_mut(call) {
+            found.caller = true;
+        }
+        let session = self.session_headers(call);
         let tx = self.send_request(now, Method::Invite, path, Some(call), |via| {
             let mut writer = MessageWriter::request(&Method::Invite, target.as_str());
             writer
@@ -83,6 +88,9 @@ impl Endpoint {
             if !product.is_empty() {
                 writer.header(HeaderName::UserAgent, &product);
             }
+            for (name, value) in &session {
+                writer.header(*name, value);
+            }
             writer.extra(&invite.headers);
             match &invite.offer {
                 Some(offer) => writer.finish_with("application/sdp", offer),
@@ -95,12 +103,14 @@ impl Endpoint {
         if let Some(found) = self.call_mut(call) {
             found.auth = invite.wallet.map(|wallet| Box::new(Session::new(wallet)));
         }
+        self.keep_description(call, offer.as_ref());
         Ok(call)
     }
 
     pub(super) fn on_invite_provisional(
         &mut self,
         now: Instant,
+        flow: &Flow,
         call: Option<CallHandle>,
         response: &Response,
     ) {
@@ -134,17 +144,20 @@ impl Endpoint {
             return;
         }
         if let Some(tag) = response.headers().to_tag()
-            && !calling.early.iter().any(|known| **known == *tag)
+            && !calling.early.iter().any(|known| *known.tag == *tag)
         {
             if calling.early.len() >= limit {
                 return;
             }
-            calling.early.push(tag.into());
+            calling.early.push(Early::new(tag));
         }
         // A provisional response whose body cannot be read still says that it rings.
         let sdp = session_description(response.head(), response.headers())
             .ok()
             .flatten();
+        if !self.take_reliable(now, flow, call, response, sdp.is_some()) {
+            return;
+        }
         self.events.push_back(Event::Provisional {
             call,
             status: response.status(),
@@ -182,6 +195,7 @@ impl Endpoint {
             self.transmits.extend(again);
             return;
         }
+        let reinvite = memory.reinvite;
         if memory.acknowledged.len() >= limit {
             return;
         }
@@ -189,6 +203,12 @@ impl Endpoint {
             tag: tag.map(Into::into),
             ack: None,
         });
+        if self.is_change(call, tx) {
+            if let Some(call) = call {
+                self.on_change_success(now, call, tx, response);
+            }
+            return;
+        }
         let calling = match call
             .and_then(|call| self.call_mut(call))
             .map(|call| &call.state)
@@ -199,13 +219,24 @@ impl Endpoint {
         let Some(mut dialog) = self.dialog_of_answer(tx, flow, response) else {
             return;
         };
+        if let Some(early) = call
+            .and_then(|call| self.call_mut(call))
+            .and_then(|call| call.state.dialog_to(tag))
+        {
+            dialog.continue_from(early);
+        }
+        let cseq = response.head().core.cseq;
         match (call, calling) {
             (Some(call), Some((offered, false))) => {
-                self.answered(call, tx, dialog, offered, response)
+                self.answered(now, call, tx, dialog, offered, response)
+            }
+            _ if reinvite => {
+                // The 2xx of a re-INVITE that nobody waits for any more: the call is ending.
+                self.acknowledge_answer(tx, &dialog, cseq, None);
             }
             (call, calling) => {
                 // A fork that answered too late, or an answer that crossed our CANCEL (RFC 3261 §9.1, §13.2.2.4).
-                self.acknowledge_answer(tx, &dialog, None);
+                self.acknowledge_answer(tx, &dialog, cseq, None);
                 self.write_bye(now, &mut dialog, None, &[]);
                 if calling.is_some() {
                     let status = StatusCode::REQUEST_TERMINATED;
@@ -217,18 +248,21 @@ impl Endpoint {
 
     fn answered(
         &mut self,
+        now: Instant,
         call: CallHandle,
         tx: TxRef,
         dialog: Dialog,
         offered: bool,
         response: &Response,
     ) {
+        let cseq = response.head().core.cseq;
         if offered {
-            self.acknowledge_answer(tx, &dialog, None);
+            self.acknowledge_answer(tx, &dialog, cseq, None);
         }
         let mut established = Established::new(dialog);
-        established.unacknowledged = (!offered).then_some(tx);
+        established.unacknowledged = (!offered).then_some((tx, cseq));
         self.put_state(call, CallState::Established(Box::new(established)));
+        self.on_session_answer(now, call, response);
         let sdp = session_description(response.head(), response.headers())
             .ok()
             .flatten();
@@ -242,20 +276,9 @@ impl Endpoint {
     /// The dialog that a 2xx makes. A 2xx that allows none (its Contact or Record-Route is malformed) fails the call;
     /// the peer hears no ACK and gives up by itself.
     fn dialog_of_answer(&mut self, tx: TxRef, flow: &Flow, response: &Response) -> Option<Dialog> {
-        let found = self.client(tx)?;
-        let Ok(Message::Request(request)) = parse(found.request.clone(), Framing::Datagram) else {
-            return None;
-        };
-        let local = request.head().bytes(request.head().core.from);
-        let made = Dialog::of_client(
-            response,
-            local,
-            request.raw_uri(),
-            *flow,
-            self.config.limits.routes,
-        );
-        if made.is_err() {
-            let call = found.call;
+        let made = self.early_dialog(tx, flow, response);
+        if made.is_none() {
+            let call = self.client(tx)?.call;
             self.on_invite_failure(
                 call,
                 StatusCode::BAD_GATEWAY,
@@ -263,11 +286,39 @@ impl Endpoint {
                 Some(response),
             );
         }
-        made.ok()
+        made
+    }
+
+    /// The dialog that a response with a To tag makes (RFC 3261 §12.1.2).
+    pub(super) fn early_dialog(
+        &mut self,
+        tx: TxRef,
+        flow: &Flow,
+        response: &Response,
+    ) -> Option<Dialog> {
+        let found = self.client(tx)?;
+        let Ok(Message::Request(request)) = parse(found.request.clone(), Framing::Datagram) else {
+            return None;
+        };
+        let local = request.head().bytes(request.head().core.from);
+        Dialog::of_client(
+            response,
+            local,
+            request.raw_uri(),
+            *flow,
+            self.config.limits.routes,
+        )
+        .ok()
     }
 
     /// Sends the ACK of a 2xx and keeps it for the 2xx's retransmissions (RFC 3261 §13.2.2.4).
-    pub(super) fn acknowledge_answer(&mut self, tx: TxRef, dialog: &Dialog, sdp: Option<&[u8]>) {
+    pub(super) fn acknowledge_answer(
+        &mut self,
+        tx: TxRef,
+        dialog: &Dialog,
+        cseq: u32,
+        sdp: Option<&[u8]>,
+    ) {
         let (transport, destination, connection) = next_hop(dialog.next_hop_uri(), &dialog.flow());
         let path = SendPath {
             transport,
@@ -275,7 +326,7 @@ impl Endpoint {
             connection,
         };
         let via = self.passing_via(transport);
-        let mut writer = dialog.begin(&Method::Ack, &via, dialog.local_cseq());
+        let mut writer = dialog.begin(&Method::Ack, &via, cseq);
         // The ACK carries the credentials of its INVITE, because it cannot be challenged (RFC 3261 §22.1).
         if let Some(found) = self.client(tx)
             && (found.auth.is_some() || self.is_authenticated(found.call))
@@ -324,13 +375,14 @@ impl Endpoint {
         let CallState::Established(established) = &mut found.state else {
             return Err(NOT_WAITING);
         };
-        let tx = established.unacknowledged.take().ok_or(NOT_WAITING)?;
+        let (tx, cseq) = established.unacknowledged.take().ok_or(NOT_WAITING)?;
         if let Some(state) = self.take_state(call) {
             if let Some(dialog) = state.dialog() {
-                self.acknowledge_answer(tx, dialog, Some(&answer));
+                self.acknowledge_answer(tx, dialog, cseq, Some(&answer));
             }
             self.put_state(call, state);
         }
+        self.keep_description(call, Some(&answer));
         Ok(())
     }
 

@@ -29,7 +29,7 @@ impl Endpoint {
         })
     }
 
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         now: Instant,
         call: CallHandle,
@@ -76,20 +76,28 @@ impl Endpoint {
                 expected: "101 to 199",
             });
         }
+        if self.must_be_reliable(call) {
+            return self.provisional_reliable(now, call, status, reason, headers, sdp);
+        }
         let answer = Answer {
             status,
             reason,
             headers,
             sdp: sdp.as_deref(),
             contact: true,
+            extra: &[],
         };
         let response = self.answer(now, call, &answer)?;
         if let Some(CallState::Incoming(incoming)) = self.call_mut(call).map(|call| &mut call.state)
             && incoming.provisional.replace(response).is_none()
         {
-            self.call_timer(now, call, REPEAT_PROVISIONAL, CallTimer::RepeatProvisional);
+            self.repeat_provisional_later(now, call);
         }
         Ok(())
+    }
+
+    pub(super) fn repeat_provisional_later(&mut self, now: Instant, call: CallHandle) {
+        self.call_timer(now, call, REPEAT_PROVISIONAL, CallTimer::RepeatProvisional);
     }
 
     /// Answers an INVITE or re-INVITE with 200. `sdp` is the answer to its offer, or the offer if it had none.
@@ -105,6 +113,25 @@ impl Endpoint {
         sdp: Option<Bytes>,
     ) -> Result<(), CallError> {
         let status = StatusCode::OK;
+        if let Some(CallState::Incoming(incoming)) = self.call_mut(call).map(|call| &mut call.state)
+            && let Some(reliable) = incoming
+                .reliable
+                .as_mut()
+                .filter(|reliable| reliable.waits())
+        {
+            // RFC 3262 §3: no 2xx before the PRACK of a response with a session description.
+            reliable
+                .accepted
+                .get_or_insert_with(|| (headers.to_vec(), sdp));
+            return Ok(());
+        }
+        let extra = if self.config.session_timer.is_some() {
+            let request = self.pending(call)?.request.clone();
+            self.keep_description(call, sdp.as_ref());
+            self.answer_session(now, call, &request)
+        } else {
+            Vec::new()
+        };
         let answer = self.answer(
             now,
             call,
@@ -114,6 +141,7 @@ impl Endpoint {
                 headers,
                 sdp: sdp.as_deref(),
                 contact: true,
+                extra: &extra,
             },
         )?;
         let interval = self.config.timers.t1;
@@ -185,6 +213,7 @@ impl Endpoint {
                 headers,
                 sdp: None,
                 contact: false,
+                extra: &[],
             },
         )?;
         match self.call_mut(call).map(|call| &mut call.state) {
@@ -221,6 +250,11 @@ impl Endpoint {
             CallTimer::RepeatAnswer { cseq } => self.repeat_answer(now, call, cseq),
             CallTimer::AckOverdue { cseq } => self.on_ack_overdue(now, call, cseq),
             CallTimer::CancelOverdue => self.on_cancel_overdue(call),
+            CallTimer::RepeatReliable { rseq } => self.repeat_reliable(now, call, rseq),
+            CallTimer::PrackOverdue { rseq } => self.on_prack_overdue(now, call, rseq),
+            CallTimer::RetryChange { serial } => self.on_retry_change(now, call, serial),
+            CallTimer::ChangeOverdue { serial } => self.on_change_overdue(now, call, serial),
+            CallTimer::Session { serial } => self.on_session_timer(now, call, serial),
         }
     }
 
@@ -237,6 +271,9 @@ impl Endpoint {
     }
 
     fn repeat_provisional(&mut self, now: Instant, call: CallHandle) {
+        if self.repeat_reliably(now, call) {
+            return self.repeat_provisional_later(now, call);
+        }
         let Some(CallState::Incoming(incoming)) = self.call(call).map(|call| &call.state) else {
             return;
         };

@@ -4,6 +4,7 @@
 //! they are asked for. Only what every SIP element needs (top `Via`, tags, `Call-ID`, `CSeq`) is read at once.
 
 mod address;
+mod dialog_values;
 mod error;
 mod escape;
 mod headers;
@@ -13,9 +14,11 @@ mod multipart;
 mod name;
 mod params;
 mod parse;
+mod redirect;
 mod request;
 mod response;
 mod scan;
+mod sipfrag;
 mod start_line;
 mod status;
 mod stream;
@@ -26,6 +29,7 @@ mod via;
 mod write;
 
 pub use address::{Addresses, NameAddr};
+pub use dialog_values::{MinSe, RAck, Refresher, Replaces, SessionExpires};
 pub use error::{ParseError, ParseErrorKind, ValueError};
 pub use headers::{Field, Headers};
 pub use host::{Host, HostRef};
@@ -34,9 +38,11 @@ pub use multipart::{BodyPart, parts};
 pub use name::HeaderName;
 pub use params::{Param, Params};
 pub use parse::{Framing, MAX_HEADERS, MAX_MESSAGE, parse};
+pub use redirect::RedirectTarget;
 pub use request::Request;
 pub use response::Response;
 pub use scan::text;
+pub use sipfrag::SipFrag;
 pub use status::StatusCode;
 pub use stream::{Frame, FrameError, StreamFramer};
 pub use uri::{Scheme, Uri, UriRef};
