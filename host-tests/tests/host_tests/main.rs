@@ -9,6 +9,7 @@ mod component_typed;
 mod foreign_peers;
 mod handler_trouble;
 mod hang_ups;
+mod loss;
 mod offers;
 mod once;
 mod over_tcp;

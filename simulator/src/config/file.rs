@@ -137,6 +137,13 @@ impl SimulatorConfig {
                 return value(key, format!("{seconds} is none of 1 to 7200"));
             }
         }
+        for (key, loss) in std::iter::once(("device.loss", self.device.loss))
+            .chain(self.phone.as_ref().map(|phone| ("phone.loss", phone.loss)))
+        {
+            if !(0.0..=0.5).contains(&loss) {
+                return value(key, format!("{loss} is none of 0 to 0.5"));
+            }
+        }
         if !(100..=1_000_000).contains(&self.alexa.trace_records) {
             return value(
                 "alexa.trace-records",

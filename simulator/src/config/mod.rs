@@ -143,6 +143,8 @@ pub struct DeviceConfig {
     pub recordings: Option<PathBuf>,
     /// Seconds that a call is kept and recorded at most: 1 to 7200.
     pub max_seconds: u32,
+    /// Share of the packets sent that the network loses: 0 to 0.5.
+    pub loss: f64,
     /// What is done in each call, step by step.
     pub script: Vec<Step>,
 }
@@ -156,6 +158,7 @@ impl Default for DeviceConfig {
             voice: Voice::default(),
             recordings: None,
             max_seconds: 600,
+            loss: 0.0,
             script: Vec::new(),
         }
     }
@@ -186,6 +189,8 @@ pub struct PhoneConfig {
     pub recordings: Option<PathBuf>,
     /// Seconds that a call is kept and recorded at most: 1 to 7200.
     pub max_seconds: u32,
+    /// Share of the packets sent that the network loses: 0 to 0.5.
+    pub loss: f64,
     /// What is done in each call, step by step.
     pub script: Vec<Step>,
 }
@@ -198,6 +203,7 @@ impl Default for PhoneConfig {
             voice: Voice::default(),
             recordings: None,
             max_seconds: 600,
+            loss: 0.0,
             script: Vec::new(),
         }
     }

@@ -32,6 +32,7 @@ impl Devices {
             script: config.script.clone(),
             recordings: config.recordings.clone(),
             max_seconds: config.max_seconds,
+            loss: config.loss,
         };
         Self {
             line,

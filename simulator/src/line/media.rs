@@ -108,6 +108,32 @@ struct Ear {
     max_ticks: u32,
     heard_ms: u64,
     received_before: u64,
+    loss: Loss,
+}
+
+/// Loses a share of packets, evenly spread, so that each call is like the other.
+#[derive(Debug)]
+struct Loss {
+    share: f64,
+    due: f64,
+}
+
+impl Loss {
+    fn new(share: f64) -> Self {
+        // A call may not come to nothing by its network alone; what is no number loses nothing.
+        let share = if share > 0.0 { share.min(0.5) } else { 0.0 };
+        Self { share, due: 0.0 }
+    }
+
+    /// Whether the packet that is sent now is lost.
+    fn strikes(&mut self) -> bool {
+        self.due += self.share;
+        let strikes = self.due >= 1.0;
+        if strikes {
+            self.due -= 1.0;
+        }
+        strikes
+    }
 }
 
 impl Ear {
@@ -173,6 +199,7 @@ impl Ear {
             max_ticks: max_seconds.saturating_mul(1000 / FRAME_MS),
             heard_ms: 0,
             received_before: 0,
+            loss: Loss::new(start.manner.loss),
         })
     }
 
@@ -327,7 +354,9 @@ impl Ear {
                 _ => Outgoing::Silence,
             }
         };
-        if let Some(length) = self.session.tick(now, outgoing, &mut packet) {
+        if let Some(length) = self.session.tick(now, outgoing, &mut packet)
+            && !self.loss.strikes()
+        {
             // A datagram that is lost here is one that is lost on the way.
             let _ = self
                 .sockets

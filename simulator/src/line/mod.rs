@@ -83,6 +83,8 @@ pub struct Manner {
     pub recordings: Option<PathBuf>,
     /// Seconds after which the call is hung up, 1 to 7200; 0 means 600.
     pub max_seconds: u32,
+    /// Share of the packets sent that the network loses, 0 to 0.5, evenly spread.
+    pub loss: f64,
 }
 
 /// A call to place.

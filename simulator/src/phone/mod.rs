@@ -23,6 +23,7 @@ impl Phone {
             script: config.script.clone(),
             recordings: config.recordings.clone(),
             max_seconds: config.max_seconds,
+            loss: config.loss,
         };
         (config.answering.clone(), manner)
     }
