@@ -15,6 +15,7 @@ mod bridge;
 pub mod bucket;
 pub mod config;
 mod control;
+mod datagram;
 pub mod engine;
 mod failure;
 mod figures;

@@ -357,3 +357,69 @@ async fn the_caller_hangs_up_cancels_and_is_ended_by_an_operator() {
         3
     );
 }
+
+/// An application with actions in a file needs no handler.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_actions_answers_without_a_handler() {
+    let handler = Handler::start(|_| json!([{"Type": "Hangup"}])).await;
+    let reply = tempfile::NamedTempFile::new().unwrap();
+    let actions = json!({"SchemaVersion": "1.0", "Actions": [
+        {"Type": "Speak", "Parameters": {"Text": "The kitchen opens at seven."}},
+        {"Type": "Hangup", "Parameters": {"SipResponseCode": "0"}},
+    ]});
+    std::fs::write(reply.path(), actions.to_string()).unwrap();
+    let bench = Bench::with(handler, None, "", |config| {
+        config.application[0].handler = None;
+        config.application[0].actions = Some(reply.path().to_owned());
+    })
+    .await;
+    let phone = Phone::start(400.0, Behaviour::Answer);
+    call(&bench, &phone, "csi-actions");
+    let state = phone.wait("the end", |state| state.ended);
+    assert!(state.answered);
+    assert!(
+        state
+            .heard
+            .chunks(160)
+            .any(|frame| tone::level_dbov(frame) > -40.0),
+        "the announcement was not heard"
+    );
+    bench
+        .figures_become("the call is gone", |figures| {
+            figures.calls == 0 && figures.calls_answered == 1 && figures.port_pairs == 0
+        })
+        .await;
+    assert!(bench.handler.events().is_empty(), "a handler was asked");
+    bench.sidecar.shutdown().await;
+}
+
+/// Who answers must be clear before anyone calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_has_a_handler_or_actions() {
+    for (keys, wanted) in [
+        ("", "exactly one of `handler` and `actions`"),
+        ("actions = \"none.json\"", "cannot be read"),
+        ("actions = \"sidecar.toml\"", "is no handler's reply"),
+        (
+            "actions = \"none.json\"\nhandler = \"http://127.0.0.1:1/\"",
+            "exactly one of `handler` and `actions`",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sidecar.toml");
+        let text = format!(
+            "[speech]\nengine = \"none\"\n[[application]]\nid = \"a\"\nrequire-signed-replies = false\n{keys}\n"
+        );
+        std::fs::write(&file, &text).unwrap();
+        let config = skillcall_sidecar::SidecarConfig::load(&file).unwrap();
+        let findings = skillcall_sidecar::check(&config);
+        assert!(
+            findings
+                .iter()
+                .any(|finding| finding.to_string().to_lowercase().contains(&wanted.to_lowercase())
+                    && finding.severity == skillcall_sidecar::Severity::Error
+                    && finding.line >= 3),
+            "{keys}: {findings:?}"
+        );
+    }
+}

@@ -24,6 +24,7 @@ pub use addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
 pub use check::check;
 pub use finding::{Finding, Severity};
 pub use limits::LimitsConfig;
+pub(crate) use routing::Answerer;
 pub use routing::{ApplicationConfig, RouteConfig, RouteTarget};
 pub use secrets::{SecretError, Secrets};
 pub use sections::{

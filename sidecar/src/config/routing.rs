@@ -1,6 +1,6 @@
 //! `[[application]]` and `[[route]]`: who answers a call, and where outgoing legs go.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -21,16 +21,22 @@ pub struct ApplicationConfig {
     /// `SipRuleId` of the events; default: the application's id.
     #[serde(default)]
     pub rule_id: Option<String>,
-    /// Where events are posted, http or https.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub handler: Url,
+    /// Where events are posted, http or https. Either this or `actions` is given.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub handler: Option<Url>,
+    /// File with a handler's reply (JSON, facts F1) that every new call gets, without a handler;
+    /// when one leg has ended the others are hung up. Read at the start.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub actions: Option<PathBuf>,
     /// Numbers that reach it, in E.164; default: every number.
     #[serde(default)]
     pub numbers: Vec<String>,
     /// Numbers that CallAndBridge may show as the caller (facts F6, CallerIdNumber); default: any.
     #[serde(default)]
     pub own_numbers: Vec<String>,
-    /// Whether a reply without a valid signature is refused; default true.
+    /// Whether a handler's reply without a valid signature is refused; default true.
     #[serde(default = "yes")]
     pub require_signed_replies: bool,
     /// File with the signing keys (mode 0600), `ID:BASE64` separated by commas; the first
@@ -60,12 +66,18 @@ impl ApplicationConfig {
             aws_account: account(),
             region: region(),
             rule_id: None,
-            handler,
+            handler: Some(handler),
+            actions: None,
             numbers: Vec::new(),
             own_numbers: Vec::new(),
             require_signed_replies: true,
             keys_file: None,
         }
+    }
+
+    /// Whether its calls are decided by a handler.
+    pub fn asks(&self) -> bool {
+        self.handler.is_some()
     }
 
     /// The rule's id.
@@ -77,6 +89,26 @@ impl ApplicationConfig {
     pub fn answers(&self, number: &str) -> bool {
         let bare = |n: &str| n.strip_prefix('+').unwrap_or(n).to_owned();
         self.numbers.is_empty() || self.numbers.iter().any(|n| bare(n) == bare(number))
+    }
+}
+
+/// Who decides an application's calls.
+pub(crate) enum Answerer<'a> {
+    /// A handler, over HTTP.
+    Handler(&'a Url),
+    /// A reply in a file.
+    Actions(&'a Path),
+    /// Nobody, or both.
+    Unclear,
+}
+
+impl<'a> Answerer<'a> {
+    pub(crate) fn of(application: &'a ApplicationConfig) -> Self {
+        match (&application.handler, &application.actions) {
+            (Some(url), None) => Self::Handler(url),
+            (None, Some(file)) => Self::Actions(file),
+            (None, None) | (Some(_), Some(_)) => Self::Unclear,
+        }
     }
 }
 

@@ -32,7 +32,7 @@ use admission::{Admission, Verdict};
 pub(crate) use dispatch::worker_prefix;
 pub(crate) use inbox::{FromFront, WorkerPort};
 use tcp::Connections;
-use udp::UdpListener;
+use udp::{UdpListener, UdpReader};
 
 const UDP: Token = Token(0);
 const TCP: Token = Token(1);
@@ -173,6 +173,7 @@ impl Front {
             admission,
             figures,
             trace,
+            reader: Some(UdpReader::new()),
             stopping: false,
             udp_unread: false,
         };
@@ -217,6 +218,7 @@ struct Running {
     admission: Admission,
     figures: Arc<Figures>,
     trace: TraceSink,
+    reader: Option<UdpReader>,
     /// The UDP socket was not read empty.
     udp_unread: bool,
     stopping: bool,
@@ -224,20 +226,19 @@ struct Running {
 
 impl Running {
     fn read_udp(&mut self) {
-        let Some(mut udp) = self.front.udp.take() else {
+        let Some(udp) = self.front.udp.take() else {
             return;
         };
-        let local = udp.local();
-        self.udp_unread = udp.receive(|from, datagram| {
+        let Some(mut reader) = self.reader.take() else {
+            return;
+        };
+        self.udp_unread = udp.receive(&mut reader, |flow, datagram| {
             // Keep-alives of two or four bytes carry nothing (RFC 5626 §4.4).
-            if datagram.len() > 4 {
-                let flow = Flow::udp(local, from);
-                if let Some(reply) = self.message(flow, Bytes::copy_from_slice(datagram)) {
-                    return Some(reply);
-                }
-            }
-            None
+            (datagram.len() > 4)
+                .then(|| self.message(flow, Bytes::copy_from_slice(datagram)))
+                .flatten()
         });
+        self.reader = Some(reader);
         self.front.udp = Some(udp);
         self.wake_workers();
     }

@@ -4,19 +4,36 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 use bytes::Bytes;
+use skillcall_sip::endpoint::Flow;
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::datagram::{Received, Receiver, Sender};
 
 /// Socket buffers, in bytes: 4 MB take a burst of about 5,000 INVITEs.
 const BUFFER: usize = 4 << 20;
-/// The largest datagram.
-const DATAGRAM: usize = 65_535;
-/// Datagrams that are handled before others get their turn.
-const BATCH: usize = 256;
+/// Batches of datagrams that are handled before others get their turn.
+const BATCHES: usize = 8;
 
 pub(super) struct UdpListener {
     socket: mio::net::UdpSocket,
     local: SocketAddr,
-    buffer: Box<[u8]>,
+}
+
+/// What reads and answers at the listener. Stays on the thread that made it.
+pub(super) struct UdpReader {
+    receiver: Receiver,
+    sender: Sender,
+    replies: Vec<(SocketAddr, Bytes)>,
+}
+
+impl UdpReader {
+    pub(super) fn new() -> Self {
+        Self {
+            receiver: Receiver::new(),
+            sender: Sender::new(),
+            replies: Vec::new(),
+        }
+    }
 }
 
 impl UdpListener {
@@ -35,11 +52,7 @@ impl UdpListener {
             .map_err(|error| named(address, "udp", &error))?;
         let socket = mio::net::UdpSocket::from_std(socket.into());
         let local = socket.local_addr()?;
-        Ok(Self {
-            socket,
-            local,
-            buffer: vec![0; DATAGRAM].into_boxed_slice(),
-        })
+        Ok(Self { socket, local })
     }
 
     pub(super) fn source(&mut self) -> &mut mio::net::UdpSocket {
@@ -57,23 +70,27 @@ impl UdpListener {
         Ok(fd.try_clone_to_owned()?.into())
     }
 
-    /// Reads a batch; what `each` returns goes back to the sender. True: there may be more.
+    /// Reads some batches; what `each` returns goes back to the sender. True: there may be more.
     pub(super) fn receive(
-        &mut self,
-        mut each: impl FnMut(SocketAddr, &[u8]) -> Option<Bytes>,
+        &self,
+        reader: &mut UdpReader,
+        mut each: impl FnMut(Flow, &[u8]) -> Option<Bytes>,
     ) -> bool {
-        for _ in 0..BATCH {
-            match self.socket.recv_from(&mut self.buffer) {
-                Ok((len, from)) => {
-                    let reply = each(from, self.buffer.get(..len).unwrap_or_default());
-                    if let Some(reply) = reply {
-                        // A refusal that cannot be sent is sent again when the request is repeated.
-                        let _ = self.socket.send_to(&reply, from);
-                    }
+        for _ in 0..BATCHES {
+            let replies = &mut reader.replies;
+            let received = reader.receiver.receive(&self.socket, |from, datagram| {
+                if let Some(reply) = each(Flow::udp(self.local, from), datagram) {
+                    replies.push((from, reply));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                // ICMP's answer to something sent earlier: not of interest here.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+            });
+            if !reader.replies.is_empty() {
+                // A refusal that cannot be sent is sent again when the request is repeated.
+                reader.sender.send(&self.socket, &reader.replies, |_, _| {});
+                reader.replies.clear();
+            }
+            match received {
+                Ok(Received::Some) => {}
+                Ok(Received::Empty) => return false,
                 Err(error) => {
                     tracing::warn!(%error, "UDP receive");
                     return true;

@@ -3,6 +3,7 @@
 //! Runs on tokio. Attempts and time-outs are the action engine's; here is one exchange.
 
 mod exchange;
+mod fixed;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,11 +13,13 @@ use skillcall_protocol::signing::KeyRing;
 use skillcall_protocol::sma::Event;
 use url::Url;
 
-use crate::config::{ApplicationConfig, Secrets};
+use crate::config::{Answerer, Secrets, SidecarConfig};
 use crate::engine::HandlerOutcome;
 use crate::figures::Figures;
 use crate::trace::{CallIds, HandlerExchange, TraceSink};
 use exchange::Failed;
+use fixed::FixedReply;
+pub(crate) use fixed::read_actions;
 
 /// The largest reply that is read. Amazon's Lambda may send 6 MB; ten actions fit many times into this.
 const MOST_REPLY_BYTES: usize = 256 * 1024;
@@ -47,14 +50,33 @@ pub enum HandlerError {
         /// What is wrong.
         problem: String,
     },
+    /// An application's file of actions is unusable.
+    #[error("application `{id}`: {problem}")]
+    Actions {
+        /// The application.
+        id: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An application has neither a handler nor actions, or both.
+    #[error("application `{id}`: exactly one of `handler` and `actions` must be given")]
+    Unclear {
+        /// The application.
+        id: String,
+    },
 }
 
 /// The handlers of all applications.
 pub(crate) struct Handlers {
     client: reqwest::Client,
-    handlers: Vec<Handler>,
+    answering: Vec<Answering>,
     figures: Arc<Figures>,
     trace: TraceSink,
+}
+
+enum Answering {
+    Handler(Handler),
+    Fixed(FixedReply),
 }
 
 struct Handler {
@@ -78,7 +100,7 @@ pub(crate) struct Question {
 
 impl Handlers {
     pub(crate) fn new(
-        applications: &[ApplicationConfig],
+        config: &SidecarConfig,
         secrets: &Secrets,
         figures: Arc<Figures>,
         trace: TraceSink,
@@ -92,24 +114,32 @@ impl Handlers {
             .pool_max_idle_per_host(64)
             .user_agent(concat!("skillcall-sidecar/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        let handlers = applications
+        let answering = config
+            .application
             .iter()
             .zip(&secrets.application_keys)
             .map(|(application, keys)| {
+                let id = || application.id.clone();
+                let url = match Answerer::of(application) {
+                    Answerer::Handler(url) => url.clone(),
+                    Answerer::Actions(file) => {
+                        let reply = read_actions(&config.resolve(file))
+                            .map_err(|problem| HandlerError::Actions { id: id(), problem })?;
+                        return Ok(Answering::Fixed(reply));
+                    }
+                    Answerer::Unclear => return Err(HandlerError::Unclear { id: id() }),
+                };
                 let keys = keys.as_deref().map(parse_keys).transpose();
-                Ok(Handler {
-                    url: application.handler.clone(),
-                    keys: keys.map_err(|problem| HandlerError::Keys {
-                        id: application.id.clone(),
-                        problem,
-                    })?,
+                Ok(Answering::Handler(Handler {
+                    url,
+                    keys: keys.map_err(|problem| HandlerError::Keys { id: id(), problem })?,
                     signed_replies: application.require_signed_replies,
-                })
+                }))
             })
             .collect::<Result<_, HandlerError>>()?;
         Ok(Self {
             client,
-            handlers,
+            answering,
             figures,
             trace,
         })
@@ -117,17 +147,32 @@ impl Handlers {
 
     /// Key rings of all applications: the component signs its trace records with one of them.
     pub(crate) fn key_rings(&self) -> impl Iterator<Item = &KeyRing> {
-        self.handlers
+        self.answering
             .iter()
-            .filter_map(|handler| handler.keys.as_ref())
+            .filter_map(|answering| match answering {
+                Answering::Handler(handler) => handler.keys.as_ref(),
+                Answering::Fixed(_) => None,
+            })
+    }
+
+    /// What an application answers without asking anyone; none when it has a handler.
+    pub(crate) fn fixed(&self, application: usize, event: &Event) -> Option<HandlerOutcome> {
+        match self.answering.get(application)? {
+            Answering::Handler(_) => None,
+            Answering::Fixed(reply) => Some(reply.outcome(event)),
+        }
     }
 
     /// Posts an event and reads the reply.
     pub(crate) async fn ask(&self, question: Question) -> HandlerOutcome {
-        let Some(handler) = self.handlers.get(question.application) else {
-            return HandlerOutcome::Unreachable {
-                reason: "the application is not configured".into(),
-            };
+        let handler = match self.answering.get(question.application) {
+            Some(Answering::Handler(handler)) => handler,
+            Some(Answering::Fixed(reply)) => return reply.outcome(&question.event),
+            None => {
+                return HandlerOutcome::Unreachable {
+                    reason: "the application is not configured".into(),
+                };
+            }
         };
         let _asking = Asking::new(&self.figures);
         let body = match serde_json::to_vec(&*question.event) {

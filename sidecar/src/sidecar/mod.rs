@@ -113,7 +113,7 @@ impl Sidecar {
 
         let speech = Arc::new(SpeechService::new(&config.speech));
         let handlers = Arc::new(Handlers::new(
-            &config.application,
+            &config,
             &secrets,
             Arc::clone(&figures),
             trace.clone(),

@@ -17,6 +17,17 @@ use crate::speech::SpeechRequest;
 impl Running {
     pub(super) fn ask(&mut self, key: CallKey, sequence: u32, attempt: u32, event: Arc<Event>) {
         let Some(call) = self.call(key) else { return };
+        if let Some(outcome) = self.shared.handlers.fixed(call.application, &event) {
+            self.input(
+                key,
+                Input::Handler {
+                    sequence,
+                    attempt,
+                    outcome,
+                },
+            );
+            return;
+        }
         let question = Question {
             application: call.application,
             event,

@@ -29,12 +29,14 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
-use skillcall_sip::endpoint::{CallHandle, Endpoint, EndpointConfig};
+use skillcall_sip::endpoint::{CallHandle, Endpoint, EndpointConfig, TransmitId};
 use slab::Slab;
 
 use crate::config::{ApplicationConfig, SidecarConfig};
+use crate::datagram::Sender;
 use crate::engine::{Command, EngineConfig, Input, LegId, Now};
 use crate::failure::Failures;
 use crate::figures::Figures;
@@ -184,6 +186,10 @@ struct Running {
     /// Legs whose sockets were not read empty.
     unread: Vec<usize>,
     packet: Box<[u8; 2048]>,
+    sender: Sender,
+    /// SIP datagrams of this turn, and which transactions they are of.
+    datagrams: Vec<(SocketAddr, Bytes)>,
+    datagram_ids: Vec<Option<TransmitId>>,
     hanging_up: bool,
     stopping: bool,
     /// When it panicked last.
@@ -225,6 +231,9 @@ impl Running {
             next_tick: Instant::now(),
             unread: Vec::new(),
             packet: Box::new([0; 2048]),
+            sender: Sender::new(),
+            datagrams: Vec::new(),
+            datagram_ids: Vec::new(),
             hanging_up: false,
             stopping: false,
             panicked: None,
@@ -287,19 +296,25 @@ impl Running {
     fn take_front(&mut self) {
         for _ in 0..BATCH {
             let Ok(what) = self.front_queue.try_recv() else {
-                return;
+                break;
             };
             let now = Instant::now();
             match what {
                 FromFront::Message { flow, message } => self.receive(now, flow, message),
                 FromFront::TransmitFailed(id) => self.endpoint.transmit_failed(now, id),
             }
-            self.settle();
+            self.follow();
         }
+        self.transmit();
     }
 
-    /// Lets events, inputs, commands and messages lead to each other until all is quiet.
+    /// Lets events, inputs and commands lead to each other until all is quiet, and sends what came of it.
     fn settle(&mut self) {
+        self.follow();
+        self.transmit();
+    }
+
+    fn follow(&mut self) {
         loop {
             let now = Instant::now();
             if let Some(event) = self.endpoint.poll_event() {
@@ -310,7 +325,6 @@ impl Running {
                 break;
             }
         }
-        self.transmit();
     }
 
     /// Tells an engine something, and does what it wants.

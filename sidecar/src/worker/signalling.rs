@@ -1,11 +1,13 @@
 //! The SIP endpoint: messages in and out, and what its events mean for a call.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
-use skillcall_sip::endpoint::{CallHandle, EndedBy, Event, Flow, Transport};
+use skillcall_sip::endpoint::{CallHandle, EndedBy, Event, Flow, TransmitId, Transport};
 use skillcall_sip::message::{Message, StatusCode};
 use skillcall_sip::peek::peek;
 use skillcall_sip::sdp::SdpError;
@@ -31,6 +33,8 @@ impl Running {
 
     /// Sends what the endpoint wants sent.
     pub(super) fn transmit(&mut self) {
+        let mut batch = std::mem::take(&mut self.datagrams);
+        let mut senders = std::mem::take(&mut self.datagram_ids);
         while let Some(transmit) = self.endpoint.poll_transmit() {
             let seen = peek(&transmit.bytes);
             if let Some((ids, leg)) = seen.and_then(|seen| self.dialogs.get(seen.call_id)) {
@@ -49,17 +53,8 @@ impl Running {
             };
             match transmit.transport {
                 Transport::Udp => {
-                    let sent = self
-                        .udp
-                        .as_ref()
-                        .map(|udp| udp.send_to(&transmit.bytes, to));
-                    if let (None | Some(Err(_)), Some(id)) = (&sent, transmit.id) {
-                        let full = matches!(&sent, Some(Err(error)) if error.kind() == std::io::ErrorKind::WouldBlock);
-                        // A full buffer is like a lost datagram: it is sent again.
-                        if !full {
-                            self.endpoint.transmit_failed(Instant::now(), id);
-                        }
-                    }
+                    batch.push((to, transmit.bytes));
+                    senders.push(transmit.id);
                 }
                 Transport::Tcp | Transport::Tls => self.shared.front.send(ToFront::Send {
                     connection: transmit.connection,
@@ -69,6 +64,30 @@ impl Running {
                 }),
             }
         }
+        self.send_datagrams(&batch, &senders);
+        batch.clear();
+        senders.clear();
+        self.datagrams = batch;
+        self.datagram_ids = senders;
+    }
+
+    fn send_datagrams(&mut self, batch: &[(SocketAddr, Bytes)], senders: &[Option<TransmitId>]) {
+        let endpoint = &mut self.endpoint;
+        let mut fail = |place: usize| {
+            if let Some(id) = senders.get(place).copied().flatten() {
+                endpoint.transmit_failed(Instant::now(), id);
+            }
+        };
+        let Some(udp) = &self.udp else {
+            (0..batch.len()).for_each(fail);
+            return;
+        };
+        self.sender.send(udp, batch, |place, error| {
+            // A full buffer is like a lost datagram: it is sent again.
+            if error.kind() != io::ErrorKind::WouldBlock {
+                fail(place);
+            }
+        });
     }
 
     pub(super) fn on_sip(&mut self, now: Instant, event: Event) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::locate::Located;
 use super::super::locate::Step::{Index, Key};
 use super::super::secrets::{self, KEYS_VARIABLE};
-use super::super::{Finding, Severity, SidecarConfig};
+use super::super::{Answerer, Finding, Severity, SidecarConfig};
 
 pub(super) fn applications(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
     if config.application.is_empty() {
@@ -34,18 +34,37 @@ pub(super) fn applications(config: &SidecarConfig, at: &Located<'_>, findings: &
                 "give each application its own id".into(),
             );
         }
-        if !matches!(application.handler.scheme(), "http" | "https")
-            || application.handler.host().is_none()
-        {
-            report(
-                "handler",
+        match Answerer::of(application) {
+            Answerer::Handler(url)
+                if !matches!(url.scheme(), "http" | "https") || url.host().is_none() =>
+            {
+                report(
+                    "handler",
+                    Severity::Error,
+                    format!("`{url}` is no http or https URL"),
+                    "handler = \"http://127.0.0.1:3000/media/events\"".into(),
+                );
+            }
+            Answerer::Handler(_) => {}
+            Answerer::Actions(file) => {
+                if let Err(error) = crate::handler::read_actions(&config.resolve(file)) {
+                    report(
+                        "actions",
+                        Severity::Error,
+                        error,
+                        "a handler's reply: {\"SchemaVersion\": \"1.0\", \"Actions\": […]}".into(),
+                    );
+                }
+            }
+            Answerer::Unclear => report(
+                "id",
                 Severity::Error,
-                format!("`{}` is no http or https URL", application.handler),
+                "who answers its calls? Exactly one of `handler` and `actions` says so".into(),
                 "handler = \"http://127.0.0.1:3000/media/events\"".into(),
-            );
+            ),
         }
         match secrets::application_keys(config, application) {
-            Ok(None) if application.require_signed_replies => report(
+            Ok(None) if application.asks() && application.require_signed_replies => report(
                 "keys-file",
                 Severity::Error,
                 "replies must be signed, and there are no keys".into(),

@@ -54,7 +54,7 @@ pub(super) fn listeners(config: &SidecarConfig, at: &Located<'_>, findings: &mut
         }
         for (index, application) in config.application.iter().enumerate() {
             let keys = secrets::application_keys(config, application);
-            if matches!(keys, Ok(None)) {
+            if application.asks() && matches!(keys, Ok(None)) {
                 findings.push(at.finding(
                     Severity::Error,
                     &[Key("application"), Index(index)],
