@@ -74,6 +74,8 @@ figures! {
         calls_answered,
         /// Ticks of 20 ms that came more than 10 ms late.
         late_ticks,
+        /// Calls beyond `[trace] calls-per-second`.
+        calls_untraced,
         /// Trace records that found no room.
         trace_dropped,
         /// Workers that panicked and were started anew; their calls were lost.

@@ -414,11 +414,12 @@ async fn an_application_has_a_handler_or_actions() {
         let config = skillcall_sidecar::SidecarConfig::load(&file).unwrap();
         let findings = skillcall_sidecar::check(&config);
         assert!(
-            findings
-                .iter()
-                .any(|finding| finding.to_string().to_lowercase().contains(&wanted.to_lowercase())
-                    && finding.severity == skillcall_sidecar::Severity::Error
-                    && finding.line >= 3),
+            findings.iter().any(|finding| finding
+                .to_string()
+                .to_lowercase()
+                .contains(&wanted.to_lowercase())
+                && finding.severity == skillcall_sidecar::Severity::Error
+                && finding.line >= 3),
             "{keys}: {findings:?}"
         );
     }

@@ -192,6 +192,8 @@ pub struct TraceConfig {
     pub max_bytes: u64,
     /// Days a file is kept; default 14.
     pub max_age_days: u16,
+    /// New calls a second that are traced; the others run untraced, and are counted; default 100.
+    pub calls_per_second: u32,
 }
 
 impl Default for TraceConfig {
@@ -200,6 +202,7 @@ impl Default for TraceConfig {
             folder: PathBuf::from("traces"),
             max_bytes: 256 << 20,
             max_age_days: 14,
+            calls_per_second: 100,
         }
     }
 }

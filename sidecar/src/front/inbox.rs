@@ -1,11 +1,14 @@
 //! The way from the front to a worker: a bounded queue, and a waker that is used once a batch.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, TrySendError};
 use mio::Waker;
 use skillcall_sip::endpoint::{Flow, TransmitId};
 use skillcall_sip::message::Message;
+
+use super::pressure::Gauge;
 
 /// What the front gives a worker.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub(crate) enum FromFront {
         flow: Flow,
         /// The message.
         message: Message,
+        /// When it came.
+        came: Instant,
     },
     /// A message of the worker's could not be sent.
     TransmitFailed(TransmitId),
@@ -26,23 +31,30 @@ pub(crate) struct WorkerPort {
     queue: Sender<FromFront>,
     waker: Arc<Waker>,
     high_water: usize,
+    gauge: Gauge,
     pushed: bool,
 }
 
 impl WorkerPort {
     /// The sending end of a worker's queue of `capacity` messages.
-    pub(crate) fn new(queue: Sender<FromFront>, waker: Arc<Waker>, capacity: usize) -> Self {
+    pub(crate) fn new(
+        queue: Sender<FromFront>,
+        waker: Arc<Waker>,
+        capacity: usize,
+        gauge: Gauge,
+    ) -> Self {
         Self {
             queue,
             waker,
             high_water: capacity / 2,
+            gauge,
             pushed: false,
         }
     }
 
-    /// Whether new calls should stay away: what is queued for running calls still has room.
-    pub(crate) fn is_full(&self) -> bool {
-        self.queue.len() >= self.high_water
+    /// Whether new calls should stay away: the worker is behind, or what is queued for running calls needs the room.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.queue.len() >= self.high_water || self.gauge.is_behind(now)
     }
 
     /// Queues something; false when there is no room.

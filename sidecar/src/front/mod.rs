@@ -6,6 +6,7 @@
 mod admission;
 mod dispatch;
 mod inbox;
+mod pressure;
 mod refusal;
 mod sessions;
 mod tcp;
@@ -31,6 +32,7 @@ pub(crate) use admission::client_session_id;
 use admission::{Admission, Verdict};
 pub(crate) use dispatch::worker_prefix;
 pub(crate) use inbox::{FromFront, WorkerPort};
+pub(crate) use pressure::{Gauge, Waits};
 use tcp::Connections;
 use udp::{UdpListener, UdpReader};
 
@@ -320,6 +322,7 @@ impl Running {
                         FromFront::Message {
                             flow,
                             message: Message::Response(response),
+                            came: now,
                         },
                     );
                 }
@@ -328,7 +331,10 @@ impl Running {
             Message::Request(request) => request,
         };
         let verdict = if listed {
-            let depth = |worker: usize| self.workers.get(worker).is_none_or(WorkerPort::is_full);
+            let depth = |worker: usize| {
+                let port = self.workers.get(worker);
+                port.is_none_or(|port| port.is_full(now))
+            };
             let worker = dispatch::of_request(&request, self.workers.len());
             self.admission.judge(&request, now, depth(worker))
         } else {
@@ -342,6 +348,7 @@ impl Running {
                     FromFront::Message {
                         flow,
                         message: Message::Request(request),
+                        came: now,
                     },
                 );
                 None

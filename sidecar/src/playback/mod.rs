@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use skillcall_media::SAMPLE_RATE;
 use skillcall_media::prompt::EncodedPrompt;
@@ -16,6 +16,8 @@ use crate::engine::Failure;
 
 /// Prompts of files kept in memory, in milliseconds of audio: 30 minutes, about 58 MB.
 const CACHE_MS: u64 = 30 * 60 * 1000;
+/// So long a prompt is played without a look at its file: the disk is asked once for a burst of calls.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Converts samples to the line's rate.
 ///
@@ -45,8 +47,23 @@ pub(crate) struct FilePrompts {
 
 #[derive(Debug, Default)]
 struct Cache {
-    prompts: HashMap<(String, String), (SystemTime, u64, Arc<EncodedPrompt>)>,
+    /// By bucket, then by key.
+    prompts: HashMap<String, HashMap<String, Cached>>,
     milliseconds: u64,
+}
+
+#[derive(Debug)]
+struct Cached {
+    modified: SystemTime,
+    length: u64,
+    looked: Instant,
+    prompt: Arc<EncodedPrompt>,
+}
+
+impl Cache {
+    fn get_mut(&mut self, bucket: &str, key: &str) -> Option<&mut Cached> {
+        self.prompts.get_mut(bucket)?.get_mut(key)
+    }
 }
 
 impl FilePrompts {
@@ -55,6 +72,13 @@ impl FilePrompts {
             buckets,
             cache: Mutex::default(),
         }
+    }
+
+    /// The prompt of a file that was looked at within the last second. Never waits.
+    pub(crate) fn fresh(&self, object: &S3Object) -> Option<Arc<EncodedPrompt>> {
+        let cache = self.cache.try_lock().ok()?;
+        let cached = cache.prompts.get(&object.bucket_name)?.get(&object.key)?;
+        (cached.looked.elapsed() < FRESH).then(|| Arc::clone(&cached.prompt))
     }
 
     /// The prompt of a file. Reads the disk: not for a media thread.
@@ -66,11 +90,12 @@ impl FilePrompts {
         let invalid = |what: String| Failure::new(ErrorType::InvalidAudioSource, what);
         let bucket_error = |error: BucketError| invalid(error.to_string());
         let (modified, length) = self.buckets.stamp(bucket, key).map_err(bucket_error)?;
-        let name = (bucket.to_owned(), key.to_owned());
-        if let Some((at, size, prompt)) = self.lock().prompts.get(&name)
-            && (*at, *size) == (modified, length)
+        let looked = Instant::now();
+        if let Some(cached) = self.lock().get_mut(bucket, key)
+            && (cached.modified, cached.length) == (modified, length)
         {
-            return Ok(Arc::clone(prompt));
+            cached.looked = looked;
+            return Ok(Arc::clone(&cached.prompt));
         }
         let bytes = self.buckets.read(bucket, key).map_err(bucket_error)?;
         let audio =
@@ -85,9 +110,20 @@ impl FilePrompts {
             cache.milliseconds = 0;
         }
         cache.milliseconds += prompt.duration_ms();
-        cache
+        let cached = Cached {
+            modified,
+            length,
+            looked,
+            prompt: Arc::clone(&prompt),
+        };
+        let replaced = cache
             .prompts
-            .insert(name, (modified, length, Arc::clone(&prompt)));
+            .entry(bucket.to_owned())
+            .or_default()
+            .insert(key.to_owned(), cached);
+        if let Some(replaced) = replaced {
+            cache.milliseconds -= replaced.prompt.duration_ms();
+        }
         Ok(prompt)
     }
 
@@ -114,6 +150,9 @@ mod tests {
         let prompts = FilePrompts::new(buckets);
         let first = prompts.load(&S3Object::new("prompts", "a.wav")).unwrap();
         assert_eq!(first.duration_ms(), 1000);
+        let fresh = prompts.fresh(&S3Object::new("prompts", "a.wav")).unwrap();
+        assert!(Arc::ptr_eq(&first, &fresh));
+        assert!(prompts.fresh(&S3Object::new("prompts", "c.wav")).is_none());
         assert!(Arc::ptr_eq(
             &first,
             &prompts.load(&S3Object::new("prompts", "a.wav")).unwrap()

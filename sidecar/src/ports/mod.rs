@@ -14,8 +14,6 @@ use crate::config::PortRange;
 
 /// Pairs that are tried before a leg is refused, when other programs hold ports of the range.
 const ATTEMPTS: usize = 64;
-/// Receive buffer of an RTP socket, in bytes: about 100 packets, 2 s of audio.
-const RTP_BUFFER: usize = 64 * 1024;
 
 /// One worker's part of the RTP ports.
 #[derive(Debug)]
@@ -160,8 +158,6 @@ fn bind(address: IpAddr, port: u16) -> io::Result<UdpSocket> {
         Some(Protocol::UDP),
     )?;
     socket.set_nonblocking(true)?;
-    // The system may give less; the default is taken then.
-    let _ = socket.set_recv_buffer_size(RTP_BUFFER);
     socket.bind(&address.into())?;
     Ok(socket.into())
 }

@@ -14,15 +14,18 @@ pub(crate) struct CallIds {
     transaction: String,
     csi: Option<String>,
     root: TraceParent,
+    traced: bool,
     legs: Mutex<Vec<(LegId, String)>>,
 }
 
 impl CallIds {
-    pub(crate) fn new(transaction: String, csi: Option<String>) -> Self {
+    /// The ids of a call; `traced`: whether its records are kept.
+    pub(crate) fn new(transaction: String, csi: Option<String>, traced: bool) -> Self {
         Self {
             transaction,
             csi,
             root: TraceParent::root(rand::random()),
+            traced,
             legs: Mutex::default(),
         }
     }
@@ -30,6 +33,11 @@ impl CallIds {
     /// TransactionId.
     pub(crate) fn transaction(&self) -> &str {
         &self.transaction
+    }
+
+    /// Whether its records are kept.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.traced
     }
 
     /// Whether Alexa made the call.

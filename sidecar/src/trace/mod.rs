@@ -6,12 +6,14 @@
 
 mod entry;
 mod ids;
+mod sampling;
 mod search;
 mod sink;
 mod store;
 
 pub(crate) use entry::{HandlerExchange, SipDirection};
 pub(crate) use ids::CallIds;
+pub(crate) use sampling::Sampling;
 pub(crate) use search::NotTaken;
 pub use search::TraceStore;
 pub(crate) use sink::TraceSink;

@@ -87,6 +87,9 @@ impl TraceSink {
 
     /// A SIP message of a call's leg.
     pub(crate) fn sip(&self, ids: &Arc<CallIds>, leg: LegId, direction: SipDirection, wire: &[u8]) {
+        if !ids.is_traced() {
+            return;
+        }
         let what = What::Sip {
             direction,
             leg,
@@ -127,6 +130,9 @@ impl TraceSink {
 
     /// A handler was asked.
     pub(crate) fn handler(&self, ids: &Arc<CallIds>, exchange: HandlerExchange) {
+        if !ids.is_traced() {
+            return;
+        }
         self.put(
             Whose::Call(Arc::clone(ids), None),
             What::Handler(Box::new(exchange)),
@@ -135,6 +141,9 @@ impl TraceSink {
 
     /// A line for people.
     pub(crate) fn note(&self, ids: &Arc<CallIds>, problem: bool, text: &str) {
+        if !ids.is_traced() {
+            return;
+        }
         self.put(
             Whose::Call(Arc::clone(ids), None),
             What::Note {
@@ -146,6 +155,9 @@ impl TraceSink {
 
     /// A leg's audio in figures, at its end.
     pub(crate) fn media(&self, ids: &Arc<CallIds>, leg: LegId, codec: Codec, figures: &LegFigures) {
+        if !ids.is_traced() {
+            return;
+        }
         let figures = MediaFigures {
             leg: Text::line(leg.tag().as_str()),
             codec: Text::line(crate::leg::codec_name(codec)),
@@ -164,6 +176,9 @@ impl TraceSink {
 
     /// A recording is complete.
     pub(crate) fn recording(&self, ids: &Arc<CallIds>, leg: LegId, stored: &Stored) {
+        if !ids.is_traced() {
+            return;
+        }
         let path = stored.path.display().to_string();
         self.put(
             Whose::Call(Arc::clone(ids), Some(leg)),

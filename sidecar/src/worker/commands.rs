@@ -304,6 +304,9 @@ impl Running {
                 self.start_play(key, play, leg, crate::playback::ringing_tone(), times)
             }
             PlaySource::File(object) => {
+                if let Some(prompt) = self.shared.files.fresh(&object) {
+                    return self.start_play(key, play, leg, prompt, times);
+                }
                 if let Some(call) = self.call_mut(key) {
                     call.loading.insert(play);
                 }

@@ -105,7 +105,18 @@ impl Running {
                 }
             }
         }
-        let ids = Arc::new(CallIds::new(Uuid::new_v4().to_string(), csi.clone()));
+        let traced = self.sampling.takes(now);
+        if !traced {
+            self.shared
+                .figures
+                .calls_untraced
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        let ids = Arc::new(CallIds::new(
+            Uuid::new_v4().to_string(),
+            csi.clone(),
+            traced,
+        ));
         let call_id = CallId::new(Uuid::new_v4().to_string());
         let inbound = InboundCall {
             transaction_id: TransactionId::new(ids.transaction()),

@@ -40,14 +40,14 @@ use crate::datagram::Sender;
 use crate::engine::{Command, EngineConfig, Input, LegId, Now};
 use crate::failure::Failures;
 use crate::figures::Figures;
-use crate::front::{FromFront, FrontHandle, WorkerPort};
+use crate::front::{FromFront, FrontHandle, Gauge, Waits, WorkerPort};
 use crate::handler::Handlers;
 use crate::leg::LegMedia;
 use crate::playback::FilePrompts;
 use crate::ports::PortPool;
 use crate::recording::RecordingStore;
 use crate::speech::SpeechService;
-use crate::trace::{CallIds, TraceSink};
+use crate::trace::{CallIds, Sampling, TraceSink};
 use call::CallEntry;
 pub(crate) use call::CallKey;
 pub(crate) use inbox::{ToWorker, WorkerHandle};
@@ -107,6 +107,7 @@ pub(crate) struct Worker {
     sip: EndpointConfig,
     udp: Option<UdpSocket>,
     ports: PortPool,
+    gauge: Gauge,
 }
 
 impl Worker {
@@ -122,7 +123,13 @@ impl Worker {
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let (front_sender, front_queue) = crossbeam_channel::bounded(queue_capacity);
         let (sender, queue) = crossbeam_channel::unbounded();
-        let port = WorkerPort::new(front_sender, Arc::clone(&waker), queue_capacity);
+        let gauge = Gauge::new(Instant::now());
+        let port = WorkerPort::new(
+            front_sender,
+            Arc::clone(&waker),
+            queue_capacity,
+            gauge.clone(),
+        );
         let handle = WorkerHandle {
             queue: sender,
             waker,
@@ -137,6 +144,7 @@ impl Worker {
                 sip,
                 udp,
                 ports,
+                gauge,
             },
             port,
         ))
@@ -186,6 +194,8 @@ struct Running {
     /// Legs whose sockets were not read empty.
     unread: Vec<usize>,
     packet: Box<[u8; 2048]>,
+    waits: Waits,
+    sampling: Sampling,
     sender: Sender,
     /// SIP datagrams of this turn, and which transactions they are of.
     datagrams: Vec<(SocketAddr, Bytes)>,
@@ -207,7 +217,12 @@ impl Running {
             sip,
             udp,
             ports,
+            gauge,
         } = worker;
+        // Each worker has its part.
+        let workers = shared.config.limits.worker_count().max(1) as u32;
+        let traced = shared.config.trace.calls_per_second.div_ceil(workers);
+        let sampling = Sampling::new(traced, Instant::now());
         Self {
             index,
             shared,
@@ -231,6 +246,8 @@ impl Running {
             next_tick: Instant::now(),
             unread: Vec::new(),
             packet: Box::new([0; 2048]),
+            waits: Waits::new(gauge),
+            sampling,
             sender: Sender::new(),
             datagrams: Vec::new(),
             datagram_ids: Vec::new(),
@@ -300,7 +317,14 @@ impl Running {
             };
             let now = Instant::now();
             match what {
-                FromFront::Message { flow, message } => self.receive(now, flow, message),
+                FromFront::Message {
+                    flow,
+                    message,
+                    came,
+                } => {
+                    self.waits.note(came, now);
+                    self.receive(now, flow, message);
+                }
                 FromFront::TransmitFailed(id) => self.endpoint.transmit_failed(now, id),
             }
             self.follow();
