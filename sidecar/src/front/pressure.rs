@@ -60,6 +60,11 @@ impl Waits {
         }
     }
 
+    /// What the front looks at, for a worker that starts anew.
+    pub(crate) fn into_gauge(self) -> Gauge {
+        self.gauge
+    }
+
     /// A message that came at `came` is handled now.
     pub(crate) fn note(&mut self, came: Instant, now: Instant) {
         self.least = self.least.min(now.saturating_duration_since(came));

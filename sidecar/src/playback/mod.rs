@@ -43,6 +43,8 @@ pub(crate) fn ringing_tone() -> Arc<EncodedPrompt> {
 pub(crate) struct FilePrompts {
     buckets: Arc<Buckets>,
     cache: Mutex<Cache>,
+    /// One file is decoded at a time: of a burst of calls for the same prompt the first one decodes it.
+    decoding: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +73,7 @@ impl FilePrompts {
         Self {
             buckets,
             cache: Mutex::default(),
+            decoding: Mutex::default(),
         }
     }
 
@@ -89,6 +92,13 @@ impl FilePrompts {
         let (bucket, key) = (object.bucket_name.as_str(), object.key.as_str());
         let invalid = |what: String| Failure::new(ErrorType::InvalidAudioSource, what);
         let bucket_error = |error: BucketError| invalid(error.to_string());
+        if let Some(prompt) = self.fresh(object) {
+            return Ok(prompt);
+        }
+        let _decoding = self.decoding.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(prompt) = self.fresh(object) {
+            return Ok(prompt);
+        }
         let (modified, length) = self.buckets.stamp(bucket, key).map_err(bucket_error)?;
         let looked = Instant::now();
         if let Some(cached) = self.lock().get_mut(bucket, key)

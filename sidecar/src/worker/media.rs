@@ -76,9 +76,7 @@ impl Running {
             return;
         };
         media.goodbye(now);
-        // Dropping the sockets takes them out of the poll too.
-        let _ = self.poll.registry().deregister(&mut media.rtp);
-        let _ = self.poll.registry().deregister(&mut media.rtcp);
+        // Closing the sockets, which the pool does, takes them out of the poll too.
         if let Some(owner) = self.media_owner.get_mut(slot) {
             *owner = None;
         }

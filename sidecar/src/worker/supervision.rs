@@ -73,6 +73,7 @@ impl Running {
             media,
             dialogs,
             serial,
+            waits,
             hanging_up,
             stopping,
             ..
@@ -96,6 +97,7 @@ impl Running {
             sip,
             udp,
             ports,
+            gauge: waits.into_gauge(),
         };
         let mut again = Self::new(worker, endpoint, shared);
         // What still comes for a lost call must not meet a new one.

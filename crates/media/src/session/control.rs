@@ -28,6 +28,8 @@ pub(super) struct Control {
     remote_loss: Option<f64>,
     remote_jitter: Option<u32>,
     goodbye: bool,
+    /// Whether a report was written.
+    reported: bool,
 }
 
 impl Control {
@@ -50,6 +52,7 @@ impl Control {
             remote_loss: None,
             remote_jitter: None,
             goodbye: false,
+            reported: false,
         }
     }
 
@@ -104,12 +107,17 @@ impl AudioSession {
         self.write_report(now, out, false)
     }
 
-    /// Writes a last report with a BYE into `out` and returns its length: the leg ends.
+    /// Writes a last report with a BYE into `out` and returns its length: the leg ends. None when nothing
+    /// was ever sent: who was never heard of does not take leave (RFC 3550 §6.3.7).
     pub fn goodbye(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
+        if self.packets_sent == 0 && !self.control.reported {
+            return None;
+        }
         self.write_report(now, out, true)
     }
 
     fn write_report(&mut self, now: Instant, out: &mut [u8], leaving: bool) -> Option<usize> {
+        self.control.reported = true;
         let sends = self.packets_sent > self.control.reported_packets;
         self.control.reported_packets = self.packets_sent;
         let sender = sends.then(|| SenderInfo {
