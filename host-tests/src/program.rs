@@ -1,22 +1,32 @@
 //! Foreign SIP programs, which nobody here wrote: SIPp and baresip.
 
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::process::{Child, Command};
 
-/// An even UDP port that is free now, with the next two.
+/// Ports of foreign programs: above those of the stages, below those that the system gives away by itself.
+const PORTS: std::ops::Range<u16> = 31_300..32_700;
+/// Ports for one program: RTP and RTCP, and the next two, which SIPp takes for video.
+const STEP: u16 = 4;
+
+/// An even port that is free now for UDP and TCP, with the next three for UDP; each call gives another.
 ///
 /// # Panics
 /// When there is none.
 #[must_use]
 pub fn free_port() -> u16 {
-    for _ in 0..200 {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
-        let port = socket.local_addr().expect("its address").port();
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let places = (PORTS.end - PORTS.start) / STEP;
+    // Another test program may run at the same time.
+    let offset = u16::try_from(std::process::id() % u32::from(places)).unwrap_or_default();
+    for _ in 0..places {
+        let place = (NEXT.fetch_add(1, Ordering::Relaxed) % places + offset) % places;
+        let port = PORTS.start + place * STEP;
         let free = |port: u16| UdpSocket::bind(("127.0.0.1", port)).is_ok();
-        if port.is_multiple_of(2) && port < 65_000 && free(port + 1) && free(port + 2) {
+        if (port..port + STEP).all(free) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
