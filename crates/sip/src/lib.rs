@@ -6,6 +6,7 @@ pub mod dialog;
 pub mod endpoint;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod headers;
 pub mod message;
 pub mod peek;
 pub mod registration;

@@ -52,7 +52,7 @@ pub use write::{ExtraHeader, InvalidHeader, MessageWriter};
 
 pub(crate) use address::needs_quotes;
 pub(crate) use headers::Head;
-pub(crate) use scan::{Scan, Span, decimal, trim, unquote};
+pub(crate) use scan::{Scan, Span, decimal, is_token, trim, unquote};
 
 /// A parsed SIP message (RFC 3261 §7).
 #[derive(Debug, Clone)]

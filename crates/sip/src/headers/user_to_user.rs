@@ -1,0 +1,160 @@
+//! User-to-User (RFC 7433, RFC 7434) in all its forms.
+
+use std::fmt;
+
+use super::elements::{MAX_ELEMENTS, elements, quoted};
+use crate::message::{
+    HeaderName, Headers, Params, Scan, UriRef, ValueError, is_token, text, unquote,
+};
+
+/// How the data is written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// `encoding=hex`.
+    Hex,
+    /// Nothing is said: hexadecimal by RFC 7433 §4.2 where it is hexadecimal, else as it stands.
+    Unsaid,
+    /// Another encoding, as it was written.
+    Other(String),
+}
+
+/// One value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserToUser {
+    /// The data as it is written, without quotes.
+    pub written: String,
+    /// It was written in quotes, and has to be again.
+    pub quoted: bool,
+    /// How.
+    pub encoding: Encoding,
+    /// `purpose`: what it is for, `isdn-uui` if that is said.
+    pub purpose: Option<String>,
+    /// `content`: what it holds.
+    pub content: Option<String>,
+}
+
+impl UserToUser {
+    /// Hexadecimal data, as ISDN interworking has it.
+    pub fn hex(data: &[u8]) -> Self {
+        use fmt::Write as _;
+        let mut written = String::with_capacity(data.len() * 2);
+        for byte in data {
+            // Writing to a String cannot fail.
+            let _ = write!(written, "{byte:02x}");
+        }
+        Self {
+            written,
+            quoted: false,
+            encoding: Encoding::Hex,
+            purpose: None,
+            content: None,
+        }
+    }
+
+    /// Parses one value.
+    ///
+    /// # Errors
+    /// Neither a token nor a quoted string, or malformed parameters.
+    pub fn parse(value: &[u8]) -> Result<Self, ValueError> {
+        let mut scan = Scan::new(value);
+        scan.blanks();
+        let is_quoted = scan.peek() == Some(b'"');
+        let raw = if is_quoted {
+            scan.quoted()?
+        } else {
+            // Wider than `token`: senders put base64 and URIs there unquoted.
+            let raw = scan.take_while(|byte| {
+                byte > b' ' && byte < 0x7f && !matches!(byte, b';' | b',' | b'"')
+            });
+            if raw.is_empty() {
+                return Err(scan.expected("data"));
+            }
+            raw
+        };
+        let params = Params::scan(&mut scan)?;
+        scan.expect_end("`;`, `,` or the end of the User-to-User")?;
+        let param = |name: &str| params.value(name).map(|value| value.into_owned());
+        let encoding = match param("encoding") {
+            None => Encoding::Unsaid,
+            Some(name) if name.eq_ignore_ascii_case("hex") => Encoding::Hex,
+            Some(other) => Encoding::Other(other),
+        };
+        Ok(Self {
+            written: text(&unquote(raw)).into_owned(),
+            quoted: is_quoted,
+            encoding,
+            purpose: param("purpose"),
+            content: param("content"),
+        })
+    }
+
+    /// All values of a message, of several headers and of lists; what cannot be read is left out.
+    pub fn list(headers: Headers<'_>) -> Vec<Self> {
+        headers
+            .all(HeaderName::UserToUser)
+            .flat_map(elements)
+            .take(MAX_ELEMENTS)
+            .filter_map(|element| Self::parse(element).ok())
+            .collect()
+    }
+
+    /// The values that a URI carries in its headers: in a Refer-To, or in the Contact of a 3xx (RFC 7433 §4.4).
+    pub fn of_uri(uri: &UriRef<'_>) -> Vec<Self> {
+        uri.headers()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("User-to-User"))
+            .take(MAX_ELEMENTS)
+            .filter_map(|(_, value)| Self::parse(value.as_bytes()).ok())
+            .collect()
+    }
+
+    /// The data: hexadecimal decoded, anything else as it is written. `None` if it says that it is hexadecimal and is
+    /// not, or names an encoding that this crate does not know.
+    pub fn data(&self) -> Option<Vec<u8>> {
+        match &self.encoding {
+            Encoding::Hex => from_hex(&self.written),
+            Encoding::Unsaid => {
+                Some(from_hex(&self.written).unwrap_or_else(|| self.written.clone().into_bytes()))
+            }
+            Encoding::Other(_) => None,
+        }
+    }
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if text.is_empty() || !text.len().is_multiple_of(2) {
+        return None;
+    }
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| {
+            let digit = |at: usize| char::from(*pair.get(at)?).to_digit(16);
+            u8::try_from(digit(0)? * 16 + digit(1)?).ok()
+        })
+        .collect()
+}
+
+impl fmt::Display for UserToUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = !self.written.is_empty() && self.written.bytes().all(is_token);
+        if self.quoted || !plain {
+            f.write_str(&quoted(&self.written))?;
+        } else {
+            f.write_str(&self.written)?;
+        }
+        let encoding = match &self.encoding {
+            Encoding::Hex => Some("hex"),
+            Encoding::Unsaid => None,
+            Encoding::Other(other) => Some(other.as_str()),
+        };
+        for (name, value) in [
+            ("purpose", self.purpose.as_deref()),
+            ("content", self.content.as_deref()),
+            ("encoding", encoding),
+        ] {
+            if let Some(value) = value {
+                write!(f, ";{name}={}", super::elements::token_or_quoted(value))?;
+            }
+        }
+        Ok(())
+    }
+}
