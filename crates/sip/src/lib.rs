@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod fuzz;
 pub mod headers;
 pub mod message;
+pub mod offer;
 pub mod peek;
 pub mod registration;
 pub mod sdp;

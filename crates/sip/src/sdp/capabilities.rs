@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::Direction;
+use super::{Direction, Srtp};
 
 /// An audio codec. Both run at 8000 Hz, one channel (RFC 3551 §4.5.14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +74,8 @@ pub struct Capabilities {
     pub ptime: u32,
     /// What we want to do.
     pub direction: Direction,
+    /// Whether media are to be encrypted, and our keys.
+    pub srtp: Srtp,
 }
 
 impl Capabilities {
@@ -86,6 +88,7 @@ impl Capabilities {
             telephone_event: Some(101),
             ptime: 20,
             direction: Direction::SendRecv,
+            srtp: Srtp::default(),
         }
     }
 }

@@ -39,6 +39,22 @@ pub enum SdpError {
         /// Lines in the offer.
         expected: usize,
     },
+    /// Encryption is required, and the peer has no key that we can use.
+    #[error(
+        "media must be encrypted: expected `m=audio <port> RTP/SAVP …` with an `a=crypto` line of {expected}"
+    )]
+    SrtpRequired {
+        /// The suites that we have.
+        expected: String,
+    },
+    /// An answer that changes what was offered of encryption: another profile, an unknown tag, another suite.
+    #[error(
+        "answer to `{offered}` with encryption that was not offered: expected the same profile and a tag of the offer"
+    )]
+    SrtpMismatch {
+        /// The profile that was offered.
+        offered: String,
+    },
     /// An answer without an offer of ours.
     #[error("an answer, but no offer is open")]
     NoOffer,

@@ -4,12 +4,14 @@
 //! description of a session must look: the order of its media lines and its version.
 
 mod capabilities;
+mod crypto;
 mod error;
 mod negotiated;
 mod remote;
 mod session;
 
 pub use capabilities::{Capabilities, Codec};
+pub use crypto::{CryptoSuite, NegotiatedSrtp, Srtp, SrtpKey, SrtpPolicy};
 pub use error::SdpError;
 pub use negotiated::{Direction, Negotiated, TelephoneEvent};
 pub use session::MediaSession;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::Codec;
+use super::{Codec, NegotiatedSrtp};
 
 /// Who sends (RFC 3264 §5.1), seen from the side that says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -96,4 +96,6 @@ pub struct Negotiated {
     pub direction: Direction,
     /// The peer has put us on hold (`sendonly`, `inactive` or `c=0.0.0.0`).
     pub held: bool,
+    /// The keys of SRTP; `None`: media are not encrypted.
+    pub srtp: Option<NegotiatedSrtp>,
 }

@@ -4,8 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use sdp_types::{Media, Session};
 
-use super::{Codec, Direction, SdpError};
+use super::crypto::CryptoLine;
+use super::{Codec, Direction, SdpError, Srtp, SrtpPolicy};
 
+/// The profile of plain RTP.
+pub(super) const AVP: &str = "RTP/AVP";
+/// The profile of SRTP (RFC 3711).
+pub(super) const SAVP: &str = "RTP/SAVP";
 /// The most media lines that are looked at.
 const MAX_MEDIA: usize = 16;
 
@@ -36,6 +41,10 @@ pub(super) struct RemoteAudio {
     pub(super) ptime: Option<u32>,
     /// The peer's direction, as it says it.
     pub(super) direction: Direction,
+    /// `RTP/AVP` or `RTP/SAVP`.
+    pub(super) proto: String,
+    /// The keys that can be used.
+    pub(super) crypto: Vec<CryptoLine>,
 }
 
 /// What a description holds for us.
@@ -46,7 +55,7 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    pub(super) fn parse(description: &[u8]) -> Result<Self, SdpError> {
+    pub(super) fn parse(description: &[u8], srtp: &Srtp) -> Result<Self, SdpError> {
         let session =
             Session::parse(description).map_err(|error| SdpError::Syntax(error.to_string()))?;
         if session.medias.len() > MAX_MEDIA {
@@ -60,15 +69,52 @@ impl Remote {
             proto: media.proto.clone(),
             formats: media.fmt.clone(),
         });
-        let usable = session.medias.iter().enumerate().find(|(_, media)| {
-            media.media == "audio" && media.port != 0 && media.proto.eq_ignore_ascii_case("RTP/AVP")
-        });
-        let (index, media) = usable.ok_or(SdpError::NoAudio)?;
+        let (index, media) = pick(&session, srtp)?;
         Ok(Self {
             lines: lines.collect(),
             audio: audio(&session, index, media)?,
         })
     }
+}
+
+/// The audio line that we use: the first that can be encrypted where we want that, else the first plain one where we
+/// may.
+fn pick<'a>(session: &'a Session, srtp: &Srtp) -> Result<(usize, &'a Media), SdpError> {
+    let open = |media: &Media| media.media == "audio" && media.port != 0;
+    let is = |media: &Media, proto: &str| media.proto.eq_ignore_ascii_case(proto);
+    let lines = || {
+        session
+            .medias
+            .iter()
+            .enumerate()
+            .filter(move |(_, media)| open(media))
+    };
+    let encrypted = lines().find(|(_, media)| {
+        (is(media, SAVP) || is(media, AVP)) && srtp.choose(&crypto(media)).is_some()
+    });
+    let plain = || lines().find(|(_, media)| is(media, AVP));
+    match (encrypted, srtp.policy) {
+        (Some(found), _) => Ok(found),
+        (None, SrtpPolicy::Required) if lines().next().is_some() => Err(SdpError::SrtpRequired {
+            expected: srtp
+                .keys
+                .iter()
+                .map(|key| key.suite().name())
+                .collect::<Vec<_>>()
+                .join(", "),
+        }),
+        (None, SrtpPolicy::Required) => Err(SdpError::NoAudio),
+        (None, _) => plain().ok_or(SdpError::NoAudio),
+    }
+}
+
+fn crypto(media: &Media) -> Vec<CryptoLine> {
+    let values = media
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.attribute.eq_ignore_ascii_case("crypto"))
+        .filter_map(|attribute| attribute.value.as_deref());
+    CryptoLine::list(values)
 }
 
 fn audio(session: &Session, index: usize, media: &Media) -> Result<RemoteAudio, SdpError> {
@@ -115,6 +161,8 @@ fn audio(session: &Session, index: usize, media: &Media) -> Result<RemoteAudio, 
         formats: formats(media),
         ptime: value("ptime").and_then(|value| value.trim().parse().ok()),
         direction,
+        proto: media.proto.clone(),
+        crypto: crypto(media),
     })
 }
 

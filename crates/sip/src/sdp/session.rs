@@ -5,8 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use super::remote::{Format, MediaLine, Remote};
-use super::{Capabilities, Codec, Direction, Negotiated, SdpError, TelephoneEvent};
+use super::crypto::CryptoLine;
+use super::remote::{AVP, Format, MediaLine, Remote, SAVP};
+use super::{
+    Capabilities, Codec, Direction, Negotiated, NegotiatedSrtp, SdpError, SrtpPolicy,
+    TelephoneEvent,
+};
 
 /// Packet times that we send with, in ms.
 const PTIMES: std::ops::RangeInclusive<u32> = 10..=60;
@@ -60,6 +64,13 @@ impl MediaSession {
         self.capabilities.direction = direction;
     }
 
+    /// Goes on counting versions where `later` has come to: a description that was sent and refused was sent all the
+    /// same, and the next one must not carry its number with another text (RFC 3264 §8).
+    pub(crate) fn continue_versions(&mut self, later: &Self) {
+        self.version = later.version;
+        self.last.clone_from(&later.last);
+    }
+
     /// Makes an offer with all our codecs (RFC 3264 §5, §8). An agreed codec comes first and payload numbers stay.
     pub fn offer(&mut self) -> Bytes {
         let mut formats: Vec<(u8, String)> = Vec::new();
@@ -84,13 +95,14 @@ impl MediaSession {
         if self.lines.is_empty() {
             self.lines.push(MediaLine {
                 kind: "audio".into(),
-                proto: "RTP/AVP".into(),
+                proto: self.own_proto().into(),
                 formats: String::new(),
             });
             self.audio = 0;
         }
         self.offered = true;
-        self.describe(&formats, event, self.capabilities.direction)
+        let crypto = self.offered_crypto();
+        self.describe(&formats, event, self.capabilities.direction, &crypto)
     }
 
     /// Answers an offer (RFC 3264 §6): the first of its codecs that we have, under the offer's payload numbers, and
@@ -99,7 +111,7 @@ impl MediaSession {
     /// # Errors
     /// See [`SdpError`]; [`SdpError::status`] is the response that fits. The session stays as it was.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpError> {
-        let remote = Remote::parse(offer)?;
+        let remote = Remote::parse(offer, &self.capabilities.srtp)?;
         let (payload, codec) = self.choose(&remote)?;
         let event = remote_event(&remote).filter(|_| self.capabilities.telephone_event.is_some());
         let direction = self.capabilities.direction.against(remote.audio.direction);
@@ -117,11 +129,20 @@ impl MediaSession {
             ptime: self.ptime(&remote),
             direction,
             held: is_hold(&remote),
+            srtp: self.agreed_keys(&remote.audio.crypto),
         };
+        let crypto: Vec<CryptoLine> = negotiated
+            .srtp
+            .iter()
+            .map(|srtp| CryptoLine {
+                tag: srtp.tag,
+                key: srtp.send.clone(),
+            })
+            .collect();
         self.audio = remote.audio.index;
         self.lines = remote.lines;
         self.offered = false;
-        let answer = self.describe(&[(payload, encoding(codec))], event, direction);
+        let answer = self.describe(&[(payload, encoding(codec))], event, direction, &crypto);
         self.negotiated = Some(negotiated.clone());
         Ok((answer, negotiated))
     }
@@ -134,7 +155,7 @@ impl MediaSession {
         if !self.offered {
             return Err(SdpError::NoOffer);
         }
-        let remote = Remote::parse(answer)?;
+        let remote = Remote::parse(answer, &self.capabilities.srtp)?;
         if remote.lines.len() != self.lines.len() {
             return Err(SdpError::MediaCount {
                 found: remote.lines.len(),
@@ -144,6 +165,7 @@ impl MediaSession {
         if remote.audio.index != self.audio {
             return Err(SdpError::NoAudio);
         }
+        let srtp = self.answered_keys(&remote)?;
         let (payload, codec) = self.choose(&remote)?;
         let agreed = self.negotiated.as_ref();
         let receive = agreed
@@ -171,10 +193,88 @@ impl MediaSession {
             ptime: self.ptime(&remote),
             direction: self.capabilities.direction.against(remote.audio.direction),
             held: is_hold(&remote),
+            srtp,
         };
         self.offered = false;
         self.negotiated = Some(negotiated.clone());
         Ok(negotiated)
+    }
+
+    /// The profile of a first offer.
+    fn own_proto(&self) -> &'static str {
+        let srtp = &self.capabilities.srtp;
+        if srtp.is_on() && srtp.policy == SrtpPolicy::Required {
+            SAVP
+        } else {
+            AVP
+        }
+    }
+
+    /// Our keys as an offer lists them; not on a plain line that was agreed on without them.
+    fn offered_crypto(&self) -> Vec<CryptoLine> {
+        let srtp = &self.capabilities.srtp;
+        let plain = self
+            .negotiated
+            .as_ref()
+            .is_some_and(|agreed| agreed.srtp.is_none());
+        if !srtp.is_on() || plain {
+            return Vec::new();
+        }
+        let mut lines: Vec<CryptoLine> = srtp.offered().collect();
+        // The key that is in use comes first, as an agreed codec does.
+        let in_use = self
+            .negotiated
+            .as_ref()
+            .and_then(|agreed| agreed.srtp.as_ref());
+        if let Some(in_use) = in_use {
+            lines.sort_by_key(|line| line.key != in_use.send);
+        }
+        lines
+    }
+
+    /// What an offer's keys come to.
+    fn agreed_keys(&self, offered: &[CryptoLine]) -> Option<NegotiatedSrtp> {
+        let (theirs, ours) = self.capabilities.srtp.choose(offered)?;
+        Some(NegotiatedSrtp {
+            send: ours.clone(),
+            receive: theirs.key.clone(),
+            tag: theirs.tag,
+        })
+    }
+
+    /// What an answer's keys come to (RFC 4568 §5.1.3): one line with a tag and suite of the offer, on the same profile.
+    fn answered_keys(&self, remote: &Remote) -> Result<Option<NegotiatedSrtp>, SdpError> {
+        let offered = self
+            .lines
+            .get(self.audio)
+            .map_or(AVP, |line| line.proto.as_str());
+        let mismatch = || SdpError::SrtpMismatch {
+            offered: offered.to_owned(),
+        };
+        if !remote.audio.proto.eq_ignore_ascii_case(offered) {
+            return Err(mismatch());
+        }
+        let Some(theirs) = remote.audio.crypto.first() else {
+            return if offered.eq_ignore_ascii_case(SAVP) {
+                Err(mismatch())
+            } else {
+                Ok(None)
+            };
+        };
+        let lines = self.offered_crypto();
+        let ours = lines
+            .iter()
+            .find(|line| line.tag == theirs.tag && line.key.suite() == theirs.key.suite());
+        match ours {
+            Some(ours) => Ok(Some(NegotiatedSrtp {
+                send: ours.key.clone(),
+                receive: theirs.key.clone(),
+                tag: ours.tag,
+            })),
+            // Keys that nobody offered, on a plain line: passed over.
+            None if lines.is_empty() && offered.eq_ignore_ascii_case(AVP) => Ok(None),
+            None => Err(mismatch()),
+        }
     }
 
     fn choose(&self, remote: &Remote) -> Result<(u8, Codec), SdpError> {
@@ -215,6 +315,7 @@ impl MediaSession {
         formats: &[(u8, String)],
         event: Option<(u8, u32)>,
         direction: Direction,
+        crypto: &[CryptoLine],
     ) -> Bytes {
         let Capabilities {
             address,
@@ -235,7 +336,8 @@ impl MediaSession {
                 let _ = write!(text, "m={kind} 0 {proto} {old}\r\n");
                 continue;
             }
-            let _ = write!(text, "m=audio {port} RTP/AVP");
+            let _ = write!(text, "m=audio {port} {proto}");
+
             for (payload, _) in formats {
                 let _ = write!(text, " {payload}");
             }
@@ -251,6 +353,9 @@ impl MediaSession {
                     text,
                     "a=rtpmap:{payload} telephone-event/{clock}\r\na=fmtp:{payload} 0-16\r\n"
                 );
+            }
+            for line in crypto {
+                let _ = write!(text, "a=crypto:{line}\r\n");
             }
             let _ = write!(text, "a=ptime:{ptime}\r\na={direction}\r\n");
         }
