@@ -3,17 +3,28 @@
 //! They assert what must hold for every input, so a fuzzer finds more than panics.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::endpoint::{Endpoint, EndpointConfig, Event, Flow, OutgoingInvite, Party};
-use crate::message::{
-    Addresses, CSeq, Framing, HeaderName, MediaType, Message, MessageWriter, NameAddr, RetryAfter,
-    StatusCode, StreamFramer, TokenList, Uri, UriRef, Via, parse, parts,
+use crate::auth::{Authenticator, Challenge, Credentials, Role, Secret, Wallet};
+use crate::endpoint::{
+    Endpoint, EndpointConfig, Event, Flow, OutgoingInvite, Party, Referral, RequestId,
+    SessionTimerPolicy, replaces_of,
 };
+use crate::headers::{
+    Diversion, HistoryEntry, Identities, Privacy, Reason, SignedIdentity, UserToUser, Verstat,
+};
+use crate::message::{
+    Addresses, CSeq, Framing, HeaderName, MediaType, Message, MessageWriter, Method, MinSe,
+    NameAddr, RAck, Replaces, RetryAfter, SessionExpires, SipFrag, StatusCode, StreamFramer,
+    TokenList, Uri, UriRef, Via, parse, parts,
+};
+use crate::offer::OfferAnswer;
 use crate::peek::{peek, stateless_response};
-use crate::sdp::{Capabilities, MediaSession};
+use crate::registration::{Registrar, RegistrarConfig};
+use crate::sdp::{Capabilities, CryptoSuite, MediaSession, Srtp, SrtpPolicy};
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);
@@ -26,6 +37,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("headers", headers),
     ("sdp", sdp),
     ("endpoint", endpoint),
+    ("trunk", trunk),
+    ("offer", offer),
 ];
 
 /// The message parser: what it accepts can be read through every getter, and means the same when written again.
@@ -216,6 +229,115 @@ pub fn sdp(data: &[u8]) {
     let _ = asking.accept_answer(data);
 }
 
+/// The headers of trunks and the two servers over them: what is read is written so that it is read again, a registrar
+/// keeps its bounds, and nobody is let in without the password.
+pub fn trunk(data: &[u8]) {
+    trunk_values(data);
+    let Ok(Message::Request(request)) = parse(Bytes::copy_from_slice(data), Framing::Datagram)
+    else {
+        return;
+    };
+    let headers = request.headers();
+    let _ = (Reason::list(headers), Diversion::list(headers));
+    let _ = (HistoryEntry::list(headers), UserToUser::list(headers));
+    let _ = (SignedIdentity::list(headers), Privacy::read(headers));
+    let _ = Identities::read(headers, HeaderName::PAssertedIdentity);
+    let _ = (Referral::read(&request), replaces_of(&request));
+    assert!(headers.redirect_targets().len() <= 16);
+    let now = Instant::now();
+    let source = std::net::IpAddr::from([127, 0, 0, 1]);
+    let mut guard = Authenticator::new(Role::Server, "x", [1; 32], now);
+    let secret = |_: &str| Some(Secret::Password("unknown to the fuzzer".into()));
+    let verdict = guard.judge(now, source, &request, secret);
+    assert!(matches!(verdict, crate::auth::Verdict::Refused(_)));
+    let flow = Flow::udp(
+        SocketAddr::from(([127, 0, 0, 1], 5060)),
+        SocketAddr::from(([127, 0, 0, 1], 5070)),
+    );
+    let mut registrar = Registrar::new(RegistrarConfig::default());
+    let outcome = registrar.register(1000, &request, &flow);
+    assert!(registrar.len() <= RegistrarConfig::default().bindings_per_address);
+    assert_eq!(registrar.bindings().count(), registrar.len());
+    assert!(outcome.reply.status.is_final());
+    let far = 1000 + u64::from(RegistrarConfig::default().max_expires);
+    registrar.expire(far);
+    assert!(registrar.is_empty());
+}
+
+fn trunk_values(data: &[u8]) {
+    if let Ok(challenge) = Challenge::parse(data) {
+        assert!(Challenge::parse(challenge.to_string().as_bytes()).is_ok());
+    }
+    if let Ok(credentials) = Credentials::parse(data) {
+        assert!(Credentials::parse(credentials.to_string().as_bytes()).is_ok());
+    }
+    if let Ok(reason) = Reason::parse(data) {
+        assert!(Reason::parse(reason.to_string().as_bytes()).is_ok());
+    }
+    if let Ok(diversion) = Diversion::parse(data) {
+        assert!(Diversion::parse(diversion.to_string().as_bytes()).is_ok());
+    }
+    if let Ok(entry) = HistoryEntry::parse(data) {
+        assert!(HistoryEntry::parse(entry.to_string().as_bytes()).is_ok());
+    }
+    if let Ok(uui) = UserToUser::parse(data) {
+        let _ = uui.data();
+        assert!(UserToUser::parse(uui.to_string().as_bytes()).is_ok());
+    }
+    if let Ok(identity) = SignedIdentity::parse(data) {
+        assert!(SignedIdentity::parse(identity.to_string().as_bytes()).is_ok());
+    }
+    if let Ok(replaces) = Replaces::parse(data) {
+        let _ = replaces.in_uri();
+    }
+    if let Ok(uri) = UriRef::parse(data) {
+        assert!(uri.is_equivalent(&uri));
+        let _ = (Verstat::of(&uri), UserToUser::of_uri(&uri));
+    }
+    let _ = (Privacy::parse(data), RAck::parse(data), MinSe::parse(data));
+    let _ = (SessionExpires::parse(data), SipFrag::parse(data));
+}
+
+/// Offers and answers of anybody, cut at 0xFF: whatever comes, one offer is open at most, and a refused one leaves what
+/// was agreed on before.
+pub fn offer(data: &[u8]) {
+    let policy = match data.first().map(|byte| byte % 3) {
+        Some(0) => SrtpPolicy::Off,
+        Some(1) => SrtpPolicy::Preferred,
+        _ => SrtpPolicy::Required,
+    };
+    let mut capabilities = Capabilities::new(std::net::IpAddr::from([127, 0, 0, 1]), 40000);
+    let suites = [CryptoSuite::AeadAes128Gcm, CryptoSuite::AesCm128Sha1_80];
+    capabilities.srtp = Srtp::new(policy, suites, |bytes| bytes.fill(7));
+    let mut ours = OfferAnswer::new(MediaSession::new(capabilities, 1));
+    for piece in data.split(|&byte| byte == 0xff).take(32) {
+        let Some((&action, description)) = piece.split_first() else {
+            continue;
+        };
+        let before = ours.negotiated().cloned();
+        match action % 8 {
+            0 => drop(ours.offer(None)),
+            1 => drop(ours.offer(Some(true))),
+            2 => drop(ours.offer(Some(false))),
+            3 => drop(ours.refused()),
+            4 => {
+                if ours.answered(description).is_err() {
+                    assert_eq!(ours.negotiated(), before.as_ref());
+                }
+            }
+            _ => match ours.answer(description) {
+                Ok((answer, agreed, _)) => {
+                    assert_eq!(ours.negotiated(), Some(&agreed));
+                    assert!(policy != SrtpPolicy::Required || agreed.srtp.is_some());
+                    assert!(policy != SrtpPolicy::Off || agreed.srtp.is_none());
+                    assert!(!answer.is_empty());
+                }
+                Err(_) => assert_eq!(ours.negotiated(), before.as_ref()),
+            },
+        }
+    }
+}
+
 /// An endpoint that is sent anything, in the middle of calls of its own, while its user answers at random.
 ///
 /// The input is cut at each byte 0xFF: the piece's first byte says what the user does, the rest is a datagram, in which
@@ -228,10 +350,22 @@ pub fn endpoint(data: &[u8]) {
     let mut config = EndpointConfig::new(ours, [7; 32]);
     config.limits.calls = 8;
     config.limits.transactions = 64;
+    config.supported = vec!["100rel".into(), "replaces".into()];
+    config.session_timer = Some(SessionTimerPolicy::default());
+    config.methods = [
+        Method::Update,
+        Method::Refer,
+        Method::Notify,
+        Method::Message,
+    ]
+    .into_iter()
+    .collect();
     let limits = config.limits;
     let mut endpoint = Endpoint::new(config);
     let mut last = Vec::new();
     let mut calls = Vec::new();
+    let mut requests: Vec<RequestId> = Vec::new();
+    let mut referral: Option<Referral> = None;
     let Ok(target) = Uri::parse("sip:x@127.0.0.1:5070") else {
         return;
     };
@@ -241,19 +375,43 @@ pub fn endpoint(data: &[u8]) {
         };
         if let Some(&call) = calls.last() {
             let sdp = Some(Bytes::from_static(b"v=0\r\n"));
-            let _ = match action % 8 {
+            let _ = match action % 32 {
                 0 => endpoint.accept(now, call, &[], sdp),
                 1 => endpoint.reject(now, call, StatusCode::BUSY_HERE, "", &[]),
                 2 => endpoint.provisional(now, call, StatusCode::RINGING, "", &[], sdp),
                 3 => endpoint.bye(now, call, &[]),
                 4 => endpoint.cancel(now, call, &[]),
                 5 => endpoint.acknowledge(now, call, Bytes::new()),
+                16 => endpoint.provisional_reliable(now, call, StatusCode::RINGING, "", &[], sdp),
+                17 => endpoint.reinvite(now, call, sdp, &[]),
+                18 => endpoint.reinvite(now, call, None, &[]),
+                19 => endpoint.update(now, call, sdp, &[]),
+                20 => endpoint.update(now, call, None, &[]),
+                21 => endpoint
+                    .refer(now, call, "<sip:x@y>", action & 32 == 0, &[])
+                    .map(drop),
+                22 => endpoint.prack(now, call, b"9", Bytes::new()),
+                23 => requests.pop().map_or(Ok(()), |id| {
+                    endpoint.respond(now, id, &StatusCode::OK.into())
+                }),
+                24 => referral.as_ref().map_or(Ok(()), |referral| {
+                    endpoint.refer_progress(now, call, referral, StatusCode::RINGING, "")
+                }),
+                25 => endpoint
+                    .request_in_call(now, call, Method::Message, &[], None)
+                    .map(drop),
+                26 => endpoint.replaces(call).map_or(Ok(()), |replaces| {
+                    let _ = endpoint.replaced(&replaces);
+                    Ok(())
+                }),
                 _ => Ok(()),
             };
         }
         if action % 16 == 8 {
-            let invite =
+            let mut invite =
                 OutgoingInvite::new(target.clone(), theirs, Party::new(target.clone()), None);
+            invite.wallet = Some(Arc::new(Wallet::password("a", "b")));
+            invite.offer = (action & 64 != 0).then(|| Bytes::from_static(b"v=0\r\n"));
             calls.extend(endpoint.invite(now, invite));
         }
         endpoint.receive(now, &flow, &fill(datagram, &last));
@@ -269,8 +427,17 @@ pub fn endpoint(data: &[u8]) {
             );
         }
         while let Some(event) = endpoint.poll_event() {
-            if let Event::Invite { call, .. } = event {
-                calls.push(call);
+            match event {
+                Event::Invite { call, .. } => calls.push(call),
+                Event::Request { id, .. } | Event::Update { id, .. } => requests.push(id),
+                Event::Refer {
+                    id, referral: new, ..
+                } => {
+                    requests.push(id);
+                    referral = Some(*new);
+                }
+                Event::Pracked { answer_with, .. } => requests.extend(answer_with),
+                _ => {}
             }
         }
         now += Duration::from_millis(u64::from(action) * 8);

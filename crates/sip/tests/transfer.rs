@@ -12,7 +12,7 @@ use trunk_support::*;
 
 fn referred(network: &mut Network, peer: usize) -> (RequestId, Referral) {
     network.wait(peer, SHORT, |event| match event {
-        Event::Refer { id, referral, .. } => Some((*id, referral.clone())),
+        Event::Refer { id, referral, .. } => Some((*id, (**referral).clone())),
         _ => None,
     })
 }

@@ -192,7 +192,7 @@ pub enum Event {
         /// Its name.
         id: RequestId,
         /// What is asked for.
-        referral: Referral,
+        referral: Box<Referral>,
         /// The REFER.
         request: Request,
     },

@@ -24,6 +24,21 @@ impl Transport {
         !matches!(self, Self::Udp)
     }
 
+    /// The transport for a request of `bytes` bytes that would go by this one: a request too large for a datagram goes
+    /// over TCP (RFC 3261 §18.1.1), that is within 200 bytes of the path's MTU, or above 1300 bytes where that is not
+    /// known. Never where the next hop is known to take UDP alone: then IP fragments it. Responses are not concerned: they
+    /// go back as their request came.
+    pub const fn for_size(self, bytes: usize, mtu: Option<usize>, udp_only: bool) -> Self {
+        let largest = match mtu {
+            Some(mtu) => mtu.saturating_sub(200),
+            None => 1300,
+        };
+        match self {
+            Self::Udp if bytes > largest && !udp_only => Self::Tcp,
+            other => other,
+        }
+    }
+
     /// The name in Via headers and `;transport=` parameters.
     pub const fn as_str(self) -> &'static str {
         match self {

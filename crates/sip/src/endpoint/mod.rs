@@ -32,6 +32,7 @@ mod uas;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -126,7 +127,7 @@ struct Texts {
     via: [String; 3],
     contact: [String; 3],
     supported: String,
-    allow: String,
+    allow: Arc<str>,
     /// `100rel` is supported.
     reliable: bool,
 }
@@ -163,7 +164,7 @@ impl Texts {
             via,
             contact,
             supported: config.supported.join(", "),
-            allow: allow(config),
+            allow: allow(config).into(),
             reliable: config
                 .supported
                 .iter()

@@ -178,7 +178,7 @@ impl Endpoint {
             .map(String::as_str)
             .filter(|_| answer.contact);
         let allow = [
-            (HeaderName::Allow, self.texts.allow.as_str()),
+            (HeaderName::Allow, &*self.texts.allow),
             (HeaderName::Supported, self.texts.supported.as_str()),
         ];
         let reply = Reply {

@@ -118,7 +118,7 @@ impl Endpoint {
         self.events.push_back(Event::Refer {
             call,
             id,
-            referral,
+            referral: Box::new(referral),
             request: request.clone(),
         });
     }

@@ -218,7 +218,7 @@ impl Endpoint {
                 writer.header(HeaderName::Contact, contact);
             }
             if let Some((allow, supported)) = abilities {
-                writer.header(HeaderName::Allow, allow);
+                writer.header(HeaderName::Allow, &*allow);
                 if !supported.is_empty() {
                     writer.header(HeaderName::Supported, supported);
                 }

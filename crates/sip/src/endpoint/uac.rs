@@ -81,7 +81,7 @@ impl Endpoint {
                 .header(HeaderName::CallId, &call_id)
                 .header(HeaderName::CSeq, "1 INVITE")
                 .header(HeaderName::Contact, &contact)
-                .header(HeaderName::Allow, &allow);
+                .header(HeaderName::Allow, &*allow);
             if !supported.is_empty() {
                 writer.header(HeaderName::Supported, &supported);
             }

@@ -72,9 +72,7 @@ impl<'a> HostRef<'a> {
             let start = *scan;
             let inner =
                 scan.take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
-            let ip = std::str::from_utf8(inner)
-                .ok()
-                .and_then(|text| text.parse::<Ipv6Addr>().ok());
+            let ip = std::str::from_utf8(inner).ok().and_then(ipv6);
             return match (ip, scan.take(b']')) {
                 (Some(ip), true) => Ok(Self::Ip(IpAddr::V6(ip))),
                 _ => Err(start.expected("an IPv6 address and `]`")),
@@ -94,6 +92,15 @@ impl<'a> HostRef<'a> {
         }
         Ok(Self::Name(name))
     }
+}
+
+/// An IPv6 address; also with the third colon before an IPv4 part that RFC 3261's grammar allowed (RFC 5118 §4.10).
+fn ipv6(text: &str) -> Option<Ipv6Addr> {
+    text.parse().ok().or_else(|| {
+        let (before, after) = text.split_once(":::")?;
+        after.parse::<Ipv4Addr>().ok()?;
+        format!("{before}::{after}").parse().ok()
+    })
 }
 
 impl fmt::Display for HostRef<'_> {
