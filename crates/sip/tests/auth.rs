@@ -158,6 +158,52 @@ fn a_challenged_invite_comes_again_with_the_strongest_algorithm_and_the_bye_with
 }
 
 #[test]
+fn a_trunk_may_challenge_the_bye_of_a_call_that_it_has_sent() {
+    let mut network = network();
+    let caller = invite(&mut network, None);
+    let (callee, _) = incoming(&mut network);
+    network.act(1, |endpoint, now| {
+        let wallet = Arc::new(Wallet::password("room12", "sesame"));
+        endpoint.set_wallet(callee, wallet).unwrap();
+        endpoint
+            .accept(now, callee, &[], Some(Bytes::from_static(b"v=0")))
+            .unwrap()
+    });
+    network.run(Duration::from_millis(100));
+    // A proxy on the way refuses the first BYE: its 407 is forged here, in the caller's name.
+    network.trouble.loss = 100;
+    network.act(1, |endpoint, now| endpoint.bye(now, callee, &[]).unwrap());
+    network.trouble.loss = 0;
+    let bye = sent(&network, 1, "BYE").pop().unwrap();
+    let line = |name| String::from_utf8(bye.headers().get(name).unwrap().to_vec()).unwrap();
+    let refusal = format!(
+        "SIP/2.0 407 Proxy Authentication Required\r\nVia: {}\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+         Proxy-Authenticate: Digest realm=\"trunk\", nonce=\"n\", qop=\"auth\", algorithm=SHA-256\r\nContent-Length: 0\r\n\r\n",
+        line(HeaderName::Via),
+        line(HeaderName::From),
+        line(HeaderName::To),
+        line(HeaderName::CallId),
+        line(HeaderName::CSeq),
+    );
+    network.inject(network.peers[0].address, 1, refusal.as_bytes());
+    let again = sent(&network, 1, "BYE").pop().unwrap();
+    assert_eq!(
+        again.headers().cseq().number,
+        bye.headers().cseq().number + 1
+    );
+    let proof = again.headers().get(HeaderName::ProxyAuthorization).unwrap();
+    assert_eq!(Credentials::parse(proof).unwrap().realm, "trunk");
+    for peer in [0, 1] {
+        let ended = network.wait(peer, SHORT, |event| match event {
+            Event::Ended { call, .. } => Some(*call),
+            _ => None,
+        });
+        assert_eq!(ended, if peer == 0 { caller } else { callee });
+    }
+    network.assert_empty();
+}
+
+#[test]
 fn a_wrong_password_is_sent_once() {
     let mut network = network();
     let mut guard = authenticator(&network);

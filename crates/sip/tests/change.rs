@@ -399,3 +399,35 @@ fn a_loud_network_with_little_patience_keeps_both_sides_in_step() {
         network.assert_empty();
     }
 }
+
+#[test]
+fn a_full_house_still_hears_its_own_calls() {
+    let mut network = Network::with(2, Trouble::default(), 11, |peer, config| {
+        able(config);
+        if peer == 1 {
+            config.limits.transactions = 16;
+        }
+    });
+    let (caller, _) = established(&mut network);
+    // Strangers fill the table as far as they can.
+    let mut shed = 0;
+    for i in 0..40 {
+        let message = format!(
+            "MESSAGE sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5099;branch=z9hG4bK{i};rport\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:c@d>\r\nCall-ID: {i}\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
+        );
+        network.inject(network::address(5099), 1, message.as_bytes());
+        shed = network.sent(1, "SIP/2.0 503");
+    }
+    assert_eq!(
+        shed,
+        40 - (14 - 1),
+        "one place is the INVITE's, two are kept"
+    );
+    network.act(0, |endpoint, now| {
+        endpoint.update(now, caller, None, &[]).unwrap()
+    });
+    assert_eq!(changed(&mut network, 0), "");
+    network.peers[1].events.clear();
+    finish(&mut network, caller);
+}

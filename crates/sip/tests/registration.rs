@@ -306,6 +306,18 @@ fn strangers_fill_no_more_than_the_bounds() {
         assert_eq!(status, if i < 10 { 200 } else { 503 });
     }
     assert_eq!(registrar.len(), 10);
+    let long = "x".repeat(2000);
+    for lines in [
+        format!("Contact: <sip:a@h;x={long}>\r\n"),
+        format!("Contact: <sip:a@h>;x={long}\r\n"),
+        format!("Contact: <sip:a@h>\r\nPath: <sip:{long}@h;lr>\r\n"),
+    ] {
+        let status = registrar
+            .register(NOW, &register(1, &lines), &flow())
+            .reply
+            .status;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+    }
     assert_eq!(registrar.expire(NOW + 3600).len(), 10);
 }
 

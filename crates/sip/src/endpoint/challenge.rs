@@ -1,14 +1,15 @@
 //! Answering 401 and 407 (RFC 3261 §22.2, §22.3; RFC 8760).
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Endpoint;
 use super::call::{CallState, TxRef};
 use super::client::SendPath;
 use super::event::{CallHandle, SentId};
-use crate::auth::{Attempts, Session};
+use super::{CallError, Endpoint};
+use crate::auth::{Attempts, Session, Wallet};
 use crate::message::{
     Framing, HeaderName, Message, MessageWriter, Method, Request, Response, StatusCode, parse, text,
 };
@@ -50,6 +51,17 @@ impl Endpoint {
             sent: found.sent,
             auth: found.auth.take(),
         })
+    }
+
+    /// Gives a call the logins that later requests of ours answer challenges with: some trunks ask for credentials even
+    /// for the BYE of a call that they have sent.
+    ///
+    /// # Errors
+    /// The call is gone.
+    pub fn set_wallet(&mut self, call: CallHandle, wallet: Arc<Wallet>) -> Result<(), CallError> {
+        let call = self.call_mut(call).ok_or(CallError::Gone)?;
+        call.auth = Some(Box::new(Session::new(wallet)));
+        Ok(())
     }
 
     /// Sends a request again that was refused for what we can mend: 401, 407, 422.

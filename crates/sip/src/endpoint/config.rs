@@ -81,7 +81,8 @@ impl EndpointConfig {
 pub struct Limits {
     /// Calls at once.
     pub calls: usize,
-    /// Server and client transactions at once, each kept up to 32 s after its end (timers J and L).
+    /// Server and client transactions at once, each kept up to 32 s after its end (timers J and L). An eighth of the
+    /// server's is kept for requests inside calls.
     pub transactions: usize,
     /// Early dialogs of one forked call (RFC 3261 §13.2.2.4).
     pub early_dialogs: usize,

@@ -425,7 +425,13 @@ impl Endpoint {
         after: std::time::Duration,
         timer: CallTimer,
     ) {
-        self.timers.add(now, after, Due::Call { handle, timer });
+        let due = Due::Call { handle, timer };
+        match timer {
+            CallTimer::RetryChange { .. } | CallTimer::Session { .. } => {
+                self.timers.add_rare(now, after, due);
+            }
+            _ => self.timers.add(now, after, due),
+        }
     }
 
     fn hash_of(&self, bytes: &[u8]) -> u64 {

@@ -36,8 +36,15 @@ impl Endpoint {
             Method::Cancel => self.on_cancel(now, flow, request),
             _ if self.servers.len() >= self.config.limits.transactions => self.shed(flow, request),
             _ if request.headers().to_tag().is_some() => self.on_dialog_request(now, flow, request),
+            // The last eighth is for calls that are up: their BYEs must not starve behind new calls.
+            _ if self.servers.len() >= self.room_for_new() => self.shed(flow, request),
             _ => self.on_outside_request(now, flow, request),
         }
+    }
+
+    const fn room_for_new(&self) -> usize {
+        let all = self.config.limits.transactions;
+        all - all / 8
     }
 
     /// Answers without keeping anything: the same request gets the same answer (RFC 3261 §8.2.7).

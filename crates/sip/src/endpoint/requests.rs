@@ -124,8 +124,8 @@ impl Endpoint {
         Ok(id)
     }
 
-    /// Sends a request inside a call: INFO, MESSAGE, REFER, NOTIFY, OPTIONS. `Response` follows with the same id; none
-    /// follows when the call ends before.
+    /// Sends a request inside a call: INFO, MESSAGE, NOTIFY, OPTIONS. `Response` follows with the same id, even if the
+    /// call has ended by then.
     ///
     /// # Errors
     /// The call is gone or has no dialog yet, the table is full, or the method has a way of its own.

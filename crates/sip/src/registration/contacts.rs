@@ -3,6 +3,9 @@
 use super::binding::FlowId;
 use crate::message::{HeaderName, NameAddr, Request, Uri, decimal, text, trim};
 
+/// The longest Contact that is kept, in bytes.
+const MAX_CONTACT: usize = 1024;
+
 /// One Contact that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -43,6 +46,9 @@ impl Asking {
         let mut contacts = Vec::new();
         for address in headers.addresses(HeaderName::Contact) {
             let address = address.map_err(|_| "Malformed Contact")?;
+            if address.raw().len() > MAX_CONTACT {
+                return Err("Contact Too Long");
+            }
             if contacts.len() >= limit {
                 return Err("Too Many Contacts");
             }

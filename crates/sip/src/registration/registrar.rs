@@ -202,6 +202,12 @@ impl Registrar {
         let asking = Asking::read(request, self.config.bindings_per_address)
             .map_err(|reason| refuse(StatusCode::BAD_REQUEST, reason))?;
         let call_id = text(request.headers().call_id()).into_owned();
+        if call_id.len() > 256 || address.len() > 256 {
+            return Err(refuse(
+                StatusCode::BAD_REQUEST,
+                "Call-ID Or Address Too Long",
+            ));
+        }
         let cseq = request.headers().cseq().number;
         let mut changes = Vec::new();
         let mut outbound = false;
@@ -413,11 +419,13 @@ fn out_of_order() -> Box<OwnReply> {
     })
 }
 
-/// The Path, first hop first; `None` if it is malformed or longer than 16 hops.
+/// The Path, first hop first; `None` if it is malformed, or longer than 16 hops of 256 bytes.
 fn path_of(request: &Request) -> Option<Vec<String>> {
     let mut path = Vec::new();
     for hop in request.headers().addresses(HeaderName::Path) {
-        let hop = hop.ok().filter(|_| path.len() < 16)?;
+        let hop = hop
+            .ok()
+            .filter(|hop| path.len() < 16 && hop.raw().len() <= 256)?;
         hop.uri().ok()?;
         path.push(text(hop.raw()).into_owned());
     }
