@@ -122,6 +122,18 @@ pub trait Host {
     /// When there is none, or it is too long.
     fn send(&self, request: &OutboundRequest) -> Result<OutboundReply, SendError>;
 
+    /// Sends a request and waits for the reply. If none has come `after` that time, `meanwhile` is called once, and the wait
+    /// goes on: the request's own time-out is counted from its beginning.
+    ///
+    /// # Errors
+    /// When there is none, or it is too long.
+    fn send_meanwhile(
+        &self,
+        request: &OutboundRequest,
+        after: Duration,
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<OutboundReply, SendError>;
+
     /// Writes a line to the log. Numbers and tokens are redacted by the caller.
     fn log(&self, line: &str);
 }

@@ -10,7 +10,9 @@
 //! | [`verify`] | whether a request comes from Alexa (facts B) |
 //! | [`once`] | a repeated request has one effect and gets the stored answer |
 //! | [`alexa`] | the answers to Alexa's requests (facts A) |
-//! | [`caller`] | the caller's own number, from the customer's profile (facts C1) |
+//! | [`caller`] | who calls: from a profile, the linked account, or the plan (facts C, D5) |
+//! | [`limits`] | how many calls a customer places within an hour |
+//! | [`patience`] | words while the skill still works (facts A5) |
 //! | [`session`] | StartCommunicationSession, and what is remembered of it (facts D) |
 //! | [`flow`] | the call's decisions by the call plan (facts E3, F) |
 //! | [`sidecar_link`] | signatures between component and sidecar |
@@ -26,7 +28,9 @@ pub mod flow;
 pub mod fuzz;
 pub mod host;
 pub mod http;
+pub mod limits;
 pub mod once;
+pub mod patience;
 pub mod session;
 pub mod settings;
 pub mod sidecar_link;

@@ -24,6 +24,10 @@ const SESSIONS: Table = Table {
 const REMEMBERED_S: u32 = 3600;
 const LIMIT: Duration = Duration::from_millis(3000);
 const MAX_REPLY: usize = 16 * 1024;
+/// The pauses before a request is sent again (our choice).
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(750)];
+/// A request that has less time than this is not sent again.
+const WORTHWHILE: Duration = Duration::from_millis(500);
 
 /// What is remembered of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,8 +95,8 @@ pub enum StartError {
     Unknown(String),
 }
 
-/// Starts a session. If it is not known what became of the request (500, no answer), it is sent once more with the same
-/// `clientSessionId`, of which one call comes.
+/// Starts a session. If it was throttled (429), or it is not known what became of it (500, no answer), it is sent again as long
+/// as there is time, at most twice, with the same `clientSessionId`, of which one call comes.
 ///
 /// # Errors
 /// What Alexa answers (facts D2), or that it does not.
@@ -104,7 +108,8 @@ pub fn start<H: Host>(
     deadline: Deadline,
 ) -> Result<SessionId, StartError> {
     let body = serde_json::to_vec(start).map_err(|error| StartError::Unknown(error.to_string()))?;
-    let attempt = |limit: Duration| {
+    let mut pauses = PAUSES.iter();
+    loop {
         let request = OutboundRequest {
             method: "POST",
             url: format!("{}{PATH}", api.origin),
@@ -113,34 +118,56 @@ pub fn start<H: Host>(
                 ("content-type", "application/json".to_owned()),
             ],
             body: body.clone(),
-            timeout: deadline.at_most(host, limit),
+            timeout: deadline.at_most(host, LIMIT),
             max_reply: MAX_REPLY,
         };
-        let reply = recorder
-            .send(host, request)
-            .map_err(|error| StartError::Unknown(error.to_string()))?;
-        match reply.status {
-            200..=299 => serde_json::from_slice::<SessionStarted>(&reply.body)
-                .map(|started| started.session_id)
-                .map_err(|error| {
-                    StartError::Unknown(format!("its answer cannot be read: {error}"))
-                }),
-            status => {
-                let error = CommunicationError::read(status, &reply.body);
-                Err(StartError::Refused {
-                    status,
-                    code: error.code,
-                    message: error.message,
-                })
-            }
+        let (error, wanted) = match attempt(host, recorder, request) {
+            Ok(started) => return Ok(started),
+            Err((error, wanted)) => (error, wanted),
+        };
+        let repeatable = match &error {
+            StartError::Refused { status, .. } => *status == 429 || *status >= 500,
+            StartError::Unknown(_) => true,
+        };
+        let Some(pause) = pauses.next().filter(|_| repeatable) else {
+            return Err(error);
+        };
+        let pause = wanted.unwrap_or(*pause).max(*pause);
+        if deadline.left(host) < pause + WORTHWHILE {
+            return Err(error);
         }
-    };
-    match attempt(LIMIT) {
-        Err(StartError::Refused { status: 500.., .. } | StartError::Unknown(_))
-            if !deadline.left(host).is_zero() =>
-        {
-            attempt(deadline.left(host))
+        host.sleep(pause);
+    }
+}
+
+/// One request; with a failure, the pause that Alexa asks for.
+fn attempt<H: Host>(
+    host: &H,
+    recorder: &Recorder,
+    request: OutboundRequest,
+) -> Result<SessionId, (StartError, Option<Duration>)> {
+    let reply = recorder
+        .send(host, request)
+        .map_err(|error| (StartError::Unknown(error.to_string()), None))?;
+    match reply.status {
+        200..=299 => serde_json::from_slice::<SessionStarted>(&reply.body)
+            .map(|started| started.session_id)
+            .map_err(|error| {
+                let why = format!("its answer cannot be read: {error}");
+                (StartError::Unknown(why), None)
+            }),
+        status => {
+            let error = CommunicationError::read(status, &reply.body);
+            let wanted = reply
+                .header("retry-after")
+                .and_then(|seconds| seconds.trim().parse().ok())
+                .map(Duration::from_secs);
+            let refused = StartError::Refused {
+                status,
+                code: error.code,
+                message: error.message,
+            };
+            Err((refused, wanted))
         }
-        first => first,
     }
 }

@@ -1,53 +1,95 @@
-//! Placing a call: the caller's number, the session, and what the customer hears.
+//! Placing a call: who stands in while the destination is closed, the caller, the session, and what the customer hears.
 
-use skillcall_plan::compiled::{CallerSource, Destination};
+use skillcall_plan::compiled::{Address, Destination};
 use skillcall_plan::{DecodeError, TextKey};
 use skillcall_protocol::alexa::{Card, Envelope, ResponseEnvelope};
-use skillcall_protocol::communication::{ErrorCode, StartSession};
-use skillcall_protocol::e164::E164;
-use skillcall_protocol::profile::MOBILE_NUMBER_SCOPE;
+use skillcall_protocol::communication::{
+    Callee, ErrorCode, IdType, Originator, PROVIDER_PBX, ParticipantId, StartSession,
+};
+use skillcall_protocol::ids::ClientSessionId;
 
-use super::Serving;
-use super::speech::Speech;
-use crate::caller::{self, Api, CallerError};
+use super::speech::{About, Speech, joined};
+use super::{Serving, choice};
+use crate::caller::{Api, CallerError, Search};
 use crate::host::Host;
+use crate::limits;
 use crate::session::{self, Session, StartError};
 
 /// Places a call to a destination and says what became of it.
 pub(super) fn place<H: Host>(
     serving: &Serving<'_, H>,
     envelope: &Envelope,
-    destination: &Destination<'_>,
+    wanted: &Destination<'_>,
     speech: &Speech<'_>,
 ) -> Result<ResponseEnvelope, DecodeError> {
-    match try_to_place(serving, envelope, destination, speech.locale) {
-        Ok(()) => Ok(ResponseEnvelope::tell(speech.announcement(destination)?)),
+    let Some(destination) = open_now(serving, envelope, wanted)? else {
+        let note = format!("no call: {} is closed", wanted.id);
+        serving.recorder.note(serving.host, &note);
+        return speech.tell_about(TextKey::Closed, wanted);
+    };
+    match try_to_place(serving, envelope, &destination, speech.locale) {
+        Ok(()) => {
+            let announcement = speech.announcement(&destination)?;
+            Ok(ResponseEnvelope::tell(if destination.id == wanted.id {
+                announcement
+            } else {
+                let about = About {
+                    destination: Some(wanted),
+                    ..About::default()
+                };
+                joined(&speech.text(TextKey::ClosedInstead, about)?, &announcement)
+            }))
+        }
         Err(trouble) => {
             serving
                 .recorder
                 .warn(serving.host, &format!("no call: {}", trouble.why));
-            let response = speech.tell(trouble.said)?;
-            Ok(match trouble.said {
-                TextKey::NumberPermission => {
-                    let permissions = vec![MOBILE_NUMBER_SCOPE.to_owned()];
-                    response.with_card(Card::AskForPermissionsConsent { permissions })
-                }
-                _ => response,
+            let response = speech.tell_about(trouble.said, &destination)?;
+            Ok(match trouble.card {
+                Some(card) => response.with_card(card),
+                None => response,
             })
         }
     }
 }
 
-/// Why a call was not placed, and what the customer hears.
+/// The destination, or the first of those in its place that is open and may be called.
+fn open_now<'p, H: Host>(
+    serving: &Serving<'p, H>,
+    envelope: &Envelope,
+    wanted: &Destination<'p>,
+) -> Result<Option<Destination<'p>>, DecodeError> {
+    let now = i64::try_from(serving.host.now_ms() / 1000).unwrap_or(i64::MAX);
+    let plan = serving.plan;
+    let mut destination = wanted.clone();
+    // A plan whose rows lead back to their beginning is never compiled.
+    for _ in 0..=plan.destination_count() {
+        if plan.is_open(destination.hours, now)? {
+            return Ok(Some(destination));
+        }
+        let Some(place) = destination.fallback.map(usize::from) else {
+            return Ok(None);
+        };
+        match plan.destination(place)? {
+            Some(next) if plan.allows(&choice::asking(envelope), place)? => destination = next,
+            _ => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// Why a call was not placed, what the customer hears, and which card goes with it.
 struct Trouble {
     said: TextKey,
     why: String,
+    card: Option<Card>,
 }
 
 fn trouble(said: TextKey, why: impl ToString) -> Trouble {
     Trouble {
         said,
         why: why.to_string(),
+        card: None,
     }
 }
 
@@ -58,27 +100,43 @@ fn try_to_place<H: Host>(
     locale: &str,
 ) -> Result<(), Trouble> {
     let (host, recorder) = (serving.host, serving.recorder);
+    let failed = |error: &dyn ToString| trouble(TextKey::CallFailed, error.to_string());
     let system = &envelope.context.system;
-    let api =
-        Api::of(system, serving.settings).map_err(|error| trouble(TextKey::CallFailed, error))?;
-    let device = system.device.as_ref().ok_or_else(|| {
-        trouble(
-            TextKey::CallFailed,
-            "the request names no device in context.System",
-        )
-    })?;
+    let api = Api::of(system, serving.settings).map_err(|error| failed(&error))?;
+    let device = system
+        .device
+        .as_ref()
+        .ok_or_else(|| failed(&"the request names no device in context.System"))?;
     let csi =
         session::client_session_id(&serving.settings.session_key, &envelope.request.request_id)
-            .ok_or_else(|| trouble(TextKey::CallFailed, "no clientSessionId could be derived"))?;
+            .ok_or_else(|| failed(&"no clientSessionId could be derived"))?;
     recorder.csi(&csi);
-    let caller = caller_number(serving, &api, destination)?;
-    let dialled =
-        E164::parse(destination.number).map_err(|error| trouble(TextKey::CallFailed, error))?;
-    let mut start = StartSession::skill_call(&caller, &device.device_id, &dialled, &csi);
-    for participant in &mut start.participants {
-        if let Some(provider) = &mut participant.communication_provider_id {
-            serving.plan.communication_provider_id.clone_into(provider);
-        }
+    let search = Search {
+        host,
+        recorder,
+        plan: serving.plan,
+        envelope,
+        api: &api,
+        deadline: serving.deadline,
+    };
+    let originator = search
+        .originator(&destination.caller)
+        .map_err(caller_trouble)?;
+    let start = start_session(serving, destination, originator, &device.device_id, &csi);
+    if let Err(broken) = start.validate() {
+        let rules: Vec<String> = broken.iter().map(ToString::to_string).collect();
+        return Err(failed(&rules.join("; ")));
+    }
+    let customer = envelope
+        .user()
+        .map_or(device.device_id.as_str(), |user| user.user_id.as_str());
+    if let Some(most) = serving.plan.calls_per_hour
+        && !limits::count(host, customer, &csi, most).map_err(|error| failed(&error))?
+    {
+        return Err(trouble(
+            TextKey::TooManyCalls,
+            format!("the customer has placed {most} calls within an hour"),
+        ));
     }
     // The call may come in before Alexa's answer does, so the session is there first.
     let mut session = Session {
@@ -88,9 +146,16 @@ fn try_to_place<H: Host>(
         trace: recorder.trace_id(),
         session: None,
     };
-    session::remember(host, &csi, &session).map_err(|error| trouble(TextKey::CallFailed, error))?;
-    let started =
-        session::start(host, recorder, &api, &start, serving.deadline).map_err(start_trouble)?;
+    session::remember(host, &csi, &session).map_err(|error| failed(&error))?;
+    let started = session::start(host, recorder, &api, &start, serving.deadline);
+    // After any other failure the call may have begun all the same.
+    if let (Err(StartError::Refused { status: ..500, .. }), Some(_)) =
+        (&started, serving.plan.calls_per_hour)
+        && let Err(error) = limits::uncount(host, customer, &csi)
+    {
+        recorder.warn(host, &format!("the call still counts: {error}"));
+    }
+    let started = started.map_err(start_trouble)?;
     recorder.session(&started);
     session.session = Some(started.as_str().to_owned());
     if let Err(error) = session::remember(host, &csi, &session) {
@@ -103,36 +168,53 @@ fn try_to_place<H: Host>(
     Ok(())
 }
 
-fn caller_number<H: Host>(
+fn start_session<H: Host>(
     serving: &Serving<'_, H>,
-    api: &Api<'_>,
     destination: &Destination<'_>,
-) -> Result<E164, Trouble> {
-    let mut last = trouble(
-        TextKey::CallFailed,
-        "the plan names no source of the caller's number",
-    );
-    for source in &destination.caller {
-        let found = match source {
-            CallerSource::Profile => {
-                caller::from_profile(serving.host, serving.recorder, api, serving.deadline)
-            }
-        };
-        match found {
-            Ok(number) => return Ok(number),
-            Err(error) => last = trouble(caller_text(&error), error),
-        }
-    }
-    Err(last)
+    originator: Originator,
+    device: &skillcall_protocol::ids::DeviceId,
+    csi: &ClientSessionId,
+) -> StartSession {
+    let (kind, value, usual) = match destination.address {
+        Address::Number(number) => (
+            IdType::PhoneNumber,
+            number,
+            serving.plan.communication_provider_id,
+        ),
+        Address::Extension(extension) => (IdType::RawAddress, extension, PROVIDER_PBX),
+        Address::Profile(profile) => (IdType::CommunicationProfileId, profile, PROVIDER_PBX),
+    };
+    let callee = Callee {
+        id: ParticipantId {
+            kind,
+            value: value.to_owned(),
+        },
+        provider: destination.provider.unwrap_or(usual).to_owned(),
+    };
+    StartSession::between(originator, device, callee, csi)
 }
 
-fn caller_text(error: &CallerError) -> TextKey {
-    match error {
-        CallerError::NotGranted => TextKey::NumberPermission,
-        CallerError::NotStored(_) => TextKey::NumberMissing,
-        CallerError::BadToken => TextKey::AskAgain,
-        CallerError::Throttled => TextKey::Busy,
-        CallerError::Failed(_) => TextKey::NumberUnavailable,
+/// Facts C1, C2: each failure leads somewhere else.
+fn caller_trouble(error: CallerError) -> Trouble {
+    let (said, card) = match &error {
+        CallerError::NotGranted(scopes) => {
+            let permissions = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            let card = Card::AskForPermissionsConsent { permissions };
+            (TextKey::NumberPermission, Some(card))
+        }
+        CallerError::NotLinked(_) => (TextKey::LinkAccount, Some(Card::LinkAccount)),
+        CallerError::NotStored(_) => (TextKey::NumberMissing, None),
+        CallerError::Malformed(_) => (TextKey::NumberMalformed, None),
+        CallerError::BadToken => (TextKey::AskAgain, None),
+        CallerError::Throttled => (TextKey::Busy, None),
+        CallerError::NotRecognised => (TextKey::NotRecognised, None),
+        CallerError::UnknownPlace => (TextKey::NumberUnknownHere, None),
+        CallerError::Failed(_) => (TextKey::NumberUnavailable, None),
+        CallerError::Plan(_) => (TextKey::CallFailed, None),
+    };
+    Trouble {
+        card,
+        ..trouble(said, error)
     }
 }
 

@@ -1,19 +1,22 @@
 //! The answers to Alexa's requests (facts A).
 
 mod call;
+mod choice;
+mod dialog;
+mod events;
+mod fulfil;
+mod intents;
 mod speech;
 
+use serde::Serialize;
 use skillcall_plan::{DecodeError, Plan, TextKey};
-use skillcall_protocol::alexa::{Envelope, Intent, Kind, ResponseEnvelope, Slot};
+use skillcall_protocol::alexa::{Envelope, GrantAnswer, Kind, ResponseEnvelope};
 
 use crate::host::{Deadline, Host};
 use crate::settings::Settings;
 use crate::trace::Recorder;
 
-use speech::Speech;
-
-/// The slot of CallIntent that says whom to call.
-const DESTINATION_SLOT: &str = "destination";
+pub(crate) use speech::Speech;
 
 /// What a request is served with.
 pub struct Serving<'s, H> {
@@ -29,6 +32,16 @@ pub struct Serving<'s, H> {
     pub deadline: Deadline,
 }
 
+/// What a request is answered with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// The response envelope of a custom skill (facts A3).
+    Response(Box<ResponseEnvelope>),
+    /// The event that answers a grant (facts G7).
+    Grant(GrantAnswer),
+}
+
 /// Answers a verified request. What this version does not serve is answered with an empty response, as facts A2 wants.
 ///
 /// # Errors
@@ -36,67 +49,38 @@ pub struct Serving<'s, H> {
 pub fn answer<H: Host>(
     serving: &Serving<'_, H>,
     envelope: &Envelope,
-) -> Result<ResponseEnvelope, DecodeError> {
-    let locale = envelope
-        .request
-        .locale
-        .as_deref()
-        .unwrap_or(serving.plan.default_locale);
-    let speech = Speech {
-        plan: serving.plan,
-        locale,
-    };
-    match envelope.request.kind() {
-        Kind::Launch => speech.ask(TextKey::Welcome),
-        Kind::Intent(intent) => answer_intent(serving, envelope, intent, &speech),
-        _ => Ok(ResponseEnvelope::empty()),
-    }
-}
-
-fn answer_intent<H: Host>(
-    serving: &Serving<'_, H>,
-    envelope: &Envelope,
-    intent: &Intent,
-    speech: &Speech<'_>,
-) -> Result<ResponseEnvelope, DecodeError> {
-    match intent.name.as_str() {
-        "CallIntent" => {
-            let slot = intent.slots.get(DESTINATION_SLOT);
-            let Some(slot) =
-                slot.filter(|slot| slot.value.is_some() || slot.matches().next().is_some())
-            else {
-                return speech.ask(TextKey::WhichDestination);
-            };
-            match destination(serving.plan, slot)? {
-                Some(destination) => call::place(serving, envelope, &destination, speech),
-                None => speech.ask(TextKey::UnknownDestination),
+) -> Result<Answer, DecodeError> {
+    let speech = Speech::of(serving.plan, envelope);
+    let response = match envelope.request.kind() {
+        Kind::Launch => {
+            if let Some(task) = envelope.request.task_name() {
+                let note = format!("opened with the task {task:?}, which the plan does not know");
+                serving.recorder.note(serving.host, &note);
             }
+            speech.ask(TextKey::Welcome)?
         }
-        "AMAZON.HelpIntent" | "AMAZON.FallbackIntent" => speech.ask(TextKey::Help),
-        "AMAZON.StopIntent" | "AMAZON.CancelIntent" | "AMAZON.NavigateHomeIntent" => {
-            speech.tell(TextKey::Goodbye)
+        Kind::Intent(intent) => intents::answer(serving, envelope, intent, &speech)?,
+        Kind::CanFulfillIntent(intent) => fulfil::answer(serving, envelope, intent)?,
+        _ => {
+            events::note(serving, envelope);
+            ResponseEnvelope::empty()
         }
-        _ => Ok(ResponseEnvelope::empty()),
-    }
+    };
+    Ok(Answer::Response(Box::new(within_limits(serving, response))))
 }
 
-/// The destination that a slot names: by the id of what the interaction model resolved, by its name, or by the very words.
-fn destination<'p>(
-    plan: &Plan<'p>,
-    slot: &Slot,
-) -> Result<Option<skillcall_plan::compiled::Destination<'p>>, DecodeError> {
-    for value in slot.matches() {
-        if let Some(id) = &value.id
-            && let Some(destination) = plan.destination_with_id(id)?
-        {
-            return Ok(Some(destination));
-        }
-        if let Some(destination) = plan.destination_named(&value.name)? {
-            return Ok(Some(destination));
-        }
+/// The response as Alexa takes it (facts A4).
+fn within_limits<H: Host>(
+    serving: &Serving<'_, H>,
+    mut response: ResponseEnvelope,
+) -> ResponseEnvelope {
+    let cuts = response.keep_within_limits();
+    if !cuts.is_empty() {
+        let warning = format!("the answer is longer than Alexa takes, so it was cut: {cuts:?}");
+        serving.recorder.warn(serving.host, &warning);
     }
-    match &slot.value {
-        Some(spoken) => plan.destination_named(spoken),
-        None => Ok(None),
-    }
+    response
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,22 +4,39 @@ use std::borrow::Cow;
 
 use skillcall_plan::compiled::Destination;
 use skillcall_plan::{DecodeError, Plan, Template, TextKey, Variable};
-use skillcall_protocol::alexa::{ResponseEnvelope, SPEECH_MAX_CHARS};
+use skillcall_protocol::alexa::{Envelope, ResponseEnvelope, is_ssml};
 
 /// The plan's words in a locale.
-pub(super) struct Speech<'s> {
+pub(crate) struct Speech<'s> {
     pub(super) plan: &'s Plan<'s>,
     pub(super) locale: &'s str,
 }
 
-impl Speech<'_> {
+/// What the variables of a text stand for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct About<'a> {
+    pub(super) destination: Option<&'a Destination<'a>>,
+    pub(super) choices: &'a str,
+}
+
+impl<'s> Speech<'s> {
+    /// The words for a request: in its locale, or the plan's default.
+    pub(crate) fn of(plan: &'s Plan<'s>, envelope: &'s Envelope) -> Self {
+        let locale = envelope.request.locale.as_deref();
+        Self {
+            plan,
+            locale: locale.unwrap_or(plan.default_locale),
+        }
+    }
+
+    /// A text of the plan without anything to name.
+    pub(crate) fn plain(&self, key: TextKey) -> Result<String, DecodeError> {
+        self.text(key, About::default())
+    }
+
     /// A text of the plan.
-    pub(super) fn text(
-        &self,
-        key: TextKey,
-        destination: Option<&Destination<'_>>,
-    ) -> Result<String, DecodeError> {
-        Ok(self.said(&self.plan.text(self.locale, key)?, destination))
+    pub(super) fn text(&self, key: TextKey, about: About<'_>) -> Result<String, DecodeError> {
+        Ok(self.said(&self.plan.text(self.locale, key)?, about))
     }
 
     /// The announcement of a call, which Amazon requires (facts A3).
@@ -27,35 +44,131 @@ impl Speech<'_> {
         &self,
         destination: &Destination<'_>,
     ) -> Result<String, DecodeError> {
+        let about = About {
+            destination: Some(destination),
+            ..About::default()
+        };
         match destination.announcement(self.plan.locale_for(self.locale)) {
-            Some(template) => Ok(self.said(template, Some(destination))),
-            None => self.text(TextKey::Calling, Some(destination)),
+            Some(template) => Ok(self.said(template, about)),
+            None => self.text(TextKey::Calling, about),
         }
     }
 
     /// Says a text and ends the session.
     pub(super) fn tell(&self, key: TextKey) -> Result<ResponseEnvelope, DecodeError> {
-        Ok(ResponseEnvelope::tell(self.text(key, None)?))
+        Ok(ResponseEnvelope::tell(self.plain(key)?))
+    }
+
+    /// Says a text about a destination and ends the session.
+    pub(super) fn tell_about(
+        &self,
+        key: TextKey,
+        destination: &Destination<'_>,
+    ) -> Result<ResponseEnvelope, DecodeError> {
+        let about = About {
+            destination: Some(destination),
+            ..About::default()
+        };
+        Ok(ResponseEnvelope::tell(self.text(key, about)?))
     }
 
     /// Says a text and waits for the customer.
     pub(super) fn ask(&self, key: TextKey) -> Result<ResponseEnvelope, DecodeError> {
         Ok(ResponseEnvelope::ask(
-            self.text(key, None)?,
-            self.text(TextKey::WhichDestination, None)?,
+            self.plain(key)?,
+            self.plain(TextKey::WhichDestination)?,
         ))
     }
 
-    fn said(&self, template: &Template<'_>, destination: Option<&Destination<'_>>) -> String {
-        let text = template.render(|variable| match (variable, destination) {
-            (Variable::DestinationName, Some(destination)) => Cow::Borrowed(destination.name),
+    /// The names of destinations as they are said: "the desk, the bar or the spa".
+    pub(super) fn choices(
+        &self,
+        destinations: &[Destination<'_>],
+    ) -> Result<String, DecodeError> {
+        let locale = self.plan.locale_for(self.locale);
+        let names: Vec<&str> = destinations
+            .iter()
+            .map(|destination| destination.spoken_name(locale))
+            .collect();
+        Ok(match names.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, before)) => {
+                format!("{} {} {last}", before.join(", "), self.plain(TextKey::Or)?)
+            }
+            None => String::new(),
+        })
+    }
+
+    fn said(&self, template: &Template<'_>, about: About<'_>) -> String {
+        let locale = self.plan.locale_for(self.locale);
+        let value = |variable| match (variable, about.destination) {
+            (Variable::DestinationName, Some(destination)) => {
+                Cow::Borrowed(destination.spoken_name(locale))
+            }
             (Variable::DestinationId, Some(destination)) => Cow::Borrowed(destination.id),
-            (Variable::DestinationNumber, Some(destination)) => Cow::Borrowed(destination.number),
+            (Variable::DestinationNumber, Some(destination)) => Cow::Borrowed(destination.number()),
             (Variable::Locale, _) => Cow::Borrowed(self.locale),
+            (Variable::Choices, _) => Cow::Borrowed(about.choices),
             // The others belong to a call, and there is none yet.
             _ => Cow::Borrowed(""),
-        });
-        // Facts A4: Alexa refuses the whole response when its speech is longer.
-        text.chars().take(SPEECH_MAX_CHARS).collect()
+        };
+        let text = if template.is_ssml() {
+            template.render_ssml(value)
+        } else {
+            template.render(value)
+        };
+        capitalised(text)
+    }
+}
+
+/// A text that begins with a name, such as "the desk", begins like a sentence.
+fn capitalised(text: String) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if first.is_lowercase() => first.to_uppercase().chain(chars).collect(),
+        _ => text,
+    }
+}
+
+/// Two speeches, one after the other.
+pub(super) fn joined(first: &str, second: &str) -> String {
+    if !is_ssml(first) && !is_ssml(second) {
+        return format!("{first} {second}");
+    }
+    let inner = |speech: &str| {
+        let whole = speech.trim();
+        match whole
+            .strip_prefix("<speak>")
+            .and_then(|rest| rest.strip_suffix("</speak>"))
+        {
+            Some(inner) => inner.to_owned(),
+            None => whole
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;"),
+        }
+    };
+    format!("<speak>{} {}</speak>", inner(first), inner(second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_ssml_join_to_ssml() {
+        assert_eq!(joined("A.", "B."), "A. B.");
+        assert_eq!(
+            joined("A & B.", "<speak>C<break/></speak>"),
+            "<speak>A &amp; B. C<break/></speak>"
+        );
+    }
+
+    #[test]
+    fn sentences_begin_with_a_capital_and_ssml_stays() {
+        assert_eq!(capitalised("the desk".to_owned()), "The desk");
+        assert_eq!(capitalised("<speak>".to_owned()), "<speak>");
+        assert_eq!(capitalised("österlich".to_owned()), "Österlich");
+        assert_eq!(capitalised(String::new()), "");
     }
 }

@@ -64,27 +64,47 @@ impl Host for Outside {
     }
 
     fn send(&self, request: &OutboundRequest) -> Result<OutboundReply, SendError> {
-        let end = monotonic_clock::now().saturating_add(nanos(request.timeout));
-        let future = begin(request)?;
-        let response = await_response(&future, end, request.timeout)?;
-        let headers = response
-            .headers()
-            .entries()
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, String::from_utf8(value).ok()?)))
-            .collect();
-        let status = response.status();
-        let body = read_body(&response, end, request)?;
-        Ok(OutboundReply {
-            status,
-            headers,
-            body,
-        })
+        exchange(request, None)
+    }
+
+    fn send_meanwhile(
+        &self,
+        request: &OutboundRequest,
+        after: Duration,
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<OutboundReply, SendError> {
+        let at = monotonic_clock::now().saturating_add(nanos(after));
+        exchange(request, Some((at, meanwhile)))
     }
 
     fn log(&self, line: &str) {
         eprintln!("skillcall: {line}");
     }
+}
+
+/// What is done when a reply is not there at a time.
+type Meanwhile<'m> = Option<(u64, &'m mut dyn FnMut())>;
+
+fn exchange(
+    request: &OutboundRequest,
+    meanwhile: Meanwhile<'_>,
+) -> Result<OutboundReply, SendError> {
+    let end = monotonic_clock::now().saturating_add(nanos(request.timeout));
+    let future = begin(request)?;
+    let response = await_response(&future, end, request.timeout, meanwhile)?;
+    let headers = response
+        .headers()
+        .entries()
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, String::from_utf8(value).ok()?)))
+        .collect();
+    let status = response.status();
+    let body = read_body(&response, end, request)?;
+    Ok(OutboundReply {
+        status,
+        headers,
+        body,
+    })
 }
 
 fn begin(request: &OutboundRequest) -> Result<FutureIncomingResponse, SendError> {
@@ -158,6 +178,7 @@ fn await_response(
     future: &FutureIncomingResponse,
     end: u64,
     timeout: Duration,
+    mut meanwhile: Meanwhile<'_>,
 ) -> Result<IncomingResponse, SendError> {
     use super::bindings::wasi::io::poll::poll;
     let (ready, late) = (future.subscribe(), monotonic_clock::subscribe_instant(end));
@@ -170,11 +191,22 @@ fn await_response(
                     "the reply was taken already".to_owned(),
                 ));
             }
-            None => {
-                if poll(&[&ready, &late]) == [1] {
-                    return Err(SendError::Timeout(timeout));
+            None => match meanwhile.take().filter(|(at, _)| *at < end) {
+                // The host carries on with the request while something else is done here.
+                Some((at, act)) => {
+                    let due = monotonic_clock::subscribe_instant(at);
+                    if poll(&[&ready, &due]) == [1] {
+                        act();
+                    } else {
+                        meanwhile = Some((at, act));
+                    }
                 }
-            }
+                None => {
+                    if poll(&[&ready, &late]) == [1] {
+                        return Err(SendError::Timeout(timeout));
+                    }
+                }
+            },
         }
     }
 }

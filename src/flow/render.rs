@@ -28,7 +28,7 @@ impl<'e> Values<'e, '_> {
             Variable::DestinationName => self
                 .destination
                 .as_ref()
-                .map_or(Cow::Borrowed(""), |d| Cow::Borrowed(d.name)),
+                .map_or(Cow::Borrowed(""), |d| Cow::Borrowed(d.spoken_name(&self.position.locale))),
             Variable::DestinationId => self
                 .destination
                 .as_ref()
@@ -36,7 +36,7 @@ impl<'e> Values<'e, '_> {
             Variable::DestinationNumber => self
                 .destination
                 .as_ref()
-                .map_or(Cow::Borrowed(""), |d| Cow::Borrowed(d.number)),
+                .map_or(Cow::Borrowed(""), |d| Cow::Borrowed(d.number())),
             Variable::CallerNumber => text(leg(&ParticipantTag::LegA).map(|leg| leg.from.as_str())),
             Variable::CalledNumber => text(leg(&ParticipantTag::LegA).map(|leg| leg.to.as_str())),
             Variable::Digits => Cow::Borrowed(&self.position.digits),
@@ -45,6 +45,8 @@ impl<'e> Values<'e, '_> {
             Variable::LegB => text(leg(&ParticipantTag::LegB).map(|leg| leg.call_id.as_str())),
             Variable::Transaction => Cow::Borrowed(details.transaction_id.as_str()),
             Variable::Csi => Cow::Borrowed(&self.position.csi),
+            // Nobody chooses within a call.
+            Variable::Choices => Cow::Borrowed(""),
         }
     }
 }

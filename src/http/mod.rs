@@ -6,17 +6,19 @@ mod problem;
 
 use std::time::Duration;
 
-use skillcall_plan::Plan;
-use skillcall_protocol::alexa::{Envelope, WHOLE_MAX_BYTES};
+use skillcall_plan::{Plan, TextKey};
+use skillcall_protocol::alexa::{Envelope, Kind, ProgressiveResponse};
 use skillcall_protocol::sma::Event;
 
 pub use message::{JSON, MAX_BODY, PROBLEM, Request, Response, header};
 pub use problem::Problem;
 
-use crate::alexa::{self, Serving};
+use crate::alexa::{self, Serving, Speech};
+use crate::caller::Api;
 use crate::flow::{self, KnownSession};
 use crate::host::{Deadline, Host};
 use crate::once;
+use crate::patience::{Patient, Words};
 use crate::session;
 use crate::settings::{Settings, SettingsError};
 use crate::sidecar_link;
@@ -151,8 +153,9 @@ fn answer_once<H: Host>(
     let ttl = verify::repeatable_for(settings, envelope);
     let served = once::once(host, id, body, ttl, deadline, || {
         let answered = settings.plan().and_then(|plan| {
+            let patient = patient(host, settings, recorder, envelope, &plan);
             let serving = Serving {
-                host,
+                host: &patient,
                 settings,
                 plan: &plan,
                 recorder,
@@ -163,14 +166,7 @@ fn answer_once<H: Host>(
         let body = answered
             .and_then(|answer| serde_json::to_vec(&answer).map_err(|error| error.to_string()));
         match body {
-            Ok(body) if body.len() <= WHOLE_MAX_BYTES => Response::json(200, body),
-            Ok(body) => {
-                host.log(&format!(
-                    "the answer has {} bytes; Alexa takes {WHOLE_MAX_BYTES}",
-                    body.len()
-                ));
-                Problem::failed().into()
-            }
+            Ok(body) => Response::json(200, body),
             Err(error) => {
                 host.log(&format!("no answer: {error}"));
                 Problem::failed().into()
@@ -181,6 +177,27 @@ fn answer_once<H: Host>(
         host.log(&format!("no answer: {error}"));
         Problem::failed().into()
     })
+}
+
+/// The outside while a request is answered: for launches and intents (facts A5) one that says a word when it takes long.
+fn patient<'p, H: Host>(
+    host: &'p H,
+    settings: &Settings,
+    recorder: &'p Recorder,
+    envelope: &'p Envelope,
+    plan: &Plan<'_>,
+) -> Patient<'p, H> {
+    let words = match envelope.request.kind() {
+        Kind::Launch | Kind::Intent(_) => Api::of(&envelope.context.system, settings)
+            .ok()
+            .and_then(|api| {
+                let speech = Speech::of(plan, envelope).plain(TextKey::OneMoment).ok()?;
+                let response = ProgressiveResponse::speak(&envelope.request.request_id, speech);
+                Some(Words { api, response })
+            }),
+        _ => None,
+    };
+    Patient::new(host, recorder, words)
 }
 
 fn serve_event<H: Host>(host: &H, settings: &Settings, request: &Request) -> Served {

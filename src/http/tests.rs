@@ -245,12 +245,12 @@ fn each_error_of_start_communication_session_has_its_words() {
             "Calling by this skill is not available in your region",
             1,
         ),
-        (429, "Throttling", "Too many calls", 1),
+        (429, "Throttling", "Too many calls", 3),
         (
             500,
             "InternalServerError",
             "The call could not be started",
-            2,
+            3,
         ),
         (0, "", "The call could not be started", 2),
     ] {

@@ -9,6 +9,7 @@ use super::NOW_S;
 use crate::host::{Host, HostError, OutboundReply, OutboundRequest, SendError};
 
 type Answering = Box<dyn Fn(&OutboundRequest) -> Result<OutboundReply, SendError> + Send + Sync>;
+type Delaying = Box<dyn Fn(&OutboundRequest) -> Duration + Send + Sync>;
 type Stored = HashMap<String, (Vec<u8>, u64)>;
 
 /// The outside.
@@ -19,6 +20,7 @@ pub(crate) struct Memory {
     clock_ms: AtomicU64,
     drawn: AtomicU64,
     answering: Mutex<std::sync::Arc<Answering>>,
+    delaying: Mutex<std::sync::Arc<Delaying>>,
     pub(crate) sent: Mutex<Vec<OutboundRequest>>,
     pub(crate) logged: Mutex<Vec<String>>,
 }
@@ -32,6 +34,7 @@ impl Memory {
             clock_ms: AtomicU64::new(NOW_S * 1000),
             drawn: AtomicU64::new(0),
             answering: Mutex::new(std::sync::Arc::new(Box::new(|_| Err(SendError::Denied)))),
+            delaying: Mutex::new(std::sync::Arc::new(Box::new(|_| Duration::ZERO))),
             sent: Mutex::default(),
             logged: Mutex::default(),
         }
@@ -53,6 +56,19 @@ impl Memory {
         answer: impl Fn(&OutboundRequest) -> Result<OutboundReply, SendError> + Send + Sync + 'static,
     ) {
         *self.answering.lock().unwrap() = std::sync::Arc::new(Box::new(answer));
+    }
+
+    /// How long replies take.
+    pub(crate) fn takes(
+        &self,
+        delay: impl Fn(&OutboundRequest) -> Duration + Send + Sync + 'static,
+    ) {
+        *self.delaying.lock().unwrap() = std::sync::Arc::new(Box::new(delay));
+    }
+
+    fn pass(&self, time: Duration) {
+        self.clock_ms
+            .fetch_add(time.as_millis() as u64, Ordering::SeqCst);
     }
 
     pub(crate) fn pass_seconds(&self, seconds: u64) {
@@ -161,12 +177,34 @@ impl Host for Memory {
     }
 
     fn send(&self, request: &OutboundRequest) -> Result<OutboundReply, SendError> {
+        self.send_meanwhile(request, Duration::MAX, &mut || {})
+    }
+
+    fn send_meanwhile(
+        &self,
+        request: &OutboundRequest,
+        after: Duration,
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<OutboundReply, SendError> {
         self.sent.lock().unwrap().push(request.clone());
-        let answering = self.answering.lock().unwrap().clone();
+        let (answering, delaying) = (
+            self.answering.lock().unwrap().clone(),
+            self.delaying.lock().unwrap().clone(),
+        );
         let reply = answering(request);
-        if let Err(SendError::Timeout(time)) = &reply {
-            self.clock_ms
-                .fetch_add(time.as_millis() as u64, Ordering::SeqCst);
+        let takes = match &reply {
+            Err(SendError::Timeout(time)) => *time,
+            _ => delaying(request),
+        };
+        if takes > after {
+            self.pass(after);
+            meanwhile();
+            self.pass(takes - after);
+        } else {
+            self.pass(takes);
+        }
+        if takes > request.timeout {
+            return Err(SendError::Timeout(request.timeout));
         }
         reply
     }

@@ -63,6 +63,8 @@ variables! {
     Transaction = "transaction.id", "9f3c1c34-7f5a-4f3e-9d6b-000000000003";
     /// The `clientSessionId`; empty in calls without session.
     Csi = "csi", "0123456789abcdef";
+    /// In the text `which-of`: the destinations to choose from, `the front desk or housekeeping`.
+    Choices = "choices", "front desk or housekeeping";
 }
 
 /// A stretch of a template.
@@ -95,6 +97,24 @@ impl Template<'_> {
         text
     }
 
+    /// SSML with the variables' values put in, escaped as the content of elements wants it (XML 1.0 §2.4).
+    pub fn render_ssml<'v>(&self, value: impl Fn(Variable) -> Cow<'v, str>) -> String {
+        let mut ssml = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => ssml.push_str(literal),
+                Part::Variable(variable) => escape_xml(&value(*variable), &mut ssml),
+            }
+        }
+        ssml
+    }
+
+    /// Whether it is SSML: it begins with a `speak` element.
+    #[must_use]
+    pub fn is_ssml(&self) -> bool {
+        matches!(self.parts.first(), Some(Part::Literal(text)) if text.trim_start().starts_with("<speak>"))
+    }
+
     /// The JSON with the variables' values put in, escaped as JSON strings want it (RFC 8259 §7).
     pub fn render_json<'v>(&self, value: impl Fn(Variable) -> Cow<'v, str>) -> String {
         let mut json = String::new();
@@ -105,6 +125,19 @@ impl Template<'_> {
             }
         }
         json
+    }
+}
+
+fn escape_xml(text: &str, xml: &mut String) {
+    for character in text.chars() {
+        match character {
+            '&' => xml.push_str("&amp;"),
+            '<' => xml.push_str("&lt;"),
+            '>' => xml.push_str("&gt;"),
+            '"' => xml.push_str("&quot;"),
+            '\'' => xml.push_str("&apos;"),
+            other => xml.push(other),
+        }
     }
 }
 
@@ -232,6 +265,22 @@ mod tests {
                 [Piece::Variable(*variable)]
             );
         }
+    }
+
+    #[test]
+    fn values_cannot_leave_their_ssml_element() {
+        let template = Template {
+            parts: vec![
+                Part::Literal("<speak>"),
+                Part::Variable(Variable::Digits),
+                Part::Literal("</speak>"),
+            ],
+        };
+        assert!(template.is_ssml());
+        assert_eq!(
+            template.render_ssml(|_| Cow::Borrowed("</speak><audio src='x'/>&")),
+            "<speak>&lt;/speak&gt;&lt;audio src=&apos;x&apos;/&gt;&amp;</speak>"
+        );
     }
 
     #[test]

@@ -101,6 +101,58 @@ texts! {
     FlowFailed = "flow-failed",
         en: "I am sorry, something went wrong. Goodbye.",
         de: "Leider ist etwas schiefgegangen. Auf Wiederhören.";
+    /// Said while the skill still works, when Alexa's APIs take longer than two seconds (facts A5).
+    OneMoment = "one-moment",
+        en: "One moment, please.",
+        de: "Einen Moment, bitte.";
+    /// No account is linked, or its token is refused (facts C2); a card goes with it.
+    LinkAccount = "link-account",
+        en: "To place the call, please link your account first. I have sent a card to your Alexa app.",
+        de: "Bitte verknüpfen Sie für den Anruf zuerst Ihr Konto. Ich habe eine Karte an Ihre Alexa-App geschickt.";
+    /// The profile's or the account's number is no phone number (facts C1).
+    NumberMalformed = "number-malformed",
+        en: "The phone number in your profile can not be right. Please correct it, then try again.",
+        de: "Die Telefonnummer in Ihrem Profil kann nicht stimmen. Bitte berichtigen Sie sie und versuchen Sie es noch einmal.";
+    /// The plan knows no number for this device or unit.
+    NumberUnknownHere = "number-unknown-here",
+        en: "This device is not set up for calls. Please tell the people who run this skill.",
+        de: "Dieses Gerät ist nicht für Anrufe eingerichtet. Bitte sagen Sie es denen, die diesen Skill betreiben.";
+    /// The number was to come from the recognised speaker's profile, and nobody was recognised.
+    NotRecognised = "not-recognised",
+        en: "I did not recognise your voice, so I do not know your phone number.",
+        de: "Ich habe Ihre Stimme nicht erkannt, darum kenne ich Ihre Telefonnummer nicht.";
+    /// The name is that of several destinations; the session stays open.
+    WhichOf = "which-of",
+        en: "Do you mean {choices}?",
+        de: "Meinen Sie {choices}?";
+    /// What stands between the last two of `{choices}`.
+    Or = "or",
+        en: "or",
+        de: "oder";
+    /// Asks before the call, where the plan says so; the session stays open.
+    Confirm = "confirm",
+        en: "Shall I call {destination.name}?",
+        de: "Soll ich {destination.name} anrufen?";
+    /// The customer said no to `confirm`.
+    NotCalled = "not-called",
+        en: "All right, I do not call.",
+        de: "Gut, ich rufe nicht an.";
+    /// The plan's rules do not allow the call.
+    NotAllowed = "not-allowed",
+        en: "{destination.name} can not be called from here.",
+        de: "{destination.name} kann von hier aus nicht angerufen werden.";
+    /// The destination is closed, and there is none in its place.
+    Closed = "closed",
+        en: "{destination.name} can not be reached at this time.",
+        de: "{destination.name} ist zurzeit nicht erreichbar.";
+    /// The destination is closed; the announcement of the one in its place follows.
+    ClosedInstead = "closed-instead",
+        en: "{destination.name} can not be reached at this time.",
+        de: "{destination.name} ist zurzeit nicht erreichbar.";
+    /// The customer has placed as many calls as the plan allows in an hour.
+    TooManyCalls = "too-many-calls",
+        en: "You have placed many calls within the last hour. Please try again later.",
+        de: "Sie haben in der letzten Stunde viele Anrufe gemacht. Bitte versuchen Sie es später noch einmal.";
 }
 
 #[cfg(test)]

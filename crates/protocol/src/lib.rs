@@ -9,6 +9,7 @@
 //! | [`ids`], [`e164`] | identifiers and phone numbers, checked once at the border |
 //! | [`alexa`] | the skill's requests and responses, chain URL and freshness (facts A, B) |
 //! | [`communication`], [`profile`], [`manifest`] | StartCommunicationSession, the customer profile API, the skill manifest (facts C, D, A8) |
+//! | [`lwa`], [`messaging`] | tokens of Login with Amazon, and messages to a customer's skill (facts H) |
 //! | [`user_to_user`] | the `User-to-User` header that carries the `clientSessionId` (facts E1, I1) |
 //! | [`trace`], [`redact`] | what each part records of a call, and what never leaves a part |
 //! | [`signing`], [`traceparent`] | how the parts know each other over HTTP, and the trace context that crosses it |
@@ -24,7 +25,9 @@ pub mod e164;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod ids;
+pub mod lwa;
 pub mod manifest;
+pub mod messaging;
 pub mod profile;
 pub mod redact;
 pub mod signing;

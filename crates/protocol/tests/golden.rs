@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use skillcall_protocol::alexa::{
-    Envelope, Kind, ResponseEnvelope, SPEECH_MAX_CHARS, WHOLE_MAX_BYTES,
+    Envelope, GrantAnswer, Kind, ResponseEnvelope, SPEECH_MAX_CHARS, WHOLE_MAX_BYTES,
 };
 use skillcall_protocol::communication::StartSession;
 use skillcall_protocol::trace::{Record, find};
@@ -140,6 +140,26 @@ fn responses_come_back_whole() {
         [Some(true), Some(false), Some(true), None, None, None]
     );
     assert_eq!((SPEECH_MAX_CHARS, WHOLE_MAX_BYTES), (8000, 24 * 1024));
+}
+
+#[test]
+fn each_request_and_reply_of_the_corpus_comes_back_whole() {
+    let cases: Vec<Value> = serde_json::from_str(&file("skill-requests.json")).unwrap();
+    assert!(cases.len() > 40);
+    for case in cases {
+        assert!(case["facts"].is_string() && case["what"].is_string());
+        let envelope: Envelope = again(case["request"].clone());
+        assert_eq!(
+            envelope.request.type_name.as_str(),
+            case["request"]["request"]["type"]
+        );
+        if case["reply"]["response"].is_object() {
+            let mut reply: ResponseEnvelope = again(case["reply"].clone());
+            assert!(reply.keep_within_limits().is_empty(), "{}", case["what"]);
+        } else {
+            let _: GrantAnswer = again(case["reply"].clone());
+        }
+    }
 }
 
 #[test]

@@ -4,17 +4,25 @@
 //! one heap, destinations, flows and texts each as bytes of their own, so that decoding reads what one request needs
 //! and nothing more.
 
+mod callers;
 mod destination;
 mod flow;
+mod hours;
+mod intents;
 mod names;
+mod rules;
 
 use serde::{Deserialize, Serialize};
 
-pub use destination::{CallerSource, Destination, Localised};
+pub use callers::{AccountLink, Callers, FixedCaller, Place};
+pub use destination::{Address, CallerSource, Destination, Localised};
 pub use flow::{ActionTemplate, Flow, Next, Step};
+pub use hours::{DAY, Hours, Special, WEEK};
+pub use intents::CallIntent;
 pub use names::Names;
 #[cfg(feature = "source")]
 pub(crate) use names::NamesBuilder;
+pub use rules::{Asking, Rule, allowed};
 
 use crate::name::best_locale;
 use crate::template::Template;
@@ -23,7 +31,7 @@ use crate::text::TextKey;
 /// What each compiled plan begins with.
 pub const MAGIC: &[u8; 4] = b"SKPL";
 /// The number of the format that this version writes and reads.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 /// Why bytes are no compiled plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +87,8 @@ pub struct Plan<'a> {
     pub communication_provider_id: &'a str,
     /// The locale of calls without session, and of requests in a language that the plan does not have.
     pub default_locale: &'a str,
+    /// The most calls that a customer may place within an hour; none: any number.
+    pub calls_per_hour: Option<u16>,
     #[serde(borrow)]
     pub(crate) names: Names<'a>,
     #[serde(borrow)]
@@ -89,6 +99,11 @@ pub struct Plan<'a> {
     pub(crate) flows: Vec<FlowEntry<'a>>,
     #[serde(borrow)]
     pub(crate) locales: Vec<LocaleEntry<'a>>,
+    #[serde(borrow)]
+    pub(crate) hours: Vec<&'a [u8]>,
+    pub(crate) callers: &'a [u8],
+    pub(crate) rules: &'a [u8],
+    pub(crate) intents: &'a [u8],
 }
 
 impl<'a> Plan<'a> {
@@ -131,18 +146,33 @@ impl<'a> Plan<'a> {
             .transpose()
     }
 
-    /// The destination with this name or synonym, as a person said it (see [`crate::name::normalise`]), with an article
-    /// before it or not.
+    /// The destinations with this name or synonym, as a person said it (see [`crate::name::normalise`]), with an article
+    /// before it or not: their places, several only when a synonym is theirs together.
+    #[must_use]
+    pub fn places_named(&self, spoken: &str) -> Vec<usize> {
+        let normal = crate::name::normalise(spoken);
+        let found: Vec<usize> = self.names.all(&normal).collect();
+        match crate::name::without_article(&normal) {
+            Some(bare) if found.is_empty() => self.names.all(bare).collect(),
+            _ => found,
+        }
+    }
+
+    /// The destination with this name or synonym, as a person said it; the first one when it is that of several.
     ///
     /// # Errors
     /// When the plan is damaged there.
     pub fn destination_named(&self, spoken: &str) -> Result<Option<Destination<'a>>, DecodeError> {
-        let normal = crate::name::normalise(spoken);
-        let found = self.names.find(&normal);
-        match found.or_else(|| self.names.find(crate::name::without_article(&normal)?)) {
-            Some(index) => self.destination(index),
+        match self.places_named(spoken).first() {
+            Some(index) => self.destination(*index),
             None => Ok(None),
         }
+    }
+
+    /// The place of the destination with this id, which is compared as it stands.
+    #[must_use]
+    pub fn place_with_id(&self, id: &str) -> Option<usize> {
+        self.ids.find(id)
     }
 
     /// The destination with this id, which is compared as it stands.
@@ -153,6 +183,63 @@ impl<'a> Plan<'a> {
         match self.ids.find(id) {
             Some(index) => self.destination(index),
             None => Ok(None),
+        }
+    }
+
+    /// Where callers' numbers come from.
+    ///
+    /// # Errors
+    /// When the plan is damaged there.
+    pub fn callers(&self) -> Result<Callers<'a>, DecodeError> {
+        Ok(postcard::from_bytes(self.callers)?)
+    }
+
+    /// Whether the plan's rules allow a call to the destination at a place.
+    ///
+    /// # Errors
+    /// When the plan is damaged there.
+    pub fn allows(&self, asking: &Asking<'_>, place: usize) -> Result<bool, DecodeError> {
+        let rules: Vec<Rule<'a>> = postcard::from_bytes(self.rules)?;
+        // More places than an entry of the index can hold are never compiled.
+        Ok(allowed(&rules, asking, u16::try_from(place).unwrap_or(u16::MAX)))
+    }
+
+    /// What the plan makes of an intent; none when it places no call. A plan that names no intent has CallIntent with the
+    /// slot `destination`.
+    ///
+    /// # Errors
+    /// When the plan is damaged there.
+    pub fn call_intent(&self, name: &str) -> Result<Option<CallIntent<'a>>, DecodeError> {
+        let intents: Vec<CallIntent<'a>> = postcard::from_bytes(self.intents)?;
+        let usual = intents.is_empty().then_some(intents::USUAL);
+        Ok(intents
+            .into_iter()
+            .chain(usual)
+            .find(|intent| intent.name == name))
+    }
+
+    /// The opening hours at a place.
+    ///
+    /// # Errors
+    /// When the plan is damaged there.
+    pub fn hours(&self, place: u16) -> Result<Option<Hours<'a>>, DecodeError> {
+        self.hours
+            .get(usize::from(place))
+            .map(|bytes| Ok(postcard::from_bytes(bytes)?))
+            .transpose()
+    }
+
+    /// Whether what has the opening hours at `place` is open at a time, in Unix seconds; without hours it always is.
+    ///
+    /// # Errors
+    /// When the plan is damaged there.
+    pub fn is_open(&self, place: Option<u16>, unix_seconds: i64) -> Result<bool, DecodeError> {
+        match place {
+            None => Ok(true),
+            Some(place) => match self.hours(place)? {
+                Some(hours) => hours.is_open(unix_seconds),
+                None => Err(DecodeError::Damaged(format!("it has no hours {place}"))),
+            },
         }
     }
 

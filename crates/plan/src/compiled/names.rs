@@ -13,20 +13,26 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// The place that `name` leads to.
+    /// The place that `name` leads to, the first one of several.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<usize> {
-        let (mut low, mut high) = (0, self.len());
+        self.all(name).next()
+    }
+
+    /// The places that `name` leads to.
+    pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = usize> + use<'a, 'n> {
+        let (names, mut low, mut high) = (*self, 0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let (found, place) = self.entry(middle)?;
-            match found.as_bytes().cmp(name.as_bytes()) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(place),
+            match names.entry(middle) {
+                Some((found, _)) if found.as_bytes() < name.as_bytes() => low = middle + 1,
+                _ => high = middle,
             }
         }
-        None
+        (low..names.len())
+            .map_while(move |index| names.entry(index))
+            .take_while(move |(found, _)| *found == name)
+            .map(|(_, place)| place)
     }
 
     /// How many names there are.
@@ -58,16 +64,16 @@ impl<'a> Names<'a> {
 #[cfg(feature = "source")]
 #[derive(Debug, Default)]
 pub(crate) struct NamesBuilder {
-    names: std::collections::BTreeMap<String, u16>,
+    names: std::collections::BTreeSet<(String, u16)>,
     heap: String,
     entries: Vec<u8>,
 }
 
 #[cfg(feature = "source")]
 impl NamesBuilder {
-    /// Adds a name; the first one to claim a name keeps it.
+    /// Adds a name. A name may lead to several places.
     pub(crate) fn add(&mut self, name: String, place: u16) {
-        self.names.entry(name).or_insert(place);
+        self.names.insert((name, place));
     }
 
     /// The finished index. Names whose length or place passes what an entry can hold are checked before.
@@ -101,8 +107,11 @@ mod tests {
             builder.add(format!("name {n}"), n);
         }
         builder.add("name 7".into(), 999);
+        builder.add("name 7".into(), 7);
         let names = builder.finish();
-        assert_eq!(names.len(), 500);
+        assert_eq!(names.len(), 501);
+        assert_eq!(names.all("name 7").collect::<Vec<_>>(), [7, 999]);
+        assert_eq!(names.all("name").count(), 0);
         for n in 0..500usize {
             assert_eq!(names.find(&format!("name {n}")), Some(n));
         }

@@ -102,7 +102,7 @@ pub(super) fn check(
 /// The value in one locale: a table whose keys are all locales gives way to the text that serves it.
 fn localise(value: &toml::Value, locale: &CheckedLocale, all: &[CheckedLocale]) -> Option<Value> {
     Some(match value {
-        toml::Value::String(text) => Value::String(text.clone()),
+        toml::Value::String(text) => Value::String(locale.fill(text)),
         toml::Value::Integer(number) => Value::from(*number),
         toml::Value::Float(number) => Value::Number(serde_json::Number::from_f64(*number)?),
         toml::Value::Boolean(truth) => Value::Bool(*truth),
@@ -154,6 +154,9 @@ fn complete(
                 map.entry("FailureSpeechParameters")
                     .or_insert(Value::Object(failure));
             }
+            if let Some(Value::Object(failure)) = map.get_mut("FailureSpeechParameters") {
+                speak_in(failure, locale);
+            }
             if let Some(Value::Object(speech)) = map.get_mut("SpeechParameters") {
                 speak_in(speech, locale);
             }
@@ -192,6 +195,9 @@ fn complete(
 
 /// A prompt in another language than the SIP media application's own needs its voice and language said.
 fn speak_in(speech: &mut Map<String, Value>, locale: &CheckedLocale) {
+    if speech.get("Text").and_then(Value::as_str).is_some_and(|text| text.trim_start().starts_with("<speak")) {
+        speech.entry("TextType").or_insert(Value::from("ssml"));
+    }
     let Some(voice) = &locale.voice else { return };
     if !speech.contains_key("VoiceId") && !speech.contains_key("LanguageCode") {
         speech.insert("VoiceId".into(), Value::from(voice.clone()));

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
+use super::caller::{CheckedCaller, CheckedCallers};
 use super::check::Checked;
+use super::destination::CheckedAddress;
 use super::finding::Findings;
 use crate::compiled::{
-    ActionTemplate, Destination, FORMAT, Flow, FlowEntry, LocaleEntry, Localised, MAGIC,
-    NamesBuilder, Plan, Step,
+    AccountLink, ActionTemplate, Address, CallIntent, Callers, Destination, FORMAT, FixedCaller,
+    Flow, FlowEntry, Hours, LocaleEntry, Localised, MAGIC, NamesBuilder, Plan, Rule, Step,
 };
 use crate::name::normalise;
 use crate::template::{Part, Piece, Template};
@@ -47,9 +49,22 @@ fn bytes(checked: &Checked<'_>) -> Result<Vec<u8>, postcard::Error> {
         destinations.push(encode(&Destination {
             id: &destination.id,
             name: destination.name,
-            number: destination.number,
+            address: match destination.address {
+                CheckedAddress::Number(number) => Address::Number(number),
+                CheckedAddress::Extension(extension) => Address::Extension(extension),
+                CheckedAddress::Profile(profile) => Address::Profile(profile),
+            },
+            provider: destination.provider,
             caller: destination.caller.clone(),
             announce: localised(&destination.announce),
+            spoken: destination
+                .spoken
+                .iter()
+                .map(|(tag, name)| (tag.as_str(), name.as_str()))
+                .collect(),
+            confirm: destination.confirm,
+            hours: destination.hours,
+            fallback: destination.fallback,
         })?);
     }
     let mut flows = Vec::new();
@@ -97,11 +112,30 @@ fn bytes(checked: &Checked<'_>) -> Result<Vec<u8>, postcard::Error> {
         let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
         locales.push((locale.tag.as_str(), encode(&texts)?));
     }
+    let hours = checked
+        .hours
+        .iter()
+        .map(|hours| {
+            encode(&Hours {
+                name: &hours.name,
+                zone: &hours.zone,
+                tzif: hours.tzif,
+                week: hours.week.clone(),
+                special: hours.special.clone(),
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let (callers, rules, intents) = (
+        callers(&checked.callers)?,
+        encode(&rules(checked))?,
+        encode(&intents(checked))?,
+    );
     let plan = Plan {
         skill_id: checked.skill_id,
         lwa_client_id: checked.lwa_client_id,
         communication_provider_id: checked.communication_provider_id,
         default_locale: locales.first().map_or("en-US", |(tag, _)| tag),
+        calls_per_hour: checked.calls_per_hour,
         names: names.finish(),
         ids: ids.finish(),
         destinations: destinations.iter().map(Vec::as_slice).collect(),
@@ -113,11 +147,63 @@ fn bytes(checked: &Checked<'_>) -> Result<Vec<u8>, postcard::Error> {
             .iter()
             .map(|(tag, bytes)| LocaleEntry { tag, bytes })
             .collect(),
+        hours: hours.iter().map(Vec::as_slice).collect(),
+        callers: &callers,
+        rules: &rules,
+        intents: &intents,
     };
     let mut all = MAGIC.to_vec();
     all.push(FORMAT);
     all.extend(encode(&plan)?);
     Ok(all)
+}
+
+fn callers(checked: &CheckedCallers<'_>) -> Result<Vec<u8>, postcard::Error> {
+    fn fixed<'c>(caller: &CheckedCaller<'c>) -> FixedCaller<'c> {
+        match caller {
+            CheckedCaller::Number(number) => FixedCaller::Number(number),
+            CheckedCaller::Profile(id, provider) => FixedCaller::Profile(id, provider),
+        }
+    }
+    let mut places = NamesBuilder::default();
+    for ((key, _), place) in checked.places.iter().zip(0u16..) {
+        places.add(key.clone(), place);
+    }
+    encode(&Callers {
+        account_link: checked
+            .account_link
+            .map(|(userinfo, pointer)| AccountLink { userinfo, pointer }),
+        places: places.finish(),
+        fixed: checked.places.iter().map(|(_, caller)| fixed(caller)).collect(),
+        everywhere: checked.everywhere.as_ref().map(fixed),
+    })
+}
+
+fn rules<'c>(checked: &'c Checked<'_>) -> Vec<Rule<'c>> {
+    checked
+        .rules
+        .iter()
+        .map(|rule| Rule {
+            users: rule.users.clone(),
+            persons: rule.persons.clone(),
+            devices: rule.devices.clone(),
+            units: rule.units.clone(),
+            destinations: rule.destinations.clone(),
+            allow: rule.allow,
+        })
+        .collect()
+}
+
+fn intents<'c>(checked: &'c Checked<'_>) -> Vec<CallIntent<'c>> {
+    checked
+        .intents
+        .iter()
+        .map(|intent| CallIntent {
+            name: intent.name,
+            slot: intent.slot,
+            destination: intent.destination,
+        })
+        .collect()
 }
 
 fn encode(value: &impl Serialize) -> Result<Vec<u8>, postcard::Error> {

@@ -87,6 +87,11 @@ impl<'t> Findings<'t> {
         );
     }
 
+    /// How many findings there are.
+    pub(super) fn count(&self) -> usize {
+        self.found.len()
+    }
+
     pub(super) fn has_errors(&self) -> bool {
         self.found
             .iter()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::finding::Findings;
 use super::shape::Source;
+use super::speech;
 use crate::name::{best_locale, is_locale};
 use crate::template::{self, Piece};
 use crate::text::TextKey;
@@ -17,6 +18,33 @@ pub(super) struct CheckedLocale {
     /// The voice that the plan names, else the usual one; none where the SIP media application's own default fits.
     pub(super) voice: Option<String>,
     pub(super) texts: Vec<Vec<Piece>>,
+    /// What stands for `{var.NAME}`.
+    pub(super) variables: BTreeMap<String, String>,
+}
+
+impl CheckedLocale {
+    /// The text with the plan's own variables in it.
+    pub(super) fn fill(&self, text: &str) -> String {
+        fill(text, &self.variables)
+    }
+}
+
+fn fill(text: &str, variables: &BTreeMap<String, String>) -> String {
+    if !text.contains("{var.") {
+        return text.to_owned();
+    }
+    variables.iter().fold(text.to_owned(), |text, (name, words)| {
+        text.replace(&format!("{{var.{name}}}"), words)
+    })
+}
+
+/// The plan's variables, those of the locale first.
+fn variables(source: &Source, tag: &str) -> BTreeMap<String, String> {
+    let mut variables = source.variables.clone();
+    if let Some((_, locale)) = source.locale.iter().find(|(known, _)| known.get_ref() == tag) {
+        variables.extend(locale.variables.clone());
+    }
+    variables
 }
 
 /// A voice for a locale whose plan names none. `en-US` has none, because there the SIP media application's own
@@ -70,7 +98,7 @@ pub(super) fn check(source: &Source, findings: &mut Findings<'_>) -> Vec<Checked
         .map(|(tag, locale)| {
             (
                 tag.get_ref().as_str(),
-                own_texts(tag.get_ref(), locale, findings),
+                own_texts(tag.get_ref(), locale, &variables(source, tag.get_ref()), findings),
             )
         })
         .collect();
@@ -107,7 +135,12 @@ pub(super) fn check(source: &Source, findings: &mut Findings<'_>) -> Vec<Checked
                 .and_then(|(_, locale)| locale.voice.as_ref())
                 .map(|voice| voice.get_ref().clone())
                 .or_else(|| usual_voice(&tag).map(str::to_owned));
-            CheckedLocale { tag, voice, texts }
+            CheckedLocale {
+                variables: variables(source, &tag),
+                tag,
+                voice,
+                texts,
+            }
         })
         .collect()
 }
@@ -115,6 +148,7 @@ pub(super) fn check(source: &Source, findings: &mut Findings<'_>) -> Vec<Checked
 fn own_texts(
     tag: &str,
     locale: &super::shape::Locale,
+    variables: &BTreeMap<String, String>,
     findings: &mut Findings<'_>,
 ) -> BTreeMap<TextKey, Vec<Piece>> {
     let mut texts = BTreeMap::new();
@@ -132,11 +166,9 @@ fn own_texts(
             );
             continue;
         };
-        match template::parse(text.get_ref()) {
-            Ok(pieces) => {
-                texts.insert(key, pieces);
-            }
-            Err(error) => findings.error(&text.span(), place, error.to_string()),
+        let filled = fill(text.get_ref(), variables);
+        if let Some(pieces) = speech::check(&filled, &text.span(), &place, findings) {
+            texts.insert(key, pieces);
         }
     }
     texts

@@ -17,22 +17,31 @@
 //! let (bytes, warnings) = skillcall_plan::compile(toml).expect("a right plan");
 //! assert!(warnings.is_empty());
 //! let plan = skillcall_plan::Plan::decode(&bytes).expect("what was just compiled");
-//! assert_eq!(plan.destination_named("Front desk")?.map(|d| d.number), Some("+16075550199"));
+//! assert_eq!(plan.destination_named("Front desk")?.map(|d| d.number()), Some("+16075550199"));
 //! # Ok::<(), skillcall_plan::DecodeError>(())
 //! ```
 
 mod action;
+mod caller;
 mod check;
+mod destination;
 mod emit;
 mod finding;
 mod flow;
+mod hours;
 mod locale;
+mod number;
+mod rules;
 mod schema;
 mod shape;
+mod speech;
 
 pub use finding::{Finding, Severity};
 pub use schema::json_schema;
-pub use shape::{Destination, Flow, Locale, Skill, Source, Step};
+pub use shape::{
+    AccountLink, Caller, Destination, FixedCaller, Flow, Hours, Intent, Limits, Locale, Permission,
+    Skill, Source, Step,
+};
 
 use finding::Findings;
 

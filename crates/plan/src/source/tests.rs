@@ -43,7 +43,7 @@ fn the_example_compiles_without_a_finding_and_reads_back() {
     ] {
         let destination = plan.destination_named(said).unwrap().expect(said);
         assert_eq!(
-            (destination.id, destination.number),
+            (destination.id, destination.number()),
             ("FRONT_DESK", "+16075550199")
         );
         assert_eq!(destination.caller, [CallerSource::Profile]);
@@ -198,7 +198,7 @@ fn each_mistake_is_named_with_its_line_column_and_remedy() {
             desk("caller = [\"guess\"]\n"),
             (6, 11),
             "found \"guess\"",
-            "expected \"profile\"",
+            "\"profile\"",
         ),
         (
             desk("announce = \"Calling {destination}.\"\n"),

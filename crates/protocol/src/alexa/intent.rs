@@ -198,21 +198,62 @@ pub struct EntityValue {
     pub id: Option<String>,
 }
 
-impl Slot {
+/// One value that a slot holds: what was said, and what each authority makes of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading<'s> {
+    /// What the customer said.
+    pub spoken: Option<&'s str>,
+    resolutions: Option<&'s Resolutions>,
+}
+
+impl<'s> Reading<'s> {
     /// The matches of all authorities, best first; empty without a match.
-    pub fn matches(&self) -> impl Iterator<Item = &EntityValue> {
-        let newer = match &self.slot_value {
-            Some(SlotValue::Simple { resolutions, .. }) => resolutions.as_ref(),
-            _ => None,
-        };
+    pub fn matches(&self) -> impl Iterator<Item = &'s EntityValue> + use<'s> {
         self.resolutions
-            .as_ref()
-            .or(newer)
             .into_iter()
             .flat_map(|resolutions| &resolutions.resolutions_per_authority)
             .filter(|authority| authority.status.code == StatusCode::SuccessMatch)
             .flat_map(|authority| &authority.values)
             .map(|value| &value.value)
+    }
+}
+
+impl Slot {
+    /// The values that the slot holds: one, or those of a list; empty when the slot is.
+    #[must_use]
+    pub fn readings(&self) -> Vec<Reading<'_>> {
+        let said = |text: &'_ str| !text.trim().is_empty();
+        let mut readings = Vec::new();
+        if let Some(SlotValue::List { values }) = &self.slot_value {
+            for value in values {
+                if let SlotValue::Simple { value, resolutions } = value {
+                    readings.push(Reading {
+                        spoken: Some(value.as_str()).filter(|text| said(text)),
+                        resolutions: resolutions.as_ref(),
+                    });
+                }
+            }
+        } else {
+            let (newer, resolutions) = match &self.slot_value {
+                Some(SlotValue::Simple { value, resolutions }) => {
+                    (Some(value.as_str()), resolutions.as_ref())
+                }
+                _ => (None, None),
+            };
+            readings.push(Reading {
+                spoken: self.value.as_deref().or(newer).filter(|text| said(text)),
+                resolutions: self.resolutions.as_ref().or(resolutions),
+            });
+        }
+        readings.retain(|reading| reading.spoken.is_some() || reading.matches().next().is_some());
+        readings
+    }
+
+    /// The matches of all authorities, best first, of a list's values one after the other; empty without a match.
+    pub fn matches(&self) -> impl Iterator<Item = &EntityValue> {
+        self.readings()
+            .into_iter()
+            .flat_map(|reading| reading.matches())
     }
 }
 
@@ -257,6 +298,28 @@ mod tests {
             }))
             .unwrap();
             assert_eq!(slot.matches().count(), 0, "{code}");
+        }
+    }
+
+    #[test]
+    fn each_value_of_a_list_is_read_and_empty_slots_hold_none() {
+        let slot: Slot = serde_json::from_value(serde_json::json!({
+            "name": "who", "value": "a and b", "slotValue": { "type": "List", "values": [
+                { "type": "Simple", "value": "a", "resolutions": { "resolutionsPerAuthority": [
+                    { "authority": "static", "status": { "code": "ER_SUCCESS_NO_MATCH" } },
+                    { "authority": "dynamic", "status": { "code": "ER_SUCCESS_MATCH" },
+                      "values": [ { "value": { "name": "A", "id": "1" } }, { "value": { "name": "AA" } } ] } ] } },
+                { "type": "Simple", "value": "b" }, { "type": "Other", "value": "c" } ] }
+        }))
+        .unwrap();
+        let readings = slot.readings();
+        let spoken: Vec<_> = readings.iter().map(|reading| reading.spoken).collect();
+        assert_eq!(spoken, [Some("a"), Some("b")]);
+        let names: Vec<_> = slot.matches().map(|value| value.name.as_str()).collect();
+        assert_eq!(names, ["A", "AA"]);
+        for empty in [serde_json::json!({"name": "who"}), serde_json::json!({"name": "who", "value": " "})] {
+            let slot: Slot = serde_json::from_value(empty).unwrap();
+            assert!(slot.readings().is_empty());
         }
     }
 

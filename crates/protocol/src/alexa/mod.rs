@@ -1,23 +1,38 @@
 //! A custom skill's requests and responses (facts A), and the rules of their signature that need no
 //! cryptography (facts B).
 
+pub mod dialog;
 mod freshness;
+mod fulfil;
+mod grant;
+mod happening;
 mod intent;
+mod limits;
+mod progressive;
 mod request;
 mod response;
 mod signature_url;
 
 pub use freshness::{Freshness, FreshnessError, SKILL_EVENT_TOLERANCE, TOLERANCE};
+pub use fulfil::{CanFulfill, CanFulfillSlot, Sureness};
+pub use grant::{GrantAnswer, GrantEvent, GrantHeader};
+pub use happening::{
+    AcceptedPermissions, AcceptedScope, Cause, ExceptionEncountered, Fault, MessageReceived,
+    SessionEnded, TaskDone, TaskStatus,
+};
 pub use intent::{
-    ConfirmationStatus, DialogState, EntityValue, Intent, Resolution, ResolutionStatus,
+    ConfirmationStatus, DialogState, EntityValue, Intent, Reading, Resolution, ResolutionStatus,
     Resolutions, ResolvedValue, Slot, SlotValue, StatusCode,
 };
+pub use limits::{Cut, sentences};
+pub use progressive::{DIRECTIVES_PATH, ProgressiveHeader, ProgressiveResponse, SpeakDirective};
 pub use request::{
     Application, Context, Device, Envelope, EnvelopeError, Kind, Permissions, Person, Request,
     Session, System, Unit, User,
 };
 pub use response::{
     Card, OutputSpeech, Reprompt, Response, ResponseEnvelope, SPEECH_MAX_CHARS, WHOLE_MAX_BYTES,
+    is_ssml,
 };
 pub use signature_url::{SignatureUrl, SignatureUrlError};
 

@@ -44,7 +44,7 @@ pub struct Response {
     pub should_end_session: Option<bool>,
     /// The answer to CanFulfillIntentRequest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub can_fulfill_intent: Option<Value>,
+    pub can_fulfill_intent: Option<super::CanFulfill>,
     /// The answer to an API request of Alexa Conversations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_response: Option<Value>,
@@ -127,6 +127,12 @@ pub enum Card {
     },
 }
 
+/// Whether a text is SSML: one `speak` element (facts A3).
+#[must_use]
+pub fn is_ssml(text: &str) -> bool {
+    text.trim_start().starts_with("<speak>") && text.trim_end().ends_with("</speak>")
+}
+
 impl OutputSpeech {
     /// Plain text.
     #[must_use]
@@ -134,6 +140,20 @@ impl OutputSpeech {
         Self::PlainText {
             text: text.into(),
             play_behavior: None,
+        }
+    }
+
+    /// SSML when it is one `speak` element, else plain text.
+    #[must_use]
+    pub fn speech(speech: impl Into<String>) -> Self {
+        let speech = speech.into();
+        if is_ssml(&speech) {
+            Self::Ssml {
+                ssml: speech,
+                play_behavior: None,
+            }
+        } else {
+            Self::text(speech)
         }
     }
 
@@ -164,28 +184,42 @@ impl ResponseEnvelope {
         }
     }
 
-    /// Says a text and ends the session.
+    /// Says a text, or SSML, and ends the session.
     #[must_use]
     pub fn tell(text: impl Into<String>) -> Self {
         Self::new(Response {
-            output_speech: Some(OutputSpeech::text(text)),
+            output_speech: Some(OutputSpeech::speech(text)),
             should_end_session: Some(true),
             ..Response::default()
         })
     }
 
-    /// Says a text and waits for the customer; `reprompt` is said when nothing comes.
+    /// Says a text, or SSML, and waits for the customer; `reprompt` is said when nothing comes.
     #[must_use]
     pub fn ask(text: impl Into<String>, reprompt: impl Into<String>) -> Self {
         Self::new(Response {
-            output_speech: Some(OutputSpeech::text(text)),
+            output_speech: Some(OutputSpeech::speech(text)),
             reprompt: Some(Reprompt {
-                output_speech: Some(OutputSpeech::text(reprompt)),
+                output_speech: Some(OutputSpeech::speech(reprompt)),
                 directives: Vec::new(),
             }),
             should_end_session: Some(false),
             ..Response::default()
         })
+    }
+
+    /// The same response with a directive.
+    #[must_use]
+    pub fn with_directive(mut self, directive: Value) -> Self {
+        self.response.directives.push(directive);
+        self
+    }
+
+    /// The same response with something that comes back in the session's next request.
+    #[must_use]
+    pub fn with_attribute(mut self, name: &str, value: Value) -> Self {
+        self.session_attributes.insert(name.to_owned(), value);
+        self
     }
 
     /// The same response with a card.

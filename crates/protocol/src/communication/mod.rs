@@ -135,6 +135,29 @@ pub struct SessionStarted {
     pub session_id: SessionId,
 }
 
+/// Who calls, as StartCommunicationSession names it (facts D1, D5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Originator {
+    /// The customer's own number (facts D1).
+    Number(E164),
+    /// The communication profile of the unit that the device stands in, and the provider of the call (facts D5).
+    Profile {
+        /// The profile's id.
+        id: String,
+        /// The provider that carries the call.
+        provider: String,
+    },
+}
+
+/// Who is called, as StartCommunicationSession names it (facts D1, D5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callee {
+    /// The number, extension or profile.
+    pub id: ParticipantId,
+    /// The provider that carries the call.
+    pub provider: String,
+}
+
 impl StartSession {
     /// The request of facts D1: the customer's device calls a SIP media application's number.
     #[must_use]
@@ -144,25 +167,43 @@ impl StartSession {
         dialled: &E164,
         csi: &ClientSessionId,
     ) -> Self {
+        let callee = Callee {
+            id: ParticipantId {
+                kind: IdType::PhoneNumber,
+                value: dialled.as_str().to_owned(),
+            },
+            provider: PROVIDER_SIP_MEDIA_APPLICATION.to_owned(),
+        };
+        Self::between(Originator::Number(caller.clone()), device, callee, csi)
+    }
+
+    /// The request of facts D1 or D5: a device calls, whoever calls and is called.
+    #[must_use]
+    pub fn between(
+        originator: Originator,
+        device: &DeviceId,
+        callee: Callee,
+        csi: &ClientSessionId,
+    ) -> Self {
+        let (kind, value, provider) = match originator {
+            Originator::Number(number) => (IdType::PhoneNumber, String::from(number), None),
+            Originator::Profile { id, provider } => {
+                (IdType::CommunicationProfileId, id, Some(provider))
+            }
+        };
         Self {
             participants: vec![
                 Participant {
-                    id: ParticipantId {
-                        kind: IdType::PhoneNumber,
-                        value: caller.as_str().to_owned(),
-                    },
+                    id: ParticipantId { kind, value },
                     endpoint_id: Some(device.as_str().to_owned()),
                     is_originator: Some(true),
-                    communication_provider_id: None,
+                    communication_provider_id: provider,
                 },
                 Participant {
-                    id: ParticipantId {
-                        kind: IdType::PhoneNumber,
-                        value: dialled.as_str().to_owned(),
-                    },
+                    id: callee.id,
                     endpoint_id: None,
                     is_originator: None,
-                    communication_provider_id: Some(PROVIDER_SIP_MEDIA_APPLICATION.to_owned()),
+                    communication_provider_id: Some(callee.provider),
                 },
             ],
             client_context: Some(ClientContext {
