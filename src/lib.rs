@@ -15,6 +15,8 @@
 //! | [`patience`] | words while the skill still works (facts A5) |
 //! | [`session`] | StartCommunicationSession, and what is remembered of it (facts D) |
 //! | [`flow`] | the call's decisions by the call plan (facts E3, F) |
+//! | [`handler`] | calls that the plan hands over |
+//! | [`tokens`] | tokens of Login with Amazon (facts G7, H) |
 //! | [`sidecar_link`] | signatures between component and sidecar |
 //! | [`trace`] | records of the messages that crossed a border |
 //! | [`settings`] | what the installation says |
@@ -26,6 +28,7 @@ mod component;
 pub mod flow;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod handler;
 pub mod host;
 pub mod http;
 pub mod limits;
@@ -36,5 +39,6 @@ pub mod settings;
 pub mod sidecar_link;
 #[cfg(test)]
 mod testing;
+pub mod tokens;
 pub mod trace;
 pub mod verify;

@@ -86,11 +86,17 @@ mod tests {
             assert!(count(&host, "guest", &call(n), 3).unwrap());
             host.pass_seconds(600);
         }
-        assert!(count(&host, "guest", &call(2), 3).unwrap(), "the same one again");
+        assert!(
+            count(&host, "guest", &call(2), 3).unwrap(),
+            "the same one again"
+        );
         assert!(!count(&host, "guest", &call(3), 3).unwrap());
         assert!(count(&host, "another", &call(3), 3).unwrap());
         host.pass_seconds(1801);
-        assert!(count(&host, "guest", &call(4), 3).unwrap(), "the first one is an hour old");
+        assert!(
+            count(&host, "guest", &call(4), 3).unwrap(),
+            "the first one is an hour old"
+        );
         assert!(!count(&host, "guest", &call(5), 3).unwrap());
         uncount(&host, "guest", &call(4)).unwrap();
         assert!(count(&host, "guest", &call(5), 3).unwrap());

@@ -104,9 +104,18 @@ pub(super) fn asking(envelope: &Envelope) -> Asking<'_> {
     let system = &envelope.context.system;
     Asking {
         user: envelope.user().map(|user| user.user_id.as_str()),
-        person: system.person.as_ref().map(|person| person.person_id.as_str()),
-        device: system.device.as_ref().map(|device| device.device_id.as_str()),
-        unit: system.unit.as_ref().and_then(|unit| unit.unit_id.as_deref()),
+        person: system
+            .person
+            .as_ref()
+            .map(|person| person.person_id.as_str()),
+        device: system
+            .device
+            .as_ref()
+            .map(|device| device.device_id.as_str()),
+        unit: system
+            .unit
+            .as_ref()
+            .and_then(|unit| unit.unit_id.as_deref()),
         persistent_unit: system
             .unit
             .as_ref()

@@ -84,11 +84,16 @@ pub(super) fn ask_whom(
     key: TextKey,
 ) -> Result<ResponseEnvelope, DecodeError> {
     let response = speech.ask(key)?;
-    Ok(if has_dialog(envelope) && intent.slots.contains_key(call.slot) {
-        response.with_directive(dialog::elicit_slot(&without_slot(intent, call.slot), call.slot))
-    } else {
-        response
-    })
+    Ok(
+        if has_dialog(envelope) && intent.slots.contains_key(call.slot) {
+            response.with_directive(dialog::elicit_slot(
+                &without_slot(intent, call.slot),
+                call.slot,
+            ))
+        } else {
+            response
+        },
+    )
 }
 
 /// Offers a choice.
@@ -110,11 +115,16 @@ pub(super) fn ask_which(
     let ids = several.iter().map(|d| d.id.to_owned()).collect();
     let response = ResponseEnvelope::ask(question.clone(), question)
         .with_attribute(ATTRIBUTE, Pending::Choice(ids).attribute());
-    Ok(if has_dialog(envelope) && intent.slots.contains_key(call.slot) {
-        response.with_directive(dialog::elicit_slot(&without_slot(intent, call.slot), call.slot))
-    } else {
-        response
-    })
+    Ok(
+        if has_dialog(envelope) && intent.slots.contains_key(call.slot) {
+            response.with_directive(dialog::elicit_slot(
+                &without_slot(intent, call.slot),
+                call.slot,
+            ))
+        } else {
+            response
+        },
+    )
 }
 
 /// Asks whether to call.

@@ -4,6 +4,7 @@ use skillcall_protocol::alexa::{Envelope, Fault, Kind};
 
 use super::Serving;
 use crate::host::Host;
+use crate::tokens;
 
 pub(super) fn note<H: Host>(serving: &Serving<'_, H>, envelope: &Envelope) {
     let (host, recorder, request) = (serving.host, serving.recorder, &envelope.request);
@@ -13,7 +14,11 @@ pub(super) fn note<H: Host>(serving: &Serving<'_, H>, envelope: &Envelope) {
             match &ended.error {
                 Some(error) => recorder.warn(
                     host,
-                    &format!("Alexa ended the session ({}): {}", ended.reason, told(error)),
+                    &format!(
+                        "Alexa ended the session ({}): {}",
+                        ended.reason,
+                        told(error)
+                    ),
                 ),
                 None => recorder.note(host, &format!("the session ended: {}", ended.reason)),
             }
@@ -34,14 +39,20 @@ pub(super) fn note<H: Host>(serving: &Serving<'_, H>, envelope: &Envelope) {
             let name = done.name.unwrap_or_default();
             recorder.note(
                 host,
-                &format!("the task {name:?} came back with {} {}", done.status.code, done.status.message),
+                &format!(
+                    "the task {name:?} came back with {} {}",
+                    done.status.code, done.status.message
+                ),
             );
         }
         Kind::SessionResumed => {
             let done = request.resumed_by();
             recorder.note(
                 host,
-                &format!("the session was resumed with {} {}", done.status.code, done.status.message),
+                &format!(
+                    "the session was resumed with {} {}",
+                    done.status.code, done.status.message
+                ),
             );
         }
         Kind::MessageReceived => {
@@ -58,6 +69,15 @@ pub(super) fn note<H: Host>(serving: &Serving<'_, H>, envelope: &Envelope) {
                 .map(|permission| permission.scope.as_str())
                 .collect();
             recorder.note(host, &format!("skill event {event}: {}", scopes.join(", ")));
+            if event == "SkillDisabled"
+                && let Some(user) = envelope.user()
+                && let Err(error) = tokens::forget(host, &user.user_id)
+            {
+                recorder.warn(
+                    host,
+                    &format!("the customer's tokens are still there: {error}"),
+                );
+            }
         }
         Kind::ConnectionsRequest | Kind::CallSignaling(_) | Kind::Other(_) => {
             recorder.note(host, &format!("{} is not served", request.type_name));

@@ -5,6 +5,7 @@ mod choice;
 mod dialog;
 mod events;
 mod fulfil;
+mod grant;
 mod intents;
 mod speech;
 
@@ -61,6 +62,9 @@ pub fn answer<H: Host>(
         }
         Kind::Intent(intent) => intents::answer(serving, envelope, intent, &speech)?,
         Kind::CanFulfillIntent(intent) => fulfil::answer(serving, envelope, intent)?,
+        Kind::AuthorizationGrant => {
+            return Ok(Answer::Grant(grant::answer(serving, envelope)));
+        }
         _ => {
             events::note(serving, envelope);
             ResponseEnvelope::empty()

@@ -36,7 +36,9 @@ impl<'s> Speech<'s> {
 
     /// A text of the plan.
     pub(super) fn text(&self, key: TextKey, about: About<'_>) -> Result<String, DecodeError> {
-        Ok(self.said(&self.plan.text(self.locale, key)?, about))
+        Ok(capitalised(
+            self.said(&self.plan.text(self.locale, key)?, about),
+        ))
     }
 
     /// The announcement of a call, which Amazon requires (facts A3).
@@ -49,7 +51,7 @@ impl<'s> Speech<'s> {
             ..About::default()
         };
         match destination.announcement(self.plan.locale_for(self.locale)) {
-            Some(template) => Ok(self.said(template, about)),
+            Some(template) => Ok(capitalised(self.said(template, about))),
             None => self.text(TextKey::Calling, about),
         }
     }
@@ -81,10 +83,7 @@ impl<'s> Speech<'s> {
     }
 
     /// The names of destinations as they are said: "the desk, the bar or the spa".
-    pub(super) fn choices(
-        &self,
-        destinations: &[Destination<'_>],
-    ) -> Result<String, DecodeError> {
+    pub(super) fn choices(&self, destinations: &[Destination<'_>]) -> Result<String, DecodeError> {
         let locale = self.plan.locale_for(self.locale);
         let names: Vec<&str> = destinations
             .iter()
@@ -93,7 +92,9 @@ impl<'s> Speech<'s> {
         Ok(match names.split_last() {
             Some((last, [])) => (*last).to_owned(),
             Some((last, before)) => {
-                format!("{} {} {last}", before.join(", "), self.plain(TextKey::Or)?)
+                let or = self.plan.text(self.locale, TextKey::Or)?;
+                let or = self.said(&or, About::default());
+                format!("{} {or} {last}", before.join(", "))
             }
             None => String::new(),
         })
@@ -112,12 +113,11 @@ impl<'s> Speech<'s> {
             // The others belong to a call, and there is none yet.
             _ => Cow::Borrowed(""),
         };
-        let text = if template.is_ssml() {
+        if template.is_ssml() {
             template.render_ssml(value)
         } else {
             template.render(value)
-        };
-        capitalised(text)
+        }
     }
 }
 

@@ -130,11 +130,15 @@ impl<H: Host> Search<'_, H> {
 
     fn fixed(&self) -> Result<Originator, CallerError> {
         let system = &self.envelope.context.system;
-        let device = system.device.as_ref().map(|device| device.device_id.as_str());
+        let device = system
+            .device
+            .as_ref()
+            .map(|device| device.device_id.as_str());
         let unit = system.unit.as_ref();
         let places = [
             device.map(Place::Device),
-            unit.and_then(|unit| unit.unit_id.as_deref()).map(Place::Unit),
+            unit.and_then(|unit| unit.unit_id.as_deref())
+                .map(Place::Unit),
             unit.and_then(|unit| unit.persistent_unit_id.as_deref())
                 .map(Place::PersistentUnit),
         ];

@@ -33,11 +33,12 @@ impl wit::Guest for Skill {
         let event = from_wit(event).map_err(wit::FlowError::BadEvent)?;
         let plan = settings.plan().map_err(wit::FlowError::BadPlan)?;
         let recorder = Recorder::begin(&host, None);
-        let decision =
-            http::decide(&host, &recorder, &plan, &event).map_err(|error| match error {
+        let decision = http::decide(&host, &settings, &recorder, &plan, &event).map_err(
+            |error| match error {
                 crate::flow::FlowError::Plan(why) => wit::FlowError::BadPlan(why),
                 crate::flow::FlowError::Event(why) => wit::FlowError::BadEvent(why),
-            })?;
+            },
+        )?;
         recorder.aftermath(&settings).run(&host);
         Ok(reply(&decision.reply))
     }

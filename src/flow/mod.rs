@@ -1,9 +1,10 @@
 //! The call's decisions: an event of the SIP media application in, the plan's next actions out (facts E3, F1, F2).
 
+mod hand_over;
 mod position;
 mod render;
 
-use skillcall_plan::compiled::{Flow, Next, Step};
+use skillcall_plan::compiled::{self, Flow, Next, Step};
 use skillcall_plan::{DecodeError, Plan};
 use skillcall_protocol::ids::ClientSessionId;
 use skillcall_protocol::sma::event::ParticipantStatus;
@@ -12,6 +13,7 @@ use skillcall_protocol::sma::{
 };
 use skillcall_protocol::user_to_user;
 
+pub use hand_over::HandOver;
 pub use position::Position;
 
 use render::Values;
@@ -39,6 +41,8 @@ pub struct Decision {
     pub note: String,
     /// The session, once it is known.
     pub csi: Option<ClientSessionId>,
+    /// The handler that decides in place of the plan; the reply above says nothing then.
+    pub hand_over: Option<HandOver>,
 }
 
 /// Why there is no decision.
@@ -69,29 +73,30 @@ pub fn csi_of(event: &Event) -> Option<ClientSessionId> {
 }
 
 /// Decides what the call does next. `session` is what is known of the call's `clientSessionId`, and is only asked for
-/// when a call comes in: later the position carries it.
+/// when a call comes in: later the position carries it. `now_s` is the time in Unix seconds, for opening hours.
 ///
 /// # Errors
 /// When the plan is damaged, or the event lacks what the facts promise.
 pub fn decide(
     plan: &Plan<'_>,
     event: &Event,
+    now_s: i64,
     session: impl FnOnce(&ClientSessionId) -> Option<KnownSession>,
 ) -> Result<Decision, FlowError> {
     let decision = match &event.invocation_event_type {
-        InvocationEventType::NewInboundCall => incoming(plan, event, session),
-        InvocationEventType::CallAnswered => answered(plan, event),
+        InvocationEventType::NewInboundCall => incoming(plan, event, now_s, session),
+        InvocationEventType::CallAnswered => answered(plan, event, now_s),
         // Facts E3: a reply to these is not used, and attributes that are not named stay.
         InvocationEventType::NewOutboundCall
         | InvocationEventType::Ringing
         | InvocationEventType::ActionInterrupted
         | InvocationEventType::InvalidLambdaResponse
-        | InvocationEventType::Other(_) => Ok(nothing("nothing to decide")),
+        | InvocationEventType::Other(_) => handed_over(plan, event, now_s),
         InvocationEventType::ActionSuccessful
         | InvocationEventType::ActionFailed
         | InvocationEventType::DigitsReceived
         | InvocationEventType::CallUpdateRequested
-        | InvocationEventType::Hangup => running(plan, event),
+        | InvocationEventType::Hangup => running(plan, event, now_s),
     }?;
     Ok(Decision {
         csi: csi_of(event),
@@ -112,6 +117,7 @@ fn nothing(note: impl Into<String>) -> Decision {
         reply: Reply::default(),
         note: note.into(),
         csi: None,
+        hand_over: None,
     }
 }
 
@@ -125,12 +131,14 @@ fn turned_away(note: impl Into<String>) -> Result<Decision, FlowError> {
         reply,
         note: note.into(),
         csi: None,
+        hand_over: None,
     })
 }
 
 fn incoming(
     plan: &Plan<'_>,
     event: &Event,
+    now_s: i64,
     session: impl FnOnce(&ClientSessionId) -> Option<KnownSession>,
 ) -> Result<Decision, FlowError> {
     let leg = first_leg(event)?;
@@ -170,11 +178,12 @@ fn incoming(
         event,
         flow: &flow,
         position,
+        now_s,
     }
     .start(note)
 }
 
-fn answered(plan: &Plan<'_>, event: &Event) -> Result<Decision, FlowError> {
+fn answered(plan: &Plan<'_>, event: &Event, now_s: i64) -> Result<Decision, FlowError> {
     let leg = first_leg(event)?;
     // Of a call that we made, the skill's own number is the calling one.
     let Some(flow) = plan.flow(&leg.from)? else {
@@ -190,11 +199,12 @@ fn answered(plan: &Plan<'_>, event: &Event) -> Result<Decision, FlowError> {
         event,
         flow: &flow,
         position,
+        now_s,
     }
     .start("an outgoing call was answered")
 }
 
-fn running(plan: &Plan<'_>, event: &Event) -> Result<Decision, FlowError> {
+fn running(plan: &Plan<'_>, event: &Event, now_s: i64) -> Result<Decision, FlowError> {
     let Some(position) = Position::read(event.call_details.transaction_attributes.as_ref()) else {
         return Ok(nothing("the call has no position in a flow"));
     };
@@ -209,7 +219,11 @@ fn running(plan: &Plan<'_>, event: &Event) -> Result<Decision, FlowError> {
         event,
         flow: &flow,
         position,
+        now_s,
     };
+    if let Some(handler) = course.step().and_then(|step| step.hand_over) {
+        return Ok(course.handed_to(&handler, "the call is its handler's"));
+    }
     match event.invocation_event_type {
         InvocationEventType::ActionSuccessful => course.succeeded(),
         InvocationEventType::ActionFailed => course.failed(),
@@ -219,12 +233,30 @@ fn running(plan: &Plan<'_>, event: &Event) -> Result<Decision, FlowError> {
     }
 }
 
+/// Events that the plan has nothing to decide about; a handler wants them all the same.
+fn handed_over(plan: &Plan<'_>, event: &Event, now_s: i64) -> Result<Decision, FlowError> {
+    let position = Position::read(event.call_details.transaction_attributes.as_ref());
+    let handler = match &position {
+        Some(position) => plan.flow(&position.flow)?.is_some_and(|flow| {
+            flow.step_named(&position.step)
+                .is_some_and(|step| step.hand_over.is_some())
+        }),
+        None => false,
+    };
+    if handler {
+        running(plan, event, now_s)
+    } else {
+        Ok(nothing("nothing to decide"))
+    }
+}
+
 /// A flow at an event.
 struct Course<'c, 'p> {
     plan: &'c Plan<'p>,
     event: &'c Event,
     flow: &'c Flow<'p>,
     position: Position,
+    now_s: i64,
 }
 
 impl<'p> Course<'_, 'p> {
@@ -283,7 +315,10 @@ impl<'p> Course<'_, 'p> {
     }
 
     fn fail(mut self, why: &str) -> Result<Decision, FlowError> {
-        self.position.failures += 1;
+        // The steps of one `dial` are as many as the plan says, so their failures end by themselves.
+        if !self.step().is_some_and(|step| step.attempt) {
+            self.position.failures += 1;
+        }
         let Some(step) = self
             .step()
             .filter(|_| self.position.failures <= MAX_FAILURES)
@@ -379,7 +414,7 @@ impl<'p> Course<'_, 'p> {
         why: &str,
         leg: Option<&ParticipantTag>,
     ) -> Result<Decision, FlowError> {
-        match next {
+        match self.settled(next)? {
             Next::Stay => {
                 // The step's handlers still hold: digits and hang-ups go by it.
                 Ok(Decision {
@@ -389,6 +424,7 @@ impl<'p> Course<'_, 'p> {
                     },
                     note: format!("{why}; the call goes on"),
                     csi: None,
+                    hand_over: None,
                 })
             }
             Next::End => {
@@ -404,10 +440,42 @@ impl<'p> Course<'_, 'p> {
                     ))
                 })?;
                 step.name.clone_into(&mut self.position.step);
+                if let Some(handler) = step.hand_over {
+                    let note = format!("{why}; step {} hands the call over", step.name);
+                    return Ok(self.handed_to(&handler, &note));
+                }
                 let actions = render::actions(step, &self.values()?, leg)?;
                 let note = format!("{why}; step {}", step.name);
                 self.replied(actions, note)
             }
+        }
+    }
+
+    /// What follows once opening hours have decided.
+    fn settled(&self, mut next: Next) -> Result<Next, FlowError> {
+        for _ in 0..=self.flow.steps.len() {
+            let Next::Step(place) = next else {
+                return Ok(next);
+            };
+            let Some(by) = self.flow.step(place).and_then(|step| step.by_hours) else {
+                return Ok(next);
+            };
+            next = if self.plan.is_open(Some(by.hours), self.now_s)? {
+                by.open
+            } else {
+                by.closed
+            };
+        }
+        // Decisions that lead to each other lead nowhere.
+        Ok(Next::End)
+    }
+
+    fn handed_to(&self, handler: &compiled::HandOver<'_>, note: &str) -> Decision {
+        Decision {
+            reply: Reply::default(),
+            note: note.to_owned(),
+            csi: None,
+            hand_over: Some(HandOver::to(handler, self.position.clone())),
         }
     }
 
@@ -424,6 +492,7 @@ impl<'p> Course<'_, 'p> {
             },
             note,
             csi: None,
+            hand_over: None,
         })
     }
 

@@ -47,6 +47,15 @@ impl Position {
         })
     }
 
+    /// The attributes that carry the position beside a handler's own: only those that say something, because there is little
+    /// room (facts F4).
+    #[must_use]
+    pub fn carried(&self) -> TransactionAttributes {
+        let mut attributes = self.attributes();
+        attributes.retain(|name, value| !value.is_empty() && name != DIGITS && name != FAILURES);
+        attributes
+    }
+
     /// The attributes that carry the position. The names are the same each time, so that they set new values and
     /// replace nothing (facts F4).
     #[must_use]

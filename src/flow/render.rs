@@ -25,10 +25,9 @@ impl<'e> Values<'e, '_> {
         let leg = |tag: &ParticipantTag| details.participant(tag);
         let text = |found: Option<&'e str>| Cow::Borrowed(found.unwrap_or_default());
         match variable {
-            Variable::DestinationName => self
-                .destination
-                .as_ref()
-                .map_or(Cow::Borrowed(""), |d| Cow::Borrowed(d.spoken_name(&self.position.locale))),
+            Variable::DestinationName => self.destination.as_ref().map_or(Cow::Borrowed(""), |d| {
+                Cow::Borrowed(d.spoken_name(&self.position.locale))
+            }),
             Variable::DestinationId => self
                 .destination
                 .as_ref()

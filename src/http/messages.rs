@@ -52,13 +52,10 @@ pub(super) fn send<H: Host>(
     let Some(origin) = origin else {
         return Problem::refused("apiEndpoint is not among the setting api_hosts").into();
     };
-    let token = settings
-        .plan()
-        .map_err(Failure::Plan)
-        .and_then(|plan| {
-            let tokens = Tokens::of(host, recorder, plan.lwa_client_id, deadline)?;
-            Ok(tokens.client(SKILL_MESSAGING_SCOPE)?)
-        });
+    let token = settings.plan().map_err(Failure::Plan).and_then(|plan| {
+        let tokens = Tokens::of(host, recorder, plan.lwa_client_id, deadline)?;
+        Ok(tokens.client(SKILL_MESSAGING_SCOPE)?)
+    });
     let token = match token {
         Ok(token) => token,
         Err(failure) => {

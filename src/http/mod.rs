@@ -2,6 +2,7 @@
 
 mod health;
 mod message;
+mod messages;
 mod problem;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub use problem::Problem;
 use crate::alexa::{self, Serving, Speech};
 use crate::caller::Api;
 use crate::flow::{self, KnownSession};
+use crate::handler;
 use crate::host::{Deadline, Host};
 use crate::once;
 use crate::patience::{Patient, Words};
@@ -27,6 +29,11 @@ use crate::verify::{self, Refusal};
 
 /// Alexa waits about 8 seconds (facts A4); what is left over is for the way there and back.
 const ALEXA_LIMIT: Duration = Duration::from_millis(7000);
+
+/// A handler that fails may lead to another one, but not for ever: the sidecar waits for the answer.
+const MAX_HANDLERS: usize = 2;
+/// What a message to a customer's skill may take.
+const MESSAGE_LIMIT: Duration = Duration::from_millis(7000);
 
 /// A response, and what is left to do once it is out.
 pub struct Served {
@@ -51,7 +58,7 @@ impl Served {
 pub fn serve<H: Host>(host: &H, request: &Request) -> Served {
     let (path, method) = (request.path(), request.method.as_str());
     let allowed = match path {
-        "/alexa" | "/media/events" => "POST",
+        "/alexa" | "/media/events" | "/messages" => "POST",
         "/health" => "GET",
         _ => return Served::of(Problem::no_route(path).into()),
     };
@@ -67,7 +74,7 @@ pub fn serve<H: Host>(host: &H, request: &Request) -> Served {
     };
     match path {
         "/alexa" => serve_alexa(host, &settings, request),
-        "/media/events" => serve_event(host, &settings, request),
+        "/media/events" | "/messages" => serve_signed(host, &settings, request),
         _ => Served::of(health::report(&settings)),
     }
 }
@@ -125,7 +132,12 @@ fn answer<H: Host>(
 ) -> Served {
     let response = match verified {
         Ok(envelope) => {
-            recorder.alexa_request(&envelope, body);
+            // The code of a grant is a secret.
+            let traced: &[u8] = match envelope.request.kind() {
+                Kind::AuthorizationGrant => b"",
+                _ => body,
+            };
+            recorder.alexa_request(&envelope, traced);
             answer_once(host, settings, recorder, &envelope, body, deadline)
         }
         Err(refusal) => {
@@ -200,18 +212,25 @@ fn patient<'p, H: Host>(
     Patient::new(host, recorder, words)
 }
 
-fn serve_event<H: Host>(host: &H, settings: &Settings, request: &Request) -> Served {
+/// Serves what the sidecar, or another media server, has signed.
+fn serve_signed<H: Host>(host: &H, settings: &Settings, request: &Request) -> Served {
     let caller = match sidecar_link::verify(host, settings, request) {
         Ok(caller) => caller,
         Err(refusal) => {
             host.log(&format!(
-                "a request to /media/events was refused: {refusal}"
+                "a request to {} was refused: {refusal}",
+                request.path()
             ));
             return Served::of(Problem::unsigned(refusal.to_string()).into());
         }
     };
     let recorder = Recorder::begin(host, request.header("traceparent"));
-    let response = event_reply(host, settings, &recorder, request);
+    let response = if request.path() == "/messages" {
+        let deadline = Deadline::within(host, MESSAGE_LIMIT);
+        messages::send(host, settings, &recorder, &request.body, deadline)
+    } else {
+        event_reply(host, settings, &recorder, request)
+    };
     let response = sidecar_link::signed(host, &caller, response);
     recorder.response(host, &response);
     Served {
@@ -236,9 +255,9 @@ fn event_reply<H: Host>(
         }
     };
     recorder.event(&event, &request.body);
-    let decided = settings
-        .plan()
-        .and_then(|plan| decide(host, recorder, &plan, &event).map_err(|error| error.to_string()));
+    let decided = settings.plan().and_then(|plan| {
+        decide(host, settings, recorder, &plan, &event).map_err(|error| error.to_string())
+    });
     let body = decided.and_then(|decision| {
         serde_json::to_vec(&decision.reply).map_err(|error| error.to_string())
     });
@@ -257,11 +276,13 @@ fn event_reply<H: Host>(
 /// When the plan or the event does not serve.
 pub fn decide<H: Host>(
     host: &H,
+    settings: &Settings,
     recorder: &Recorder,
     plan: &Plan<'_>,
     event: &Event,
 ) -> Result<flow::Decision, flow::FlowError> {
-    let decision = flow::decide(plan, event, |csi| match session::recall(host, csi) {
+    let now_s = i64::try_from(host.now_ms() / 1000).unwrap_or(i64::MAX);
+    let mut decision = flow::decide(plan, event, now_s, |csi| match session::recall(host, csi) {
         Ok(found) => found.map(|session| {
             recorder.remembered(&session);
             KnownSession {
@@ -278,7 +299,25 @@ pub fn decide<H: Host>(
         recorder.csi(csi);
     }
     recorder.note(host, &decision.note);
-    Ok(decision)
+    let csi = decision.csi.clone();
+    for _ in 0..MAX_HANDLERS {
+        let Some(hand_over) = decision.hand_over.take() else {
+            break;
+        };
+        match handler::ask(host, settings, recorder, event, &hand_over) {
+            Ok(reply) => decision.reply = hand_over.taken(event, reply),
+            Err(why) => {
+                recorder.warn(host, &why);
+                decision = hand_over.failed(plan, event, now_s, &why)?;
+                recorder.note(host, &decision.note);
+            }
+        }
+    }
+    Ok(flow::Decision {
+        csi,
+        hand_over: None,
+        ..decision
+    })
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl Problem {
             404,
             "no-route",
             "There is nothing here",
-            format!("found {path:?}; expected /alexa, /media/events or /health"),
+            format!("found {path:?}; expected /alexa, /media/events, /messages or /health"),
         )
     }
 
@@ -90,6 +90,16 @@ impl Problem {
             "failed",
             "The skill failed",
             "the log of the skill says why",
+        )
+    }
+
+    /// 502: one of Amazon's services did not do what was asked.
+    pub fn upstream(detail: impl Into<String>) -> Self {
+        Self::new(
+            502,
+            "upstream",
+            "A service of Amazon's did not do it",
+            detail,
         )
     }
 

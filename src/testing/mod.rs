@@ -8,7 +8,7 @@ pub(crate) use authority::{Leaf, authority};
 pub(crate) use outside::Memory;
 pub(crate) use requests::{
     DEVICE, TOKEN, alexa_api, call_request, event, installation, pem_reply, plan, signed_alexa,
-    signed_event,
+    signed_event, signed_event_to,
 };
 
 /// The tests' time: 2027-01-15T08:00:00Z.

@@ -74,6 +74,7 @@ pub(crate) fn alexa_api(
                 &json!({"countryCode": "+1", "phoneNumber": "204 555-0100"}),
             )),
             "v1/communications/session" => Ok(json_reply(200, &json!({"sessionId": "session-1"}))),
+            "v1/directives" => Ok(json_reply(204, &Value::Null)),
             "v1/traces" => Ok(json_reply(202, &Value::Null)),
             other => panic!("nobody should ask for {other}"),
         }
@@ -138,19 +139,24 @@ pub(crate) fn event(
     event
 }
 
-/// A request with the sidecar's signature.
+/// An event with the sidecar's signature.
 pub(crate) fn signed_event(body: &Value, nonce: u8) -> Request {
+    signed_event_to("/media/events", body, nonce)
+}
+
+/// A request with the sidecar's signature.
+pub(crate) fn signed_event_to(path: &str, body: &Value, nonce: u8) -> Request {
     let body = body.to_string().into_bytes();
     let keys = KeyRing::parse(KEYS).unwrap();
     let parts = RequestParts {
         method: "POST",
-        path_and_query: "/media/events",
+        path_and_query: path,
         body: &body,
     };
     let headers = sign_request(&keys, parts, NOW_S as i64, [nonce; 16]);
     Request {
         method: "POST".to_owned(),
-        target: "/media/events".to_owned(),
+        target: path.to_owned(),
         headers: headers
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.into_bytes()))

@@ -44,7 +44,9 @@ pub enum TokenError {
     #[error("{0}")]
     Settings(#[from] SettingsError),
     /// The plan names no client.
-    #[error("the plan has no skill.lwa-client-id; expected the client id of the skill's Permissions page")]
+    #[error(
+        "the plan has no skill.lwa-client-id; expected the client id of the skill's Permissions page"
+    )]
     NoClient,
     /// The customer has granted nothing, or has taken it back.
     #[error("the customer has given the skill no grant, or has taken it back")]
@@ -178,7 +180,10 @@ impl<'t, H: Host> Tokens<'t, H> {
                 return match (done, kept) {
                     // What failed now may succeed for the next one; this token still lives.
                     (Err(TokenError::Endpoint(error)), Some(kept)) if left > MARGIN_SECONDS => {
-                        self.recorder.warn(self.host, &format!("the token could not be renewed: {error}"));
+                        self.recorder.warn(
+                            self.host,
+                            &format!("the token could not be renewed: {error}"),
+                        );
                         token(&kept.access)
                     }
                     (done, _) => done,
@@ -220,7 +225,10 @@ impl<'t, H: Host> Tokens<'t, H> {
         answer: &TokenAnswer,
         before: Option<&Kept>,
     ) -> Result<(), TokenError> {
-        let refresh = answer.refresh_token.as_ref().map(|token| token.expose().to_owned());
+        let refresh = answer
+            .refresh_token
+            .as_ref()
+            .map(|token| token.expose().to_owned());
         let kept = Kept {
             access: answer.access_token.expose().to_owned(),
             // Facts H: a refresh token is good until another one comes in its place.
@@ -232,8 +240,8 @@ impl<'t, H: Host> Tokens<'t, H> {
         } else {
             u32::try_from(answer.expires_in).unwrap_or(u32::MAX)
         };
-        let plain = postcard::to_allocvec(&kept)
-            .map_err(|error| HostError(format!("tokens: {error}")))?;
+        let plain =
+            postcard::to_allocvec(&kept).map_err(|error| HostError(format!("tokens: {error}")))?;
         let mut nonce = [0; sealed::NONCE];
         self.host.random(&mut nonce);
         let bytes = sealed::seal(&self.settings.keys, key, &plain, nonce)

@@ -76,7 +76,11 @@ mod tests {
         assert_eq!(open(&ring(&[("a", 2)]), "here", &sealed), None);
         assert_eq!(open(&ring(&[("b", 1)]), "here", &sealed), None);
         let both = ring(&[("b", 2), ("a", 1)]);
-        assert_eq!(open(&both, "here", &sealed).unwrap(), b"secret", "while keys are being changed");
+        assert_eq!(
+            open(&both, "here", &sealed).unwrap(),
+            b"secret",
+            "while keys are being changed"
+        );
         for at in 0..sealed.len() {
             let mut altered = sealed.clone();
             altered[at] ^= 1;

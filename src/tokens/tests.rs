@@ -25,10 +25,7 @@ fn set_up() -> Memory {
 }
 
 /// Login with Amazon, scripted: the form's fields in, status and body out.
-fn login(
-    host: &Memory,
-    answer: impl Fn(&str) -> (u16, Value) + Send + Sync + 'static,
-) {
+fn login(host: &Memory, answer: impl Fn(&str) -> (u16, Value) + Send + Sync + 'static) {
     host.answers(move |request: &OutboundRequest| {
         assert_eq!(request.url, "https://api.amazon.com/auth/o2/token");
         let (status, body) = answer(std::str::from_utf8(&request.body).unwrap());
@@ -61,7 +58,10 @@ fn counting(host: &Memory) {
     let given = AtomicUsize::new(0);
     login(host, move |_| {
         let n = given.fetch_add(1, Ordering::SeqCst);
-        (200, json!({"access_token": format!("Atza|{n}"), "refresh_token": format!("Atzr|{n}"), "expires_in": 3600}))
+        (
+            200,
+            json!({"access_token": format!("Atza|{n}"), "refresh_token": format!("Atzr|{n}"), "expires_in": 3600}),
+        )
     });
 }
 
@@ -70,13 +70,26 @@ fn a_grant_is_exchanged_kept_encrypted_and_renewed_before_its_end() {
     let host = set_up();
     counting(&host);
     with(&host, |tokens| tokens.accept(&user(), "CODE")).unwrap();
-    assert_eq!(with(&host, |tokens| tokens.user(&user())).unwrap().expose(), "Atza|0");
+    assert_eq!(
+        with(&host, |tokens| tokens.user(&user())).unwrap().expose(),
+        "Atza|0"
+    );
     host.pass_seconds(3200);
-    assert_eq!(with(&host, |tokens| tokens.user(&user())).unwrap().expose(), "Atza|0");
+    assert_eq!(
+        with(&host, |tokens| tokens.user(&user())).unwrap().expose(),
+        "Atza|0"
+    );
     host.pass_seconds(200);
-    assert_eq!(with(&host, |tokens| tokens.user(&user())).unwrap().expose(), "Atza|1");
+    assert_eq!(
+        with(&host, |tokens| tokens.user(&user())).unwrap().expose(),
+        "Atza|1"
+    );
     host.pass_seconds(100_000);
-    assert_eq!(with(&host, |tokens| tokens.user(&user())).unwrap().expose(), "Atza|2", "a refresh token has no end");
+    assert_eq!(
+        with(&host, |tokens| tokens.user(&user())).unwrap().expose(),
+        "Atza|2",
+        "a refresh token has no end"
+    );
     let client = "client_id=amzn1.application-oa2-client.00000000000000000000000000000000&client_secret=secret-1";
     assert_eq!(
         forms(&host),
@@ -87,7 +100,11 @@ fn a_grant_is_exchanged_kept_encrypted_and_renewed_before_its_end() {
         ]
     );
     for (value, _) in host.state.lock().unwrap().values() {
-        assert!(!value.windows(4).any(|bytes| bytes == b"Atza" || bytes == b"Atzr"));
+        assert!(
+            !value
+                .windows(4)
+                .any(|bytes| bytes == b"Atza" || bytes == b"Atzr")
+        );
     }
     let log = host.logged.lock().unwrap().join("\n");
     for secret in ["Atza", "Atzr", "CODE", "secret-1"] {
@@ -110,7 +127,11 @@ fn a_refresh_token_that_is_not_replaced_stays() {
         host.pass_seconds(4000);
         with(&host, |tokens| tokens.user(&user())).unwrap();
     }
-    assert!(forms(&host)[1..].iter().all(|form| form.contains("Atzr%7Conly")));
+    assert!(
+        forms(&host)[1..]
+            .iter()
+            .all(|form| form.contains("Atzr%7Conly"))
+    );
 }
 
 #[test]
@@ -129,7 +150,10 @@ fn of_many_requests_at_once_one_renews() {
                 })
             });
             for thread in running {
-                assert_eq!(thread.join().unwrap().expose(), format!("Atza|{}", round + 1));
+                assert_eq!(
+                    thread.join().unwrap().expose(),
+                    format!("Atza|{}", round + 1)
+                );
             }
         });
         assert_eq!(forms(&host).len(), round + 2, "one request each time");
@@ -143,11 +167,17 @@ fn a_token_that_lives_is_used_while_it_cannot_be_renewed() {
     with(&host, |tokens| tokens.accept(&user(), "CODE")).unwrap();
     login(&host, |_| (500, json!({"error": "ServerError"})));
     host.pass_seconds(3400);
-    assert_eq!(with(&host, |tokens| tokens.user(&user())).unwrap().expose(), "Atza|0");
+    assert_eq!(
+        with(&host, |tokens| tokens.user(&user())).unwrap().expose(),
+        "Atza|0"
+    );
     host.pass_seconds(190);
     assert!(matches!(
         with(&host, |tokens| tokens.user(&user())),
-        Err(TokenError::Endpoint(EndpointError::Refused { status: 500, .. }))
+        Err(TokenError::Endpoint(EndpointError::Refused {
+            status: 500,
+            ..
+        }))
     ));
     counting(&host);
     with(&host, |tokens| tokens.user(&user())).unwrap();
@@ -157,16 +187,32 @@ fn a_token_that_lives_is_used_while_it_cannot_be_renewed() {
 fn a_grant_that_was_taken_back_is_forgotten() {
     let host = set_up();
     counting(&host);
-    assert!(matches!(with(&host, |tokens| tokens.user(&user())), Err(TokenError::NotGranted)));
+    assert!(matches!(
+        with(&host, |tokens| tokens.user(&user())),
+        Err(TokenError::NotGranted)
+    ));
     with(&host, |tokens| tokens.accept(&user(), "CODE")).unwrap();
     login(&host, |_| (400, json!({"error": "invalid_grant"})));
     host.pass_seconds(4000);
-    assert!(matches!(with(&host, |tokens| tokens.user(&user())), Err(TokenError::NotGranted)));
-    assert!(!host.state.lock().unwrap().keys().any(|key| key.starts_with("lwa/user/")));
+    assert!(matches!(
+        with(&host, |tokens| tokens.user(&user())),
+        Err(TokenError::NotGranted)
+    ));
+    assert!(
+        !host
+            .state
+            .lock()
+            .unwrap()
+            .keys()
+            .any(|key| key.starts_with("lwa/user/"))
+    );
     counting(&host);
     with(&host, |tokens| tokens.accept(&user(), "CODE")).unwrap();
     forget(&host, &user()).unwrap();
-    assert!(matches!(with(&host, |tokens| tokens.user(&user())), Err(TokenError::NotGranted)));
+    assert!(matches!(
+        with(&host, |tokens| tokens.user(&user())),
+        Err(TokenError::NotGranted)
+    ));
 }
 
 #[test]
@@ -175,15 +221,24 @@ fn two_client_secrets_and_two_keys_are_valid_at_once() {
     host.set("lwa_client_secrets", "new, old");
     login(&host, |form| {
         if form.ends_with("client_secret=old") {
-            (200, json!({"access_token": "Atza|1", "refresh_token": "Atzr|1"}))
+            (
+                200,
+                json!({"access_token": "Atza|1", "refresh_token": "Atzr|1"}),
+            )
         } else {
             (401, json!({"error": "invalid_client"}))
         }
     });
     with(&host, |tokens| tokens.accept(&user(), "CODE")).unwrap();
     assert_eq!(forms(&host).len(), 2);
-    host.set("token_keys", format!("t2:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=,{KEYS}"));
-    assert_eq!(with(&host, |tokens| tokens.user(&user())).unwrap().expose(), "Atza|1");
+    host.set(
+        "token_keys",
+        format!("t2:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=,{KEYS}"),
+    );
+    assert_eq!(
+        with(&host, |tokens| tokens.user(&user())).unwrap().expose(),
+        "Atza|1"
+    );
     host.set("lwa_client_secrets", "wrong");
     host.pass_seconds(4000);
     assert!(matches!(
@@ -195,7 +250,9 @@ fn two_client_secrets_and_two_keys_are_valid_at_once() {
 #[test]
 fn the_skills_own_token_is_kept_by_its_scope() {
     let host = set_up();
-    login(&host, |_| (200, json!({"access_token": "Atc|1", "expires_in": 3600})));
+    login(&host, |_| {
+        (200, json!({"access_token": "Atc|1", "expires_in": 3600}))
+    });
     for _ in 0..3 {
         let token = with(&host, |tokens| tokens.client(SKILL_MESSAGING_SCOPE)).unwrap();
         assert_eq!(token.expose(), "Atc|1");
@@ -211,7 +268,12 @@ fn the_skills_own_token_is_kept_by_its_scope() {
 
 #[test]
 fn an_endpoint_that_fails_is_asked_once_more() {
-    for (status, body) in [(500, json!({})), (0, Value::Null), (200, json!("nonsense")), (429, json!({}))] {
+    for (status, body) in [
+        (500, json!({})),
+        (0, Value::Null),
+        (200, json!("nonsense")),
+        (429, json!({})),
+    ] {
         let host = set_up();
         let tries = AtomicUsize::new(0);
         login(&host, move |_| {
@@ -231,8 +293,13 @@ fn what_is_missing_is_named() {
     let host = installation();
     let recorder = Recorder::begin(&host, None);
     let deadline = Deadline::within(&host, Duration::from_secs(7));
-    let error = Tokens::of(&host, &recorder, Some(CLIENT), deadline).err().unwrap();
-    assert_eq!(error.to_string(), "missing settings: lwa_client_secrets, token_keys");
+    let error = Tokens::of(&host, &recorder, Some(CLIENT), deadline)
+        .err()
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        "missing settings: lwa_client_secrets, token_keys"
+    );
     for (name, value, told) in [
         ("lwa_client_secrets", "a,b,c", "1 or 2"),
         ("token_keys", "t1:short", "token_keys"),
@@ -240,7 +307,10 @@ fn what_is_missing_is_named() {
     ] {
         let host = set_up();
         host.set(name, value);
-        let error = Tokens::of(&host, &recorder_of(&host), Some(CLIENT), deadline).err().unwrap().to_string();
+        let error = Tokens::of(&host, &recorder_of(&host), Some(CLIENT), deadline)
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains(told) && !error.contains("short"), "{error}");
     }
     assert!(matches!(

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::compiled::{FORMAT, MAGIC, Plan};
+use crate::compiled::{Asking, FORMAT, MAGIC, Place, Plan};
 
 /// Decodes `data` as a plan, as it is and behind a right header, and reaches each part of it.
 pub fn compiled_plan(data: &[u8]) {
@@ -52,7 +52,15 @@ fn visit(data: &[u8]) {
     let _ = plan.destination_with_id("front-desk");
     for index in 0..plan.destination_count().min(64) {
         let _ = plan.destination(index);
+        let _ = plan.allows(&Asking::default(), index);
     }
+    for place in 0..8 {
+        let _ = plan.is_open(Some(place), 1_800_000_000);
+    }
+    let _ = plan
+        .callers()
+        .map(|callers| callers.at([Place::Device("d"), Place::Unit("u")]));
+    let _ = plan.call_intent("CallIntent");
     for number in plan.flow_numbers() {
         let Ok(Some(flow)) = plan.flow(number) else {
             continue;

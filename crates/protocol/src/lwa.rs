@@ -201,7 +201,10 @@ mod tests {
             Grant::ClientCredentials(SKILL_MESSAGING_SCOPE).form("id", "s"),
             "grant_type=client_credentials&scope=alexa%3Askill_messaging&client_id=id&client_secret=s"
         );
-        assert_eq!(format!("{:?}", Grant::AuthorizationCode("secret")), "authorization_code");
+        assert_eq!(
+            format!("{:?}", Grant::AuthorizationCode("secret")),
+            "authorization_code"
+        );
     }
 
     #[test]
@@ -214,11 +217,18 @@ mod tests {
         assert!(!format!("{answer:?}").contains("Atz"));
         let short: TokenAnswer = serde_json::from_str(r#"{"access_token":"Atc|1"}"#).unwrap();
         assert_eq!((short.expires_in, short.refresh_token), (3600, None));
-        let error = TokenError::read(br#"{"error":"invalid_grant","error_description":"d","request_id":"r"}"#);
-        assert_eq!((error.code, error.description.as_str()), (TokenErrorCode::InvalidGrant, "d"));
+        let error = TokenError::read(
+            br#"{"error":"invalid_grant","error_description":"d","request_id":"r"}"#,
+        );
+        assert_eq!(
+            (error.code, error.description.as_str()),
+            (TokenErrorCode::InvalidGrant, "d")
+        );
         assert_eq!(TokenError::read(b"<html>").code, TokenErrorCode::Unknown);
         assert_eq!(
-            TokenError::read(br#"{"error":"ServerError"}"#).code.as_str(),
+            TokenError::read(br#"{"error":"ServerError"}"#)
+                .code
+                .as_str(),
             "ServerError"
         );
     }

@@ -39,6 +39,9 @@ mod tests {
     #[test]
     fn a_customers_id_cannot_leave_its_place_in_the_path() {
         let user = UserId::parse("amzn1.ask.account.A/../b?c").unwrap();
-        assert_eq!(path(&user), "/v1/skillmessages/users/amzn1.ask.account.A%2F..%2Fb%3Fc");
+        assert_eq!(
+            path(&user),
+            "/v1/skillmessages/users/amzn1.ask.account.A%2F..%2Fb%3Fc"
+        );
     }
 }

@@ -37,7 +37,8 @@ fn linked(n: u32) -> Value {
 
 fn recognised(n: u32) -> Value {
     let mut request = call(n);
-    request["context"]["System"]["person"] = json!({"personId": "amzn1.ask.person.P", "accessToken": "persons-token"});
+    request["context"]["System"]["person"] =
+        json!({"personId": "amzn1.ask.person.P", "accessToken": "persons-token"});
     request
 }
 
@@ -60,26 +61,56 @@ fn each_source_gives_its_number() {
     ] {
         let host = answering(
             order,
-            &[(PERSON, 200, number()), (USERINFO, 200, json!({"contact": {"phone": "+1 (204) 555-0188"}}))],
+            &[
+                (PERSON, 200, number()),
+                (
+                    USERINFO,
+                    200,
+                    json!({"contact": {"phone": "+1 (204) 555-0188"}}),
+                ),
+            ],
         );
-        assert_eq!(speech(&ask(&host, &request)), "Calling front desk.", "{order}");
+        assert_eq!(
+            speech(&ask(&host, &request)),
+            "Calling front desk.",
+            "{order}"
+        );
         assert_eq!(originator(&host)["id"]["value"], expected, "{order}");
     }
 }
 
 #[test]
 fn the_linked_accounts_token_goes_to_its_provider_alone() {
-    let host = answering("[\"account-link\"]", &[(USERINFO, 200, json!({"contact": {"phone": "+12045550188"}}))]);
+    let host = answering(
+        "[\"account-link\"]",
+        &[(USERINFO, 200, json!({"contact": {"phone": "+12045550188"}}))],
+    );
     let mut request = recognised(1);
     request["context"]["System"]["user"]["accessToken"] = json!("linked-token");
     ask(&host, &request);
     for request in host.sent.lock().unwrap().iter() {
-        let token = request.headers.iter().find(|(name, _)| *name == "authorization").map(|(_, value)| value.as_str());
-        let expected = if request.url == "https://id.example.com/userinfo" { "Bearer persons-token" } else { "Bearer eyJhbGciOiJSUzI1NiJ9.claims.signature" };
-        assert_eq!(token, Some(expected), "the recognised speaker's comes first: {}", request.url);
+        let token = request
+            .headers
+            .iter()
+            .find(|(name, _)| *name == "authorization")
+            .map(|(_, value)| value.as_str());
+        let expected = if request.url == "https://id.example.com/userinfo" {
+            "Bearer persons-token"
+        } else {
+            "Bearer eyJhbGciOiJSUzI1NiJ9.claims.signature"
+        };
+        assert_eq!(
+            token,
+            Some(expected),
+            "the recognised speaker's comes first: {}",
+            request.url
+        );
     }
     let log = host.logged.lock().unwrap().join("\n");
-    assert!(!log.contains("-token") && !log.contains("2045550188"), "{log}");
+    assert!(
+        !log.contains("-token") && !log.contains("2045550188"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -87,7 +118,8 @@ fn a_units_profile_calls_in_its_own_way() {
     let host = answering("[\"fixed\"]", &[]);
     let mut request = call(1);
     request["context"]["System"]["device"]["deviceId"] = json!("another");
-    request["context"]["System"]["unit"] = json!({"unitId": "amzn1.ask.unit.U", "persistentUnitId": "amzn1.alexa.unit.did.5"});
+    request["context"]["System"]["unit"] =
+        json!({"unitId": "amzn1.ask.unit.U", "persistentUnitId": "amzn1.alexa.unit.did.5"});
     ask(&host, &request);
     assert_eq!(
         originator(&host),
@@ -100,32 +132,139 @@ fn a_units_profile_calls_in_its_own_way() {
 #[test]
 fn each_failure_leads_where_the_customer_can_mend_it() {
     let none = Value::Null;
-    let consent = |scopes: Value| json!({"type": "AskForPermissionsConsent", "permissions": scopes});
+    let consent =
+        |scopes: Value| json!({"type": "AskForPermissionsConsent", "permissions": scopes});
     let account = consent(json!(["alexa::profile:mobile_number:read"]));
-    let person = consent(json!(["alexa::profile:mobile_number:read", "alexa::person_id:read"]));
+    let person = consent(json!([
+        "alexa::profile:mobile_number:read",
+        "alexa::person_id:read"
+    ]));
     let link = json!({"type": "LinkAccount"});
     for (order, request, script, said, card) in [
-        ("[\"profile\"]", call(1), vec![(ACCOUNT, 403, none.clone())], "To place the call I need your permission", account.clone()),
-        ("[\"person\"]", recognised(1), vec![(PERSON, 403, none.clone())], "To place the call I need your permission", person),
-        ("[\"profile\"]", call(1), vec![(ACCOUNT, 204, none.clone())], "There is no phone number", none.clone()),
-        ("[\"profile\"]", call(1), vec![(ACCOUNT, 200, json!({"countryCode": "+1", "phoneNumber": "12345678901234567"}))], "The phone number in your profile can not be right", none.clone()),
-        ("[\"profile\"]", call(1), vec![(ACCOUNT, 401, none.clone())], "Your request has expired", none.clone()),
-        ("[\"profile\"]", call(1), vec![(ACCOUNT, 429, none.clone())], "Too many calls", none.clone()),
-        ("[\"person\"]", call(1), vec![], "I did not recognise your voice", none.clone()),
-        ("[\"account-link\"]", call(1), vec![], "To place the call, please link your account", link.clone()),
-        ("[\"account-link\"]", linked(1), vec![(USERINFO, 401, none.clone())], "To place the call, please link your account", link.clone()),
-        ("[\"account-link\"]", linked(1), vec![(USERINFO, 200, json!({"contact": {}}))], "There is no phone number", none.clone()),
-        ("[\"account-link\"]", linked(1), vec![(USERINFO, 200, json!({"contact": {"phone": "0204 5550188"}}))], "The phone number in your profile can not be right", none.clone()),
-        ("[\"account-link\"]", linked(1), vec![(USERINFO, 429, none.clone())], "Too many calls", none.clone()),
-        ("[\"account-link\"]", linked(1), vec![(USERINFO, 500, none.clone())], "I could not read your phone number", none.clone()),
-        ("[\"account-link\"]", linked(1), vec![(USERINFO, 0, none.clone())], "I could not read your phone number", none.clone()),
+        (
+            "[\"profile\"]",
+            call(1),
+            vec![(ACCOUNT, 403, none.clone())],
+            "To place the call I need your permission",
+            account.clone(),
+        ),
+        (
+            "[\"person\"]",
+            recognised(1),
+            vec![(PERSON, 403, none.clone())],
+            "To place the call I need your permission",
+            person,
+        ),
+        (
+            "[\"profile\"]",
+            call(1),
+            vec![(ACCOUNT, 204, none.clone())],
+            "There is no phone number",
+            none.clone(),
+        ),
+        (
+            "[\"profile\"]",
+            call(1),
+            vec![(
+                ACCOUNT,
+                200,
+                json!({"countryCode": "+1", "phoneNumber": "12345678901234567"}),
+            )],
+            "The phone number in your profile can not be right",
+            none.clone(),
+        ),
+        (
+            "[\"profile\"]",
+            call(1),
+            vec![(ACCOUNT, 401, none.clone())],
+            "Your request has expired",
+            none.clone(),
+        ),
+        (
+            "[\"profile\"]",
+            call(1),
+            vec![(ACCOUNT, 429, none.clone())],
+            "Too many calls",
+            none.clone(),
+        ),
+        (
+            "[\"person\"]",
+            call(1),
+            vec![],
+            "I did not recognise your voice",
+            none.clone(),
+        ),
+        (
+            "[\"account-link\"]",
+            call(1),
+            vec![],
+            "To place the call, please link your account",
+            link.clone(),
+        ),
+        (
+            "[\"account-link\"]",
+            linked(1),
+            vec![(USERINFO, 401, none.clone())],
+            "To place the call, please link your account",
+            link.clone(),
+        ),
+        (
+            "[\"account-link\"]",
+            linked(1),
+            vec![(USERINFO, 200, json!({"contact": {}}))],
+            "There is no phone number",
+            none.clone(),
+        ),
+        (
+            "[\"account-link\"]",
+            linked(1),
+            vec![(USERINFO, 200, json!({"contact": {"phone": "0204 5550188"}}))],
+            "The phone number in your profile can not be right",
+            none.clone(),
+        ),
+        (
+            "[\"account-link\"]",
+            linked(1),
+            vec![(USERINFO, 429, none.clone())],
+            "Too many calls",
+            none.clone(),
+        ),
+        (
+            "[\"account-link\"]",
+            linked(1),
+            vec![(USERINFO, 500, none.clone())],
+            "I could not read your phone number",
+            none.clone(),
+        ),
+        (
+            "[\"account-link\"]",
+            linked(1),
+            vec![(USERINFO, 0, none.clone())],
+            "I could not read your phone number",
+            none.clone(),
+        ),
         // What can be mended comes before what cannot, the plan's order before all.
-        ("[\"person\", \"profile\", \"account-link\"]", call(1), vec![(ACCOUNT, 500, none.clone())], "To place the call, please link your account", link),
-        ("[\"profile\", \"account-link\"]", call(1), vec![(ACCOUNT, 403, none.clone())], "To place the call I need your permission", account),
+        (
+            "[\"person\", \"profile\", \"account-link\"]",
+            call(1),
+            vec![(ACCOUNT, 500, none.clone())],
+            "To place the call, please link your account",
+            link,
+        ),
+        (
+            "[\"profile\", \"account-link\"]",
+            call(1),
+            vec![(ACCOUNT, 403, none.clone())],
+            "To place the call I need your permission",
+            account,
+        ),
     ] {
         let host = answering(order, &script);
         let answer = ask(&host, &request);
-        assert!(speech(&answer).starts_with(said), "{order} {script:?}: {answer}");
+        assert!(
+            speech(&answer).starts_with(said),
+            "{order} {script:?}: {answer}"
+        );
         assert_eq!(answer["response"]["card"], card, "{order} {script:?}");
         assert!(sessions(&host).is_empty());
     }
@@ -145,10 +284,20 @@ fn a_failing_source_gives_way_to_the_next() {
 #[test]
 fn what_userinfo_answers_never_breaks_the_answer() {
     let host = with_plan(&plan("[\"account-link\"]"));
-    for body in ["", "[]", "{\"contact\":{\"phone\":{}}}", "\u{0}", "{\"contact\":{\"phone\":\"\"}}"] {
+    for body in [
+        "",
+        "[]",
+        "{\"contact\":{\"phone\":{}}}",
+        "\u{0}",
+        "{\"contact\":{\"phone\":\"\"}}",
+    ] {
         host.answers(move |request| {
             assert!(request.url.ends_with("/userinfo"), "nothing else is asked");
-            Ok::<_, SendError>(OutboundReply { status: 200, headers: Vec::new(), body: body.as_bytes().to_vec() })
+            Ok::<_, SendError>(OutboundReply {
+                status: 200,
+                headers: Vec::new(),
+                body: body.as_bytes().to_vec(),
+            })
         });
         let n = 100 + u32::try_from(body.len()).unwrap();
         let answer = ask(&host, &linked(n));

@@ -13,7 +13,13 @@ fn each_request_of_the_corpus_gets_its_reply() {
         let host = installation();
         let mut request = case["request"].clone();
         request["request"]["requestId"] = json!(format!("amzn1.echo-api.request.{n}"));
-        assert_eq!(ask(&host, &request), case["reply"], "{} ({})", case["what"], case["facts"]);
+        assert_eq!(
+            ask(&host, &request),
+            case["reply"],
+            "{} ({})",
+            case["what"],
+            case["facts"]
+        );
         let log = host.logged.lock().unwrap().join("\n");
         assert!(!log.contains("linked-account-token"), "{log}");
     }
@@ -40,7 +46,9 @@ fn a_skill_event_is_an_hour_good_and_no_longer() {
     let event = |n: u32, timestamp: &str| {
         let mut request = call(n);
         request["request"] = json!({"type": "AlexaSkillEvent.SkillEnabled", "requestId": format!("e{n}"), "timestamp": timestamp});
-        http::serve_trusted(&host, request.to_string().as_bytes()).response.status
+        http::serve_trusted(&host, request.to_string().as_bytes())
+            .response
+            .status
     };
     assert_eq!(event(1, "2027-01-15T07:00:30Z"), 200);
     assert_eq!(event(2, "2027-01-15T06:59:30Z"), 400);

@@ -2,6 +2,7 @@
 
 mod callers;
 mod golden;
+mod grant;
 mod plans;
 mod waiting;
 
@@ -20,14 +21,22 @@ fn with_plan(toml: &str) -> Memory {
 fn set_plan(host: &Memory, toml: &str) {
     match skillcall_plan::compile(toml) {
         Ok((plan, _)) => host.set("plan", plan),
-        Err(findings) => panic!("{}", findings.iter().map(|f| format!("{f}\n")).collect::<String>()),
+        Err(findings) => panic!(
+            "{}",
+            findings
+                .iter()
+                .map(|f| format!("{f}\n"))
+                .collect::<String>()
+        ),
     }
 }
 
 const HEAD: &str = "[skill]\nid = \"amzn1.ask.skill.00000000-0000-0000-0000-000000000000\"\n";
 
 fn desk(more: &str) -> String {
-    format!("{HEAD}[[destination]]\nname = \"front desk\"\nid = \"FRONT_DESK\"\nnumber = \"+16075550199\"\n{more}\n")
+    format!(
+        "{HEAD}[[destination]]\nname = \"front desk\"\nid = \"FRONT_DESK\"\nnumber = \"+16075550199\"\n{more}\n"
+    )
 }
 
 /// Answers a request whose sender the host has authenticated.
@@ -40,7 +49,10 @@ fn ask(host: &Memory, request: &Value) -> Value {
 
 fn speech(answer: &Value) -> &str {
     let speech = &answer["response"]["outputSpeech"];
-    speech["text"].as_str().or(speech["ssml"].as_str()).unwrap_or_else(|| panic!("{answer}"))
+    speech["text"]
+        .as_str()
+        .or(speech["ssml"].as_str())
+        .unwrap_or_else(|| panic!("{answer}"))
 }
 
 /// "call the front desk", with an id of its own.

@@ -16,9 +16,12 @@ fn directives(host: &Memory) -> Vec<Value> {
 
 fn slow(path: &'static str, ms: u64) -> Memory {
     let host = installation();
-    host.answers(alexa_api(|path| (path == "v1/directives").then(|| (204, Value::Null))));
     host.takes(move |request| {
-        if request.url.contains(path) { Duration::from_millis(ms) } else { Duration::ZERO }
+        if request.url.contains(path) {
+            Duration::from_millis(ms)
+        } else {
+            Duration::ZERO
+        }
     });
     host
 }
@@ -33,13 +36,16 @@ fn who_waits_for_two_seconds_hears_a_word() {
             "directive": {"type": "VoicePlayer.Speak", "speech": "One moment, please."}})]
     );
     let asked = host.asked();
-    assert_eq!(asked.last().map(String::as_str), Some("POST /v1/directives"), "while the call is being started: {asked:?}");
+    assert_eq!(
+        asked.last().map(String::as_str),
+        Some("POST /v1/directives"),
+        "while the call is being started: {asked:?}"
+    );
 }
 
 #[test]
 fn the_word_is_in_the_customers_language_and_said_once() {
     let host = installation();
-    host.answers(alexa_api(|path| (path == "v1/directives").then(|| (204, Value::Null))));
     host.takes(|_| Duration::from_millis(1900));
     let mut german = call(1);
     german["request"]["locale"] = json!("de-DE");
@@ -60,9 +66,21 @@ fn who_is_served_at_once_hears_nothing_else() {
 fn a_word_that_alexa_refuses_costs_no_call() {
     for status in [400, 401, 403, 0] {
         let host = installation();
-        host.answers(alexa_api(move |path| (path == "v1/directives").then(|| (status, json!({})))));
-        host.takes(|request| Duration::from_millis(if request.url.contains("session") { 2500 } else { 0 }));
-        assert_eq!(speech(&ask(&host, &call(1))), "Calling the front desk.", "{status}");
+        host.answers(alexa_api(move |path| {
+            (path == "v1/directives").then(|| (status, json!({})))
+        }));
+        host.takes(|request| {
+            Duration::from_millis(if request.url.contains("session") {
+                2500
+            } else {
+                0
+            })
+        });
+        assert_eq!(
+            speech(&ask(&host, &call(1))),
+            "Calling the front desk.",
+            "{status}"
+        );
         assert!(host.log_says("progressive response"), "{status}");
     }
 }
@@ -76,7 +94,11 @@ fn what_was_throttled_is_tried_again_with_the_same_session_id() {
             (path.contains("communications") && tries.fetch_add(1, Ordering::SeqCst) < 2)
                 .then(|| (status, json!({})))
         }));
-        assert_eq!(speech(&ask(&host, &call(1))), "Calling the front desk.", "{status}");
+        assert_eq!(
+            speech(&ask(&host, &call(1))),
+            "Calling the front desk.",
+            "{status}"
+        );
         let asked = sessions(&host);
         assert_eq!(asked.len(), 3);
         assert!(asked.iter().all(|session| *session == asked[0]));
@@ -88,7 +110,8 @@ fn nobody_waits_longer_than_alexa_does() {
     for status in [429, 500, 0] {
         let host = installation();
         host.answers(alexa_api(move |path| {
-            (path.contains("communications") || path == "v1/directives").then(|| (status, json!({})))
+            (path.contains("communications") || path == "v1/directives")
+                .then(|| (status, json!({})))
         }));
         host.takes(|_| Duration::from_millis(900));
         let began = crate::host::Host::now_ms(&host);

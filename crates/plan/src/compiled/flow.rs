@@ -55,6 +55,33 @@ pub struct Step<'a> {
     pub on_failure: Option<Next>,
     /// What the caller's leg does when another leg has ended; none: the call ends.
     pub on_hangup: Option<Next>,
+    /// Nothing is done here: what follows is decided by opening hours.
+    pub by_hours: Option<ByHours>,
+    /// The call is handed over.
+    #[serde(borrow)]
+    pub hand_over: Option<HandOver<'a>>,
+    /// A failure here does not count, because another attempt follows.
+    pub attempt: bool,
+}
+
+/// What follows by opening hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByHours {
+    /// The place of the hours.
+    pub hours: u16,
+    /// What follows while it is open.
+    pub open: Next,
+    /// What follows while it is closed.
+    pub closed: Next,
+}
+
+/// To whom a call is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandOver<'a> {
+    /// The handler's URL.
+    pub url: &'a str,
+    /// Whether its replies must be signed.
+    pub require_signed_replies: bool,
 }
 
 impl Step<'_> {

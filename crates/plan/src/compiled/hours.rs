@@ -49,12 +49,15 @@ impl Hours<'_> {
     /// # Errors
     /// When the time zone's data are damaged, or the time is none.
     pub fn is_open(&self, unix_seconds: i64) -> Result<bool, DecodeError> {
-        let damaged = |error: jiff::Error| DecodeError::Damaged(format!("hours {}: {error}", self.name));
+        let damaged =
+            |error: jiff::Error| DecodeError::Damaged(format!("hours {}: {error}", self.name));
         let zone = TimeZone::tzif(self.zone, self.tzif).map_err(damaged)?;
         let now = Timestamp::from_second(unix_seconds).map_err(damaged)?;
         let local = zone.to_datetime(now);
-        let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
-        let is_today = |special: &&Special| (special.month, special.day) == (local.month(), local.day());
+        let minute =
+            u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
+        let is_today =
+            |special: &&Special| (special.month, special.day) == (local.month(), local.day());
         let special = self
             .special
             .iter()

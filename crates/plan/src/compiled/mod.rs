@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use callers::{AccountLink, Callers, FixedCaller, Place};
 pub use destination::{Address, CallerSource, Destination, Localised};
-pub use flow::{ActionTemplate, Flow, Next, Step};
+pub use flow::{ActionTemplate, ByHours, Flow, HandOver, Next, Step};
 pub use hours::{DAY, Hours, Special, WEEK};
 pub use intents::CallIntent;
 pub use names::Names;
@@ -201,7 +201,11 @@ impl<'a> Plan<'a> {
     pub fn allows(&self, asking: &Asking<'_>, place: usize) -> Result<bool, DecodeError> {
         let rules: Vec<Rule<'a>> = postcard::from_bytes(self.rules)?;
         // More places than an entry of the index can hold are never compiled.
-        Ok(allowed(&rules, asking, u16::try_from(place).unwrap_or(u16::MAX)))
+        Ok(allowed(
+            &rules,
+            asking,
+            u16::try_from(place).unwrap_or(u16::MAX),
+        ))
     }
 
     /// What the plan makes of an intent; none when it places no call. A plan that names no intent has CallIntent with the

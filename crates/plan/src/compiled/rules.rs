@@ -70,7 +70,12 @@ pub fn allowed(rules: &[Rule<'_>], asking: &Asking<'_>, destination: u16) -> boo
 mod tests {
     use super::*;
 
-    fn rule(users: Vec<&'static str>, units: Vec<&'static str>, destinations: Option<Vec<u16>>, allow: bool) -> Rule<'static> {
+    fn rule(
+        users: Vec<&'static str>,
+        units: Vec<&'static str>,
+        destinations: Option<Vec<u16>>,
+        allow: bool,
+    ) -> Rule<'static> {
         Rule {
             users,
             persons: Vec::new(),
@@ -104,7 +109,11 @@ mod tests {
             (&guest, 2, false),
             (&staff, 2, true),
         ] {
-            assert_eq!(allowed(&rules, asking, destination), expected, "{destination}");
+            assert_eq!(
+                allowed(&rules, asking, destination),
+                expected,
+                "{destination}"
+            );
         }
     }
 

@@ -195,7 +195,11 @@ fn complete(
 
 /// A prompt in another language than the SIP media application's own needs its voice and language said.
 fn speak_in(speech: &mut Map<String, Value>, locale: &CheckedLocale) {
-    if speech.get("Text").and_then(Value::as_str).is_some_and(|text| text.trim_start().starts_with("<speak")) {
+    if speech
+        .get("Text")
+        .and_then(Value::as_str)
+        .is_some_and(|text| text.trim_start().starts_with("<speak"))
+    {
         speech.entry("TextType").or_insert(Value::from("ssml"));
     }
     let Some(voice) = &locale.voice else { return };

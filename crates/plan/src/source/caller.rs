@@ -54,7 +54,9 @@ pub(super) fn check<'s>(source: &'s Source, findings: &mut Findings<'_>) -> Chec
             findings.error(
                 &link.number.span(),
                 "caller.account-link.number",
-                format!("found {pointer:?}; expected a JSON pointer (RFC 6901), as \"/phone_number\""),
+                format!(
+                    "found {pointer:?}; expected a JSON pointer (RFC 6901), as \"/phone_number\""
+                ),
             );
         }
         checked.account_link = Some((link.userinfo.get_ref(), pointer));
@@ -62,9 +64,18 @@ pub(super) fn check<'s>(source: &'s Source, findings: &mut Findings<'_>) -> Chec
     let mut seen = BTreeMap::new();
     for fixed in &caller.fixed {
         let places: Vec<(&Spanned<String>, String)> = [
-            fixed.device.as_ref().map(|id| (id, Place::Device(id.get_ref()).key())),
-            fixed.unit.as_ref().map(|id| (id, Place::Unit(id.get_ref()).key())),
-            fixed.persistent_unit.as_ref().map(|id| (id, Place::PersistentUnit(id.get_ref()).key())),
+            fixed
+                .device
+                .as_ref()
+                .map(|id| (id, Place::Device(id.get_ref()).key())),
+            fixed
+                .unit
+                .as_ref()
+                .map(|id| (id, Place::Unit(id.get_ref()).key())),
+            fixed
+                .persistent_unit
+                .as_ref()
+                .map(|id| (id, Place::PersistentUnit(id.get_ref()).key())),
         ]
         .into_iter()
         .flatten()
@@ -84,7 +95,11 @@ pub(super) fn check<'s>(source: &'s Source, findings: &mut Findings<'_>) -> Chec
             }
             [(id, key)] => {
                 if seen.insert(key.clone(), ()).is_some() {
-                    findings.error(&id.span(), "caller.fixed", "is there twice; expected one entry for each place");
+                    findings.error(
+                        &id.span(),
+                        "caller.fixed",
+                        "is there twice; expected one entry for each place",
+                    );
                 }
                 checked.places.push((key.clone(), who));
             }
@@ -124,7 +139,10 @@ fn who<'s>(
                     "expected 1 to 128 characters",
                 );
             }
-            let provider = fixed.provider.as_ref().map_or(PBX_PROVIDER, |p| p.get_ref());
+            let provider = fixed
+                .provider
+                .as_ref()
+                .map_or(PBX_PROVIDER, |p| p.get_ref());
             Some(CheckedCaller::Profile(profile.get_ref(), provider))
         }
         _ => {
@@ -134,7 +152,11 @@ fn who<'s>(
                 .or(fixed.unit.as_ref())
                 .or(fixed.persistent_unit.as_ref())
                 .map_or(0..0, |id| id.span());
-            findings.error(&at, place, "expected either number or communication-profile");
+            findings.error(
+                &at,
+                place,
+                "expected either number or communication-profile",
+            );
             None
         }
     }
@@ -153,16 +175,25 @@ pub(super) fn sources(
             .into_iter()
             .find(|known| known.name() == source.get_ref());
         let Some(found) = found else {
-            let known: Vec<String> = CallerSource::ALL.iter().map(|s| format!("{:?}", s.name())).collect();
+            let known: Vec<String> = CallerSource::ALL
+                .iter()
+                .map(|s| format!("{:?}", s.name()))
+                .collect();
             findings.error(
                 &source.span(),
                 place,
-                format!("found {:?}; expected {}", source.get_ref(), known.join(", ")),
+                format!(
+                    "found {:?}; expected {}",
+                    source.get_ref(),
+                    known.join(", ")
+                ),
             );
             continue;
         };
         let missing = match found {
-            CallerSource::AccountLink if caller.account_link.is_none() => Some("[caller.account-link]"),
+            CallerSource::AccountLink if caller.account_link.is_none() => {
+                Some("[caller.account-link]")
+            }
             CallerSource::Fixed if caller.fixed.is_empty() => Some("[[caller.fixed]]"),
             _ => None,
         };
@@ -186,7 +217,9 @@ pub(super) fn is_endpoint(url: &str) -> bool {
         (None, None) => return false,
     };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let host = authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host);
     !host.is_empty()
         && !authority.contains('@')
         && !url.contains('#')
@@ -200,10 +233,23 @@ mod tests {
 
     #[test]
     fn tokens_go_over_https_or_stay_on_the_machine() {
-        for right in ["https://id.example.com/userinfo", "https://a:8443/x?y=z", "http://127.0.0.1:7090/x", "http://localhost/"] {
+        for right in [
+            "https://id.example.com/userinfo",
+            "https://a:8443/x?y=z",
+            "http://127.0.0.1:7090/x",
+            "http://localhost/",
+        ] {
             assert!(is_endpoint(right), "{right}");
         }
-        for wrong in ["http://id.example.com/", "ftp://a/", "https://", "https://u@a/", "https://a/#b", "https://a b/", "a/b"] {
+        for wrong in [
+            "http://id.example.com/",
+            "ftp://a/",
+            "https://",
+            "https://u@a/",
+            "https://a/#b",
+            "https://a b/",
+            "a/b",
+        ] {
             assert!(!is_endpoint(wrong), "{wrong}");
         }
     }

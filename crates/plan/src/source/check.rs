@@ -84,7 +84,7 @@ fn flows(
                 format!("{number:?} has a flow already; expected one flow a number"),
             );
         }
-        flows.extend(flow::check(written, locales, findings));
+        flows.extend(flow::check(written, source, locales, findings));
     }
     flows
 }

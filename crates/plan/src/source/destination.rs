@@ -93,7 +93,15 @@ pub(super) fn check<'s>(
         let name = std::iter::once((&destination.name, Use::Name));
         let synonyms = destination.synonyms.iter().map(|s| (s, Use::Synonym));
         for (name, used) in name.chain(synonyms) {
-            check_name(name, used, destination, &place, &mut names, &mut own_names, findings);
+            check_name(
+                name,
+                used,
+                destination,
+                &place,
+                &mut names,
+                &mut own_names,
+                findings,
+            );
         }
         let usual = Caller::default();
         let settings = source.caller.as_ref().unwrap_or(&usual);
@@ -139,15 +147,24 @@ pub(super) fn find(
     findings: &mut Findings<'_>,
 ) -> Option<u16> {
     let text = wanted.get_ref();
-    let found = source.destination.iter().zip(0u16..).find(|(destination, _)| {
-        destination.name.get_ref() == text || id_of(destination) == *text
-    });
+    let found = source
+        .destination
+        .iter()
+        .zip(0u16..)
+        .find(|(destination, _)| destination.name.get_ref() == text || id_of(destination) == *text);
     if found.is_none() {
-        let known: Vec<&str> = source.destination.iter().map(|d| d.name.get_ref().as_str()).collect();
+        let known: Vec<&str> = source
+            .destination
+            .iter()
+            .map(|d| d.name.get_ref().as_str())
+            .collect();
         findings.error(
             &wanted.span(),
             place,
-            format!("found {text:?}, which is no destination; expected one of {}", known.join(", ")),
+            format!(
+                "found {text:?}, which is no destination; expected one of {}",
+                known.join(", ")
+            ),
         );
     }
     found.map(|(_, place)| place)
@@ -166,11 +183,20 @@ pub(super) fn hours(
         .zip(0u16..)
         .find(|(name, _)| name.get_ref() == wanted.get_ref());
     if found.is_none() {
-        let known: Vec<&str> = source.hours.keys().map(|name| name.get_ref().as_str()).collect();
+        let known: Vec<&str> = source
+            .hours
+            .keys()
+            .map(|name| name.get_ref().as_str())
+            .collect();
         findings.error(
             &wanted.span(),
             format!("{place}.hours"),
-            format!("found {:?}, but there is no [hours.{}]; expected one of {}", wanted.get_ref(), wanted.get_ref(), known.join(", ")),
+            format!(
+                "found {:?}, but there is no [hours.{}]; expected one of {}",
+                wanted.get_ref(),
+                wanted.get_ref(),
+                known.join(", ")
+            ),
         );
     }
     found.map(|(_, place)| place)
@@ -179,17 +205,29 @@ pub(super) fn hours(
 /// Who stands in for somebody that stands in for them would never be found.
 fn fallbacks(source: &Source, checked: &[CheckedDestination<'_>], findings: &mut Findings<'_>) {
     for (index, destination) in checked.iter().enumerate() {
-        let Some(written) = source.destination.get(index).and_then(|d| d.fallback.as_ref()) else {
+        let Some(written) = source
+            .destination
+            .get(index)
+            .and_then(|d| d.fallback.as_ref())
+        else {
             continue;
         };
         let place = format!("destination[{:?}].fallback", destination.name);
         if destination.hours.is_none() {
-            findings.warning(&written.span(), &place, "there are no `hours`, so it is never used");
+            findings.warning(
+                &written.span(),
+                &place,
+                "there are no `hours`, so it is never used",
+            );
         }
         let (mut at, mut steps) = (destination.fallback, 0);
         while let Some(next) = at {
             if usize::from(next) == index || steps > checked.len() {
-                findings.error(&written.span(), &place, "leads back to itself; expected a destination that ends the row");
+                findings.error(
+                    &written.span(),
+                    &place,
+                    "leads back to itself; expected a destination that ends the row",
+                );
                 break;
             }
             steps += 1;
@@ -206,10 +244,18 @@ fn address<'s>(
 ) -> CheckedAddress<'s> {
     let limited = |value: &Spanned<String>, key: &str, findings: &mut Findings<'_>| {
         if !(1..=128).contains(&value.get_ref().chars().count()) {
-            findings.error(&value.span(), format!("{place}.{key}"), "expected 1 to 128 characters");
+            findings.error(
+                &value.span(),
+                format!("{place}.{key}"),
+                "expected 1 to 128 characters",
+            );
         }
     };
-    match (&destination.number, &destination.extension, &destination.communication_profile) {
+    match (
+        &destination.number,
+        &destination.extension,
+        &destination.communication_profile,
+    ) {
         (Some(found), None, None) => {
             let before = findings.count();
             number::check(found, &format!("{place}.number"), findings);
@@ -231,7 +277,11 @@ fn address<'s>(
             CheckedAddress::Profile(profile.get_ref())
         }
         _ => {
-            findings.error(&destination.name.span(), place, "expected exactly one of number, extension and communication-profile");
+            findings.error(
+                &destination.name.span(),
+                place,
+                "expected exactly one of number, extension and communication-profile",
+            );
             CheckedAddress::Number("")
         }
     }
@@ -244,7 +294,11 @@ fn provider<'s>(
 ) -> Option<&'s str> {
     let provider = destination.provider.as_ref()?;
     if !(1..=128).contains(&provider.get_ref().chars().count()) {
-        findings.error(&provider.span(), format!("{place}.provider"), "expected 1 to 128 characters");
+        findings.error(
+            &provider.span(),
+            format!("{place}.provider"),
+            "expected 1 to 128 characters",
+        );
     }
     Some(provider.get_ref())
 }
@@ -302,7 +356,10 @@ fn spoken(
         .filter_map(|(tag, pieces)| match pieces.as_slice() {
             [Piece::Literal(text)] if !text.starts_with("<speak") => Some((tag, text.clone())),
             _ => {
-                let span = destination.spoken.as_ref().map_or(0..0, |written| written.span());
+                let span = destination
+                    .spoken
+                    .as_ref()
+                    .map_or(0..0, |written| written.span());
                 findings.error(&span, &place, "expected plain words without a variable");
                 None
             }
@@ -332,7 +389,11 @@ fn texts(
             .map(|(tag, text)| (tag.as_str(), text))
             .collect(),
         other => {
-            findings.error(&span, place, format!("found {}; {expected}", other.type_str()));
+            findings.error(
+                &span,
+                place,
+                format!("found {}; {expected}", other.type_str()),
+            );
             return Vec::new();
         }
     };
@@ -355,7 +416,11 @@ fn texts(
             );
         }
         let Some(text) = text.as_str() else {
-            findings.error(&span, place, format!("found {}; {expected}", text.type_str()));
+            findings.error(
+                &span,
+                place,
+                format!("found {}; {expected}", text.type_str()),
+            );
             continue;
         };
         let filled = match serving {

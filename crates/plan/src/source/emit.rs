@@ -7,8 +7,9 @@ use super::check::Checked;
 use super::destination::CheckedAddress;
 use super::finding::Findings;
 use crate::compiled::{
-    AccountLink, ActionTemplate, Address, CallIntent, Callers, Destination, FORMAT, FixedCaller,
-    Flow, FlowEntry, Hours, LocaleEntry, Localised, MAGIC, NamesBuilder, Plan, Rule, Step,
+    AccountLink, ActionTemplate, Address, ByHours, CallIntent, Callers, Destination, FORMAT,
+    FixedCaller, Flow, FlowEntry, HandOver, Hours, LocaleEntry, Localised, MAGIC, NamesBuilder,
+    Plan, Rule, Step,
 };
 use crate::name::normalise;
 use crate::template::{Part, Piece, Template};
@@ -91,6 +92,16 @@ fn bytes(checked: &Checked<'_>) -> Result<Vec<u8>, postcard::Error> {
                 on_other_digits: step.on_other_digits,
                 on_failure: step.on_failure,
                 on_hangup: step.on_hangup,
+                by_hours: step.by_hours.map(|(hours, open, closed)| ByHours {
+                    hours,
+                    open,
+                    closed,
+                }),
+                hand_over: step.hand_over.as_ref().map(|(url, signed)| HandOver {
+                    url,
+                    require_signed_replies: *signed,
+                }),
+                attempt: step.attempt,
             })
             .collect();
         flows.push((
@@ -174,7 +185,11 @@ fn callers(checked: &CheckedCallers<'_>) -> Result<Vec<u8>, postcard::Error> {
             .account_link
             .map(|(userinfo, pointer)| AccountLink { userinfo, pointer }),
         places: places.finish(),
-        fixed: checked.places.iter().map(|(_, caller)| fixed(caller)).collect(),
+        fixed: checked
+            .places
+            .iter()
+            .map(|(_, caller)| fixed(caller))
+            .collect(),
         everywhere: checked.everywhere.as_ref().map(fixed),
     })
 }

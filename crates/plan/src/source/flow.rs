@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use skillcall_protocol::e164::E164;
 use skillcall_protocol::sma::action::MAX_ACTIONS;
 use toml::Spanned;
 
 use super::action::{self, CheckedAction, Surroundings};
+use super::caller::is_endpoint;
 use super::finding::Findings;
+use super::kinds::{self, Plain};
 use super::locale::CheckedLocale;
-use super::shape::{Flow, Step};
+use super::shape::{Flow, Source};
+use super::{destination, number, walk};
 use crate::compiled::Next;
 
 /// A flow, ready to be compiled.
@@ -30,6 +32,41 @@ pub(super) struct CheckedStep {
     pub(super) on_other_digits: Option<Next>,
     pub(super) on_failure: Option<Next>,
     pub(super) on_hangup: Option<Next>,
+    pub(super) by_hours: Option<(u16, Next, Next)>,
+    pub(super) hand_over: Option<(String, bool)>,
+    pub(super) attempt: bool,
+}
+
+impl CheckedStep {
+    /// A step that hands over to a handler.
+    fn handler(name: &str, url: &str, signed: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            actions: Vec::new(),
+            then: Next::Stay,
+            on_digits: Vec::new(),
+            on_other_digits: None,
+            on_failure: None,
+            on_hangup: None,
+            by_hours: None,
+            hand_over: Some((url.to_owned(), signed)),
+            attempt: false,
+        }
+    }
+
+    /// Whether its last action collects digits and is done by them.
+    pub(super) fn collects_digits(&self) -> bool {
+        self.actions
+            .last()
+            .is_some_and(|action| COLLECTS_DIGITS.contains(&action.action_type.as_str()))
+    }
+
+    /// Whether one of its actions hangs up.
+    pub(super) fn hangs_up(&self) -> bool {
+        self.actions
+            .iter()
+            .any(|action| action.action_type == "Hangup")
+    }
 }
 
 /// Names that are no step's.
@@ -66,96 +103,141 @@ const COLLECTS_DIGITS: [&str; 3] = [
 
 pub(super) fn check(
     flow: &Flow,
+    source: &Source,
     locales: &[CheckedLocale],
     findings: &mut Findings<'_>,
 ) -> Option<CheckedFlow> {
     let place = format!("flow[{:?}]", flow.number.get_ref());
-    if let Err(error) = E164::parse(flow.number.get_ref()) {
-        findings.error(
+    number::check(&flow.number, &format!("{place}.number"), findings);
+    let called = source
+        .destination
+        .iter()
+        .filter_map(|destination| destination.number.as_ref())
+        .any(|number| number.get_ref() == flow.number.get_ref());
+    if !called && !source.destination.is_empty() {
+        findings.warning(
             &flow.number.span(),
             format!("{place}.number"),
-            error.to_string(),
+            "no destination has this number; right only if calls to it come from elsewhere",
         );
     }
-    let names: BTreeMap<&str, u16> = flow
-        .step
-        .keys()
+    if let Some(url) = &flow.handler {
+        return handled(flow, url, &place, findings);
+    }
+    let written = kinds::plain(flow, &place, findings);
+    let names: BTreeMap<&str, u16> = written
+        .iter()
         .zip(0u16..)
-        .map(|(name, index)| (name.get_ref().as_str(), index))
+        .map(|(plain, index)| (plain.name.get_ref().as_str(), index))
         .collect();
-    let mut resolver = Resolver {
-        names: &names,
-        reached: vec![false; names.len()],
-    };
-    let start = match resolver.step(&flow.start) {
-        Ok(Next::Step(start)) => Some(start),
-        Ok(_) | Err(_) => {
+    let mut resolver = Resolver { names: &names };
+    let start = match flow
+        .start
+        .as_ref()
+        .map(|start| (start, resolver.step(start)))
+    {
+        Some((_, Ok(Next::Step(start)))) => Some(start),
+        Some((start, _)) => {
             findings.error(
-                &flow.start.span(),
+                &start.span(),
                 format!("{place}.start"),
-                no_step(flow.start.get_ref(), &names, false),
+                no_step(start.get_ref(), &names, false),
+            );
+            None
+        }
+        None => {
+            findings.error(
+                &flow.number.span(),
+                &place,
+                "has no `start`; expected the name of the first step, or a `handler`",
             );
             None
         }
     };
     let mut steps: Vec<Option<CheckedStep>> = Vec::new();
-    for (name, step) in &flow.step {
-        let place = format!("{place}.step.{}", name.get_ref());
+    for plain in &written {
+        let (name, place) = (
+            &plain.name,
+            format!("{place}.step.{}", plain.name.get_ref()),
+        );
         if RESERVED.contains(&name.get_ref().as_str()) {
             findings.error(&name.span(), &place, "is the name of a step; `end` and `stay` have meanings of their own, expected another name");
         }
         steps.push(check_step(
-            name,
-            step,
+            plain,
             &place,
+            source,
             &mut resolver,
             locales,
             findings,
         ));
     }
-    for ((name, _), reached) in flow.step.iter().zip(&resolver.reached) {
-        if !reached {
-            findings.warning(
-                &name.span(),
-                format!("{place}.step.{}", name.get_ref()),
-                "nothing leads to this step",
-            );
-        }
-    }
     let steps: Vec<CheckedStep> = steps.into_iter().collect::<Option<_>>()?;
-    let steps = inherit(steps);
+    let (start, steps) = (start?, inherit(steps));
+    let spans: Vec<Range<usize>> = written.iter().map(|plain| plain.name.span()).collect();
+    walk::check(&steps, start, &spans, &place, findings);
     let joined = (0..steps.len())
         .filter_map(|index| join(&steps, index))
         .collect();
     Some(CheckedFlow {
         number: flow.number.get_ref().clone(),
-        start: start?,
+        start,
         steps: joined,
     })
 }
 
+/// A flow that is nothing but a handler.
+fn handled(
+    flow: &Flow,
+    url: &Spanned<String>,
+    place: &str,
+    findings: &mut Findings<'_>,
+) -> Option<CheckedFlow> {
+    check_url(url, &format!("{place}.handler"), findings);
+    if flow.start.is_some() || !flow.step.is_empty() {
+        findings.error(
+            &url.span(),
+            place,
+            "has a handler and steps; expected one of them",
+        );
+        return None;
+    }
+    let step = CheckedStep::handler("handler", url.get_ref(), flow.require_signed_replies);
+    Some(CheckedFlow {
+        number: flow.number.get_ref().clone(),
+        start: 0,
+        steps: vec![step],
+    })
+}
+
+fn check_url(url: &Spanned<String>, place: &str, findings: &mut Findings<'_>) {
+    if !is_endpoint(url.get_ref()) {
+        findings.error(
+            &url.span(),
+            place,
+            format!(
+                "found {:?}; expected an https URL, as \"https://calls.example.com/events\"",
+                url.get_ref()
+            ),
+        );
+    }
+}
+
 struct Resolver<'n> {
     names: &'n BTreeMap<&'n str, u16>,
-    reached: Vec<bool>,
 }
 
 impl Resolver<'_> {
-    fn step(&mut self, wanted: &Spanned<String>) -> Result<Next, ()> {
+    fn step(&self, wanted: &Spanned<String>) -> Result<Next, ()> {
         match wanted.get_ref().as_str() {
             "end" => Ok(Next::End),
             "stay" => Ok(Next::Stay),
-            name => {
-                let index = *self.names.get(name).ok_or(())?;
-                if let Some(reached) = self.reached.get_mut(usize::from(index)) {
-                    *reached = true;
-                }
-                Ok(Next::Step(index))
-            }
+            name => Ok(Next::Step(*self.names.get(name).ok_or(())?)),
         }
     }
 
     fn follow(
-        &mut self,
+        &self,
         wanted: &Spanned<String>,
         place: String,
         findings: &mut Findings<'_>,
@@ -175,7 +257,11 @@ impl Resolver<'_> {
 }
 
 fn no_step(found: &str, names: &BTreeMap<&str, u16>, reserved: bool) -> String {
-    let mut known: Vec<&str> = names.keys().copied().collect();
+    let mut known: Vec<&str> = names
+        .keys()
+        .copied()
+        .filter(|name| !name.contains(kinds::PART))
+        .collect();
     if reserved {
         known.extend(RESERVED);
     }
@@ -186,21 +272,23 @@ fn no_step(found: &str, names: &BTreeMap<&str, u16>, reserved: bool) -> String {
 }
 
 fn check_step(
-    name: &Spanned<String>,
-    step: &Step,
+    plain: &Plain,
     place: &str,
+    source: &Source,
     resolver: &mut Resolver<'_>,
     locales: &[CheckedLocale],
     findings: &mut Findings<'_>,
 ) -> Option<CheckedStep> {
-    if step.actions.is_empty() || step.actions.len() > MAX_ACTIONS {
+    let (name, step) = (&plain.name, &plain.step);
+    if step.when_open.is_some() || step.hand_over.is_some() {
+        return without_actions(plain, place, source, resolver, findings);
+    }
+    let written = step.actions.as_deref().unwrap_or_default();
+    if written.is_empty() || written.len() > MAX_ACTIONS {
         findings.error(
             &name.span(),
             place,
-            format!(
-                "has {} actions; expected 1 to {MAX_ACTIONS}",
-                step.actions.len()
-            ),
+            format!("has {} actions; expected 1 to {MAX_ACTIONS}", written.len()),
         );
     }
     let mut on_digits = Vec::new();
@@ -234,7 +322,7 @@ fn check_step(
         .map(|digits| digits.get_ref().as_str())
         .collect();
     let mut actions = Vec::new();
-    for (index, written) in step.actions.iter().enumerate() {
+    for (index, written) in written.iter().enumerate() {
         let around = Surroundings {
             place: place.to_owned(),
             index,
@@ -265,6 +353,70 @@ fn check_step(
         on_failure: follow(&step.on_failure, "on-failure"),
         on_hangup: follow(&step.on_hangup, "on-hangup"),
         actions,
+        by_hours: None,
+        hand_over: None,
+        attempt: plain.attempt,
+    })
+}
+
+/// A step that decides by opening hours, or hands over.
+fn without_actions(
+    plain: &Plain,
+    place: &str,
+    source: &Source,
+    resolver: &Resolver<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<CheckedStep> {
+    let (name, step) = (&plain.name, &plain.step);
+    let beside: Vec<&str> = [
+        ("then", step.then.is_some()),
+        ("on-digits", !step.on_digits.is_empty()),
+        ("on-other-digits", step.on_other_digits.is_some()),
+        ("on-hangup", step.on_hangup.is_some()),
+        (
+            "on-failure",
+            step.on_failure.is_some() && step.when_open.is_some(),
+        ),
+    ]
+    .iter()
+    .filter(|(_, there)| *there)
+    .map(|(key, _)| *key)
+    .collect();
+    if !beside.is_empty() {
+        findings.error(
+            &name.span(),
+            place,
+            format!(
+                "has {}, which nothing here leads to; expected it at another step",
+                beside.join(" and ")
+            ),
+        );
+    }
+    if let Some(when) = &step.when_open {
+        let when = when.get_ref();
+        let hours = destination::hours(&when.hours, source, place, findings);
+        let open = resolver.follow(&when.open, format!("{place}.when-open.open"), findings);
+        let closed = resolver.follow(&when.closed, format!("{place}.when-open.closed"), findings);
+        return Some(CheckedStep {
+            then: open?,
+            by_hours: Some((hours?, open?, closed?)),
+            hand_over: None,
+            ..CheckedStep::handler(name.get_ref(), "", true)
+        });
+    }
+    let hand_over = step.hand_over.as_ref()?.get_ref();
+    check_url(&hand_over.url, &format!("{place}.hand-over.url"), findings);
+    let on_failure = step
+        .on_failure
+        .as_ref()
+        .and_then(|wanted| resolver.follow(wanted, format!("{place}.on-failure"), findings));
+    Some(CheckedStep {
+        on_failure,
+        ..CheckedStep::handler(
+            name.get_ref(),
+            hand_over.url.get_ref(),
+            hand_over.require_signed_replies,
+        )
     })
 }
 
@@ -337,7 +489,11 @@ fn join(steps: &[CheckedStep], index: usize) -> Option<CheckedStep> {
         let decides = joined.actions.iter().any(|a| {
             REPORTED_ALONE.contains(&a.action_type.as_str()) || a.action_type == "ReceiveDigits"
         }) || !joined.on_digits.is_empty();
+        // An attempt's failure leads on by itself.
         if decides
+            || joined.attempt != next.attempt
+            || next.actions.is_empty()
+            || joined.actions.is_empty()
             || next.name == first.name
             || joined.actions.len() + next.actions.len() > MAX_ACTIONS
             || joined.on_failure != next.on_failure

@@ -57,14 +57,23 @@ fn one(name: &str, hours: &Hours, findings: &mut Findings<'_>) -> CheckedHours {
     }
     let mut special = Vec::new();
     for written in &hours.closed {
-        days(written, &format!("{place}.closed"), &[], &mut special, findings);
+        days(
+            written,
+            &format!("{place}.closed"),
+            &[],
+            &mut special,
+            findings,
+        );
     }
     for (written, times) in &hours.special {
         let place = format!("{place}.special");
         match intervals(times.get_ref()) {
             Ok(open) => {
                 // What is open past midnight ends with its day, because the next one may be special, too.
-                let open: Vec<(u16, u16)> = open.iter().map(|(from, to)| (*from, (*to).min(DAY))).collect();
+                let open: Vec<(u16, u16)> = open
+                    .iter()
+                    .map(|(from, to)| (*from, (*to).min(DAY)))
+                    .collect();
                 days(written, &place, &open, &mut special, findings);
             }
             Err(problem) => findings.error(
@@ -124,9 +133,9 @@ fn weekly(text: &str) -> Result<Vec<(u16, u16)>, String> {
 
 fn weekday(text: &str) -> Result<usize, String> {
     let name = text.trim().to_ascii_lowercase();
-    DAYS.iter()
-        .position(|day| *day == name)
-        .ok_or_else(|| format!("found the day {text:?}, expected Mon, Tue, Wed, Thu, Fri, Sat or Sun"))
+    DAYS.iter().position(|day| *day == name).ok_or_else(|| {
+        format!("found the day {text:?}, expected Mon, Tue, Wed, Thu, Fri, Sat or Sun")
+    })
 }
 
 /// `07:00-12:00,13:00-22:00` in minutes; an end that is not after its beginning is one of the next day.
@@ -139,7 +148,9 @@ fn intervals(text: &str) -> Result<Vec<(u16, u16)>, String> {
                 .ok_or_else(|| format!("found {part:?}"))?;
             let (from, to) = (minute(from)?, minute(to)?);
             if from >= DAY {
-                return Err(format!("found the beginning {part:?}, expected one before 24:00"));
+                return Err(format!(
+                    "found the beginning {part:?}, expected one before 24:00"
+                ));
             }
             Ok((from, if to <= from { to + DAY } else { to }))
         })
@@ -175,7 +186,11 @@ fn days(
     let range = match (day(first), day(last)) {
         (Some((year, first)), Some((other, last))) if year.is_some() == other.is_some() => {
             // A range of every year may pass its end; 2028 is a leap year, so each day has its place.
-            let last = if last < first { last.saturating_add(jiff::Span::new().years(1)) } else { last };
+            let last = if last < first {
+                last.saturating_add(jiff::Span::new().years(1))
+            } else {
+                last
+            };
             Some((year.is_some(), first, last))
         }
         _ => None,
@@ -234,13 +249,25 @@ mod tests {
     #[test]
     fn weeks_are_read() {
         assert_eq!(weekly("Mon 07:00-08:30").unwrap(), [(420, 510)]);
-        assert_eq!(weekly("Sun,mon 0:00-24:00").unwrap(), [(0, 1440), (6 * 1440, 7 * 1440)]);
+        assert_eq!(
+            weekly("Sun,mon 0:00-24:00").unwrap(),
+            [(0, 1440), (6 * 1440, 7 * 1440)]
+        );
         assert_eq!(
             weekly("Sat-Sun 08:00-09:00, 20:00-02:00").unwrap(),
             [(7680, 7740), (8400, 8760), (9120, 9180), (9840, 10200)]
         );
         assert_eq!(weekly("Sat-Mon 08:00-09:00").unwrap().len(), 3);
-        for wrong in ["", "Mon", "Mon 7-8", "Mun 07:00-08:00", "Mon 07:00", "Mon 24:30-25:00", "Mon 07:60-08:00", "Mon 24:00-01:00"] {
+        for wrong in [
+            "",
+            "Mon",
+            "Mon 7-8",
+            "Mun 07:00-08:00",
+            "Mon 07:00",
+            "Mon 24:30-25:00",
+            "Mon 07:60-08:00",
+            "Mon 24:00-01:00",
+        ] {
             assert!(weekly(wrong).is_err(), "{wrong}");
         }
     }

@@ -51,7 +51,11 @@ pub(super) fn plain(flow: &Flow, place: &str, findings: &mut Findings<'_>) -> Ve
             continue;
         }
         if name.get_ref().contains(PART) {
-            findings.error(&name.span(), &place, format!("is the name of a step; expected one without {PART}"));
+            findings.error(
+                &name.span(),
+                &place,
+                format!("is the name of a step; expected one without {PART}"),
+            );
         }
         let mut one = Plain {
             name: name.clone(),
@@ -105,7 +109,10 @@ fn keys(menu: &Menu) -> Table {
         action.insert("MinNumberOfDigits".to_owned(), 1.into());
         action.insert("MaxNumberOfDigits".to_owned(), most.into());
         if most > 1 {
-            action.insert("TerminatorDigits".to_owned(), Value::Array(vec!["#".into()]));
+            action.insert(
+                "TerminatorDigits".to_owned(),
+                Value::Array(vec!["#".into()]),
+            );
         }
     }
     action

@@ -33,15 +33,21 @@ fn fill(text: &str, variables: &BTreeMap<String, String>) -> String {
     if !text.contains("{var.") {
         return text.to_owned();
     }
-    variables.iter().fold(text.to_owned(), |text, (name, words)| {
-        text.replace(&format!("{{var.{name}}}"), words)
-    })
+    variables
+        .iter()
+        .fold(text.to_owned(), |text, (name, words)| {
+            text.replace(&format!("{{var.{name}}}"), words)
+        })
 }
 
 /// The plan's variables, those of the locale first.
 fn variables(source: &Source, tag: &str) -> BTreeMap<String, String> {
     let mut variables = source.variables.clone();
-    if let Some((_, locale)) = source.locale.iter().find(|(known, _)| known.get_ref() == tag) {
+    if let Some((_, locale)) = source
+        .locale
+        .iter()
+        .find(|(known, _)| known.get_ref() == tag)
+    {
         variables.extend(locale.variables.clone());
     }
     variables
@@ -98,7 +104,12 @@ pub(super) fn check(source: &Source, findings: &mut Findings<'_>) -> Vec<Checked
         .map(|(tag, locale)| {
             (
                 tag.get_ref().as_str(),
-                own_texts(tag.get_ref(), locale, &variables(source, tag.get_ref()), findings),
+                own_texts(
+                    tag.get_ref(),
+                    locale,
+                    &variables(source, tag.get_ref()),
+                    findings,
+                ),
             )
         })
         .collect();

@@ -29,18 +29,20 @@ mod emit;
 mod finding;
 mod flow;
 mod hours;
+mod kinds;
 mod locale;
 mod number;
 mod rules;
 mod schema;
 mod shape;
 mod speech;
+mod walk;
 
 pub use finding::{Finding, Severity};
 pub use schema::json_schema;
 pub use shape::{
-    AccountLink, Caller, Destination, FixedCaller, Flow, Hours, Intent, Limits, Locale, Permission,
-    Skill, Source, Step,
+    AccountLink, Caller, Destination, Dial, FixedCaller, Flow, HandOver, Hours, Intent, Limits,
+    Locale, Menu, Music, Permission, Skill, Source, Step, Voicemail, WhenOpen,
 };
 
 use finding::Findings;

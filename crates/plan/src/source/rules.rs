@@ -64,11 +64,18 @@ pub(super) fn intents<'s>(
             );
         }
         if checked.iter().any(|known| known.name == name) {
-            findings.error(&intent.name.span(), "intent.name", format!("{name:?} is there twice"));
+            findings.error(
+                &intent.name.span(),
+                "intent.name",
+                format!("{name:?} is there twice"),
+            );
         }
         checked.push(CheckedIntent {
             name,
-            slot: intent.slot.as_ref().map_or("destination", |slot| slot.get_ref()),
+            slot: intent
+                .slot
+                .as_ref()
+                .map_or("destination", |slot| slot.get_ref()),
             destination: intent
                 .destination
                 .as_ref()

@@ -462,7 +462,18 @@ fn the_schema_names_what_the_reader_reads() {
     let properties = schema["properties"].as_object().unwrap();
     assert_eq!(
         properties.keys().map(String::as_str).collect::<Vec<_>>(),
-        ["destination", "flow", "locale", "skill"]
+        [
+            "caller",
+            "destination",
+            "flow",
+            "hours",
+            "intent",
+            "limits",
+            "locale",
+            "permission",
+            "skill",
+            "variables"
+        ]
     );
     let step = &schema["$defs"]["Step"];
     for key in [

@@ -201,20 +201,38 @@ mod tests {
 
     #[test]
     fn members_are_read_and_what_is_malformed_is_left_out() {
-        let ended = request(json!({"reason": "ERROR", "error": {"type": "INVALID_RESPONSE", "message": "m"}}));
-        assert_eq!(ended.session_ended().error.unwrap().kind, "INVALID_RESPONSE");
-        assert_eq!(request(json!({"reason": 5})).session_ended(), SessionEnded::default());
-        let exception = request(json!({"error": {"type": "INVALID_RESPONSE"}, "cause": {"requestId": "r1"}}));
+        let ended = request(
+            json!({"reason": "ERROR", "error": {"type": "INVALID_RESPONSE", "message": "m"}}),
+        );
+        assert_eq!(
+            ended.session_ended().error.unwrap().kind,
+            "INVALID_RESPONSE"
+        );
+        assert_eq!(
+            request(json!({"reason": 5})).session_ended(),
+            SessionEnded::default()
+        );
+        let exception =
+            request(json!({"error": {"type": "INVALID_RESPONSE"}, "cause": {"requestId": "r1"}}));
         assert_eq!(exception.exception().cause.request_id, "r1");
-        let done = request(json!({"name": "AskFor", "status": {"code": "200"}, "token": "t", "payload": {"a": 1}}));
+        let done = request(
+            json!({"name": "AskFor", "status": {"code": "200"}, "token": "t", "payload": {"a": 1}}),
+        );
         assert_eq!(done.task_done().status.code, "200");
-        let resumed = request(json!({"cause": {"type": "ConnectionCompleted", "status": {"code": "404"}}}));
+        let resumed =
+            request(json!({"cause": {"type": "ConnectionCompleted", "status": {"code": "404"}}}));
         assert_eq!(resumed.resumed_by().status.code, "404");
         let message = request(json!({"message": {"a": "b"}}));
         assert_eq!(message.message().message["a"], "b");
         let accepted = request(json!({"body": {"acceptedPermissions": [{"scope": "s"}]}}));
-        assert_eq!(accepted.accepted_permissions().accepted_permissions[0].scope, "s");
-        assert_eq!(request(json!({"task": {"name": "T", "version": "1"}})).task_name(), Some("T"));
+        assert_eq!(
+            accepted.accepted_permissions().accepted_permissions[0].scope,
+            "s"
+        );
+        assert_eq!(
+            request(json!({"task": {"name": "T", "version": "1"}})).task_name(),
+            Some("T")
+        );
     }
 
     #[test]
@@ -222,7 +240,10 @@ mod tests {
         let grant = |kind: &str, code: Value| {
             request(json!({"body": {"grant": {"type": kind, "code": code}}})).grant_code()
         };
-        assert_eq!(grant("OAuth2.AuthorizationCode", json!("c")), Some("c".to_owned()));
+        assert_eq!(
+            grant("OAuth2.AuthorizationCode", json!("c")),
+            Some("c".to_owned())
+        );
         assert_eq!(grant("OAuth2.Implicit", json!("c")), None);
         assert_eq!(grant("OAuth2.AuthorizationCode", json!("")), None);
         assert_eq!(grant("OAuth2.AuthorizationCode", json!(5)), None);

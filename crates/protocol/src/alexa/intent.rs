@@ -317,7 +317,10 @@ mod tests {
         assert_eq!(spoken, [Some("a"), Some("b")]);
         let names: Vec<_> = slot.matches().map(|value| value.name.as_str()).collect();
         assert_eq!(names, ["A", "AA"]);
-        for empty in [serde_json::json!({"name": "who"}), serde_json::json!({"name": "who", "value": " "})] {
+        for empty in [
+            serde_json::json!({"name": "who"}),
+            serde_json::json!({"name": "who", "value": " "}),
+        ] {
             let slot: Slot = serde_json::from_value(empty).unwrap();
             assert!(slot.readings().is_empty());
         }

@@ -117,7 +117,10 @@ mod tests {
     fn a_cut_falls_between_sentences_else_between_words() {
         assert_eq!(sentences("One. Two. Three.", 100), "One. Two. Three.");
         assert_eq!(sentences("One. Two. Three.", 12), "One. Two.");
-        assert_eq!(sentences("Version 1.5 is out, see there", 12), "Version 1.5");
+        assert_eq!(
+            sentences("Version 1.5 is out, see there", 12),
+            "Version 1.5"
+        );
         assert_eq!(sentences("Donaudampfschiff", 5), "Donau");
         assert_eq!(sentences("äöü. ß", 4), "äöü.");
     }
@@ -140,25 +143,34 @@ mod tests {
 
     #[test]
     fn long_ssml_becomes_text_before_it_is_cut() {
-        let ssml = format!("<speak>{}</speak>", "<p>Bread &amp; butter.</p> ".repeat(500));
+        let ssml = format!(
+            "<speak>{}</speak>",
+            "<p>Bread &amp; butter.</p> ".repeat(500)
+        );
         let mut response = ResponseEnvelope::tell("");
         response.response.output_speech = Some(OutputSpeech::speech(ssml));
         assert_eq!(response.keep_within_limits(), [Cut::Speech]);
         let speech = response.response.output_speech.unwrap();
-        assert!(matches!(&speech, OutputSpeech::PlainText { text, .. } if text.starts_with("Bread & butter.")));
+        assert!(
+            matches!(&speech, OutputSpeech::PlainText { text, .. } if text.starts_with("Bread & butter."))
+        );
     }
 
     #[test]
     fn a_response_is_never_longer_than_alexa_takes() {
         // Characters of three bytes: 8,000 of them in speech and reprompt are 48 KB.
         let text = "Ein Satz mit Wörtern …… ".repeat(330);
-        let mut response = ResponseEnvelope::ask("字。 ".repeat(3000), text).with_card(Card::Simple {
-            title: None,
-            content: Some("x".repeat(9000)),
-        });
+        let mut response =
+            ResponseEnvelope::ask("字。 ".repeat(3000), text).with_card(Card::Simple {
+                title: None,
+                content: Some("x".repeat(9000)),
+            });
         response.session_attributes.insert("a".to_owned(), json!(1));
         let cuts = response.keep_within_limits();
-        assert!(cuts.contains(&Cut::Card) && cuts.contains(&Cut::Speech), "{cuts:?}");
+        assert!(
+            cuts.contains(&Cut::Card) && cuts.contains(&Cut::Speech),
+            "{cuts:?}"
+        );
         assert!(serde_json::to_vec(&response).unwrap().len() <= WHOLE_MAX_BYTES);
     }
 }

@@ -1,5 +1,7 @@
 //! The demo's call event by event, and what else can happen in one.
 
+mod hotel;
+
 use serde_json::{Value, json};
 use skillcall_plan::Plan;
 use skillcall_protocol::sma::action::Action;
@@ -21,6 +23,9 @@ fn leg(tag: &str, status: Option<&str>) -> Value {
     }
     leg
 }
+
+/// A Friday, 8:00 UTC.
+const NOW: i64 = 1_800_000_000;
 
 fn skill_leg() -> Value {
     let mut leg = leg("LEG-A", None);
@@ -51,7 +56,7 @@ fn decided(
     let plan = Plan::decode(&bytes).unwrap();
     let event: Event =
         serde_json::from_value(event(sequence, kind, data, attributes.clone(), legs)).unwrap();
-    let decision = decide(&plan, &event, |_| session).unwrap();
+    let decision = decide(&plan, &event, NOW, |_| session).unwrap();
     for action in decision.reply.requested() {
         action.checked.as_ref().unwrap();
     }
@@ -304,8 +309,12 @@ fn a_failure_that_no_step_takes_is_apologised_for() {
     .unwrap()
     .0;
     let plan = Plan::decode(&bytes).unwrap();
-    let run =
-        |value: Value| decide(&plan, &serde_json::from_value(value).unwrap(), |_| None).unwrap();
+    let run = |value: Value| {
+        decide(&plan, &serde_json::from_value(value).unwrap(), NOW, |_| {
+            None
+        })
+        .unwrap()
+    };
     let start = run(event(
         1,
         "NEW_INBOUND_CALL",
@@ -429,7 +438,7 @@ fn events_without_a_first_leg_are_refused_by_name() {
     ))
     .unwrap();
     assert_eq!(
-        decide(&plan, &event, |_| None),
+        decide(&plan, &event, NOW, |_| None),
         Err(FlowError::Event("it has no participant LEG-A".to_owned()))
     );
 }
