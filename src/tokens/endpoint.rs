@@ -101,7 +101,8 @@ fn once<H: Host>(
     };
     recorder.note(
         host,
-        &format!("Login with Amazon, {}: {outcome}", grant.name()),
+        // What follows the name of a secret is taken for one, so the name comes last.
+        &format!("Login with Amazon: {outcome} to {}", grant.name()),
     );
     let reply = reply.map_err(|error| EndpointError::Failed(error.to_string()))?;
     if (200..300).contains(&reply.status) {

@@ -24,7 +24,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 const BUILT_IN: &str = include_str!("../../../spin.toml");
 
 /// The settings that become Spin's variables.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 10] = [
     "sidecar_keys",
     "session_key",
     "sidecar_url",
@@ -32,6 +32,9 @@ const VARIABLES: [&str; 7] = [
     "alexa_roots",
     "chain_origin",
     "tolerance_seconds",
+    "lwa_client_secrets",
+    "token_keys",
+    "lwa_url",
 ];
 
 /// A running `spin up`.
@@ -147,7 +150,14 @@ fn write_manifest(
             component.display()
         )
     })?;
-    let origins = spin_manifest::origins(&host.settings)?;
+    let mut origins = spin_manifest::origins(&host.settings)?;
+    let plan = std::fs::read(installation.compiled_plan()).context("the compiled call plan")?;
+    let plan = skillcall_plan::Plan::decode(&plan).context("the compiled call plan")?;
+    for origin in plan.origins().context("the compiled call plan")? {
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    }
     let made = spin_manifest::of_installation(&text, &component, &origins)?;
     let file = installation.spin_manifest();
     if let Some(folder) = file.parent() {

@@ -17,6 +17,9 @@ const API_HOSTS: [&str; 3] = [
 /// Where Amazon's certificate chains lie (facts B), when `chain_origin` is not set.
 const CHAIN_ORIGIN: &str = "https://s3.amazonaws.com";
 
+/// Where Login with Amazon gives tokens (facts H), when `lwa_url` is not set.
+const LWA_ORIGIN: &str = "https://api.amazon.com";
+
 /// Why no manifest can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -39,8 +42,8 @@ pub enum ManifestError {
     },
 }
 
-/// The origins that a component with these settings calls, each once: `api_hosts`, `chain_origin` or Amazon's, and
-/// `sidecar_url`.
+/// The origins that a component with these settings calls, each once: `api_hosts`, `chain_origin` or Amazon's,
+/// `sidecar_url`, and the token endpoint if there are client secrets. Those of the call plan are not among them.
 ///
 /// # Errors
 /// [`ManifestError::Setting`].
@@ -66,6 +69,12 @@ pub fn origins(settings: &dyn Settings) -> Result<Vec<String>, ManifestError> {
     };
     origins.push(get("chain_origin")?.unwrap_or_else(|| CHAIN_ORIGIN.to_owned()));
     origins.extend(get("sidecar_url")?);
+    if get("lwa_client_secrets")?.is_some() {
+        let url = get("lwa_url")?.unwrap_or_else(|| LWA_ORIGIN.to_owned());
+        // Scheme and host end with the third slash.
+        let end = url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at);
+        origins.push(url.get(..end).unwrap_or(LWA_ORIGIN).to_owned());
+    }
     let mut seen = Vec::new();
     for origin in origins {
         // An entry is an origin: Spin refuses one with a path.
@@ -155,7 +164,11 @@ mod tests {
 
     #[test]
     fn without_settings_the_origins_are_those_of_the_projects_manifest() {
-        let found = origins(&Given(&[("sidecar_url", "{{ sidecar_url }}")])).expect("origins");
+        let found = origins(&Given(&[
+            ("sidecar_url", "{{ sidecar_url }}"),
+            ("lwa_client_secrets", "secret"),
+        ]))
+        .expect("origins");
         assert_eq!(found, hosts(SPIN_TOML));
     }
 

@@ -90,6 +90,14 @@ fn everything_that_a_plan_can_say_compiles_and_reads_back() {
         Some(0)
     );
     assert_eq!(plan.call_intent("Other").unwrap(), None);
+    assert_eq!(
+        plan.origins().unwrap(),
+        [
+            "https://id.example.com",
+            "https://billing.example.com",
+            "https://porter.example.com"
+        ]
+    );
 }
 
 /// Unix seconds of a time in UTC.

@@ -91,7 +91,7 @@ fn a_grant_is_answered_in_its_own_envelope_and_its_code_is_nowhere() {
             "{secret}"
         );
     }
-    assert!(records.contains("authorization_code: 200"), "{records}");
+    assert!(records.contains("200 to authorization_code"), "{records}");
 }
 
 #[test]

@@ -66,6 +66,9 @@ pub const KNOWN: &[Known] = &[
     known("alexa_roots"),
     known("chain_origin"),
     known("tolerance_seconds"),
+    secret("lwa_client_secrets"),
+    secret("token_keys"),
+    known("lwa_url"),
 ];
 
 const fn known(name: &'static str) -> Known {

@@ -264,6 +264,33 @@ impl<'a> Plan<'a> {
             .transpose()
     }
 
+    /// The origins of the URLs that the plan names, each once: userinfo and handlers.
+    ///
+    /// # Errors
+    /// When the plan is damaged there.
+    pub fn origins(&self) -> Result<Vec<String>, DecodeError> {
+        let mut urls: Vec<&'a str> = Vec::new();
+        urls.extend(self.callers()?.account_link.map(|link| link.userinfo));
+        for number in self.flow_numbers() {
+            let flow = self.flow(number)?;
+            let steps = flow.into_iter().flat_map(|flow| flow.steps);
+            urls.extend(steps.filter_map(|step| step.hand_over).map(|to| to.url));
+        }
+        let mut origins = Vec::new();
+        for url in urls {
+            // Scheme and host end with the third slash.
+            let end = url
+                .match_indices('/')
+                .nth(2)
+                .map_or(url.len(), |(at, _)| at);
+            let origin = url.get(..end).unwrap_or(url).to_owned();
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
+        Ok(origins)
+    }
+
     /// The locales that the plan has, the default first.
     pub fn locales(&self) -> impl Iterator<Item = &'a str> {
         self.locales.iter().map(|locale| locale.tag)
