@@ -72,7 +72,10 @@ pub fn origins(settings: &dyn Settings) -> Result<Vec<String>, ManifestError> {
     if get("lwa_client_secrets")?.is_some() {
         let url = get("lwa_url")?.unwrap_or_else(|| LWA_ORIGIN.to_owned());
         // Scheme and host end with the third slash.
-        let end = url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at);
+        let end = url
+            .match_indices('/')
+            .nth(2)
+            .map_or(url.len(), |(at, _)| at);
         origins.push(url.get(..end).unwrap_or(LWA_ORIGIN).to_owned());
     }
     let mut seen = Vec::new();
