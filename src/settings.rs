@@ -25,8 +25,10 @@ pub struct Settings {
     pub plan: Vec<u8>,
     /// `sidecar_keys`: the first signs, each verifies.
     pub sidecar_keys: KeyRing,
-    /// `session_key`: from which `clientSessionId`s are derived.
+    /// `session_key`, the first: from which `clientSessionId`s are derived.
     pub session_key: Vec<u8>,
+    /// `session_key`, the second: from which they were derived before, while keys are being changed.
+    pub former_session_key: Option<Vec<u8>>,
     /// `sidecar_url`: where trace records go, without the slash at its end.
     pub sidecar_url: Option<String>,
     /// `api_hosts`: the origins to which a request's token may go.
@@ -85,11 +87,16 @@ impl Settings {
                     .collect(),
             ));
         };
+        let (session_key, former_session_key) = match session_key.split_once(',') {
+            Some((new, former)) => (key_bytes(new)?, Some(key_bytes(former)?)),
+            None => (key_bytes(session_key)?, None),
+        };
         let settings = Self {
             plan: plan.clone(),
             sidecar_keys: KeyRing::parse(sidecar_keys)
                 .map_err(|error| wrong("sidecar_keys", error.to_string()))?,
-            session_key: key_bytes(session_key)?,
+            session_key,
+            former_session_key,
             sidecar_url: text("sidecar_url")?
                 .map(|url| origin("sidecar_url", &url))
                 .transpose()?,
@@ -152,7 +159,7 @@ fn key_bytes(text: &str) -> Result<Vec<u8>, SettingsError> {
     let bytes = STANDARD.decode(text.trim()).map_err(|_| {
         wrong(
             "session_key",
-            "is not base64; expected base64 of 32 random bytes",
+            "is not base64; expected base64 of 32 random bytes, or two of them parted by a comma",
         )
     })?;
     if bytes.len() < MIN_SESSION_KEY {

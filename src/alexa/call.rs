@@ -6,7 +6,7 @@ use skillcall_protocol::alexa::{Card, Envelope, ResponseEnvelope};
 use skillcall_protocol::communication::{
     Callee, ErrorCode, IdType, Originator, PROVIDER_PBX, ParticipantId, StartSession,
 };
-use skillcall_protocol::ids::ClientSessionId;
+use skillcall_protocol::ids::{ClientSessionId, DeviceId, RequestId};
 
 use super::speech::{About, Speech, joined};
 use super::{Serving, choice};
@@ -107,9 +107,7 @@ fn try_to_place<H: Host>(
         .device
         .as_ref()
         .ok_or_else(|| failed(&"the request names no device in context.System"))?;
-    let csi =
-        session::client_session_id(&serving.settings.session_key, &envelope.request.request_id)
-            .ok_or_else(|| failed(&"no clientSessionId could be derived"))?;
+    let csi = session_id(serving, &envelope.request.request_id)?;
     recorder.csi(&csi);
     let search = Search {
         host,
@@ -168,11 +166,30 @@ fn try_to_place<H: Host>(
     Ok(())
 }
 
+/// The `clientSessionId` of a request. While keys are being changed, a request whose call was begun with the former key keeps
+/// the id that it had, so that one call comes of it.
+fn session_id<H: Host>(
+    serving: &Serving<'_, H>,
+    request: &RequestId,
+) -> Result<ClientSessionId, Trouble> {
+    let failed = |why: String| trouble(TextKey::CallFailed, why);
+    if let Some(former) = &serving.settings.former_session_key
+        && let Some(csi) = session::client_session_id(former, request)
+        && session::recall(serving.host, &csi)
+            .map_err(|error| failed(error.to_string()))?
+            .is_some()
+    {
+        return Ok(csi);
+    }
+    session::client_session_id(&serving.settings.session_key, request)
+        .ok_or_else(|| failed("no clientSessionId could be derived".to_owned()))
+}
+
 fn start_session<H: Host>(
     serving: &Serving<'_, H>,
     destination: &Destination<'_>,
     originator: Originator,
-    device: &skillcall_protocol::ids::DeviceId,
+    device: &DeviceId,
     csi: &ClientSessionId,
 ) -> StartSession {
     let (kind, value, usual) = match destination.address {

@@ -1,7 +1,7 @@
 //! Questions: what was asked travels in the session's attributes; where the interaction model has a dialog, its directives
 //! ask, and the answer comes in the intent itself (facts A2).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use skillcall_plan::compiled::{CallIntent, Destination};
 use skillcall_plan::{DecodeError, TextKey};
 use skillcall_protocol::alexa::{
@@ -162,6 +162,7 @@ pub(super) fn still_asking(
         response.response.reprompt = Some(Reprompt {
             output_speech: Some(OutputSpeech::speech(question)),
             directives: Vec::new(),
+            more: Map::new(),
         });
     }
     Ok(response.with_attribute(ATTRIBUTE, pending.attribute()))

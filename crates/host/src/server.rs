@@ -191,7 +191,10 @@ fn check_public(config: &HostConfig) -> Result<(), StartError> {
     if !config.public {
         return Err(StartError::Public(address));
     }
-    for known in crate::settings::KNOWN.iter().filter(|known| known.secret) {
+    let needed = crate::settings::KNOWN
+        .iter()
+        .filter(|known| known.secret && known.required);
+    for known in needed {
         if let Ok(name) = SettingName::new(known.name)
             && !matches!(config.settings.get(&name), Ok(Some(_)))
         {

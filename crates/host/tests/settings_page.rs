@@ -63,6 +63,12 @@ fn the_table_has_every_setting_with_its_names() {
             "{spin}"
         );
         assert_eq!(secret == "yes", known.secret, "{}: secret", known.name);
+        assert_eq!(
+            required == "yes",
+            known.required,
+            "{}: required",
+            known.name
+        );
         assert!(
             !known.secret || host.ends_with("_file`"),
             "{}: a secret in host.toml",

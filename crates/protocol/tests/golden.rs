@@ -162,6 +162,43 @@ fn each_request_and_reply_of_the_corpus_comes_back_whole() {
     }
 }
 
+/// The same with a member in each object that no version knows.
+fn with_unknown_members(value: &Value) -> Value {
+    match value {
+        Value::Array(list) => list.iter().map(with_unknown_members).collect(),
+        Value::Object(map) => {
+            let mut map: serde_json::Map<String, Value> = map
+                .iter()
+                .map(|(name, value)| {
+                    // The members of `slots` are slots, whatever they are called.
+                    let value = match (name.as_str(), value) {
+                        ("slots", Value::Object(slots)) => slots
+                            .iter()
+                            .map(|(name, slot)| (name.clone(), with_unknown_members(slot)))
+                            .collect(),
+                        _ => with_unknown_members(value),
+                    };
+                    (name.clone(), value)
+                })
+                .collect();
+            map.insert("ofTomorrow".to_owned(), json!({"a": [1, null, "b"]}));
+            Value::Object(map)
+        }
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn nothing_that_is_unknown_is_lost() {
+    let cases: Vec<Value> = serde_json::from_str(&file("skill-requests.json")).unwrap();
+    let whole: Value = serde_json::from_str(&file("alexa-intent-request.json")).unwrap();
+    for request in cases.iter().map(|case| &case["request"]).chain([&whole]) {
+        let request = with_unknown_members(request);
+        let envelope: Envelope = again(request.clone());
+        assert!(envelope.more.contains_key("ofTomorrow"), "{request}");
+    }
+}
+
 #[test]
 fn session_requests_come_back_whole_and_are_valid() {
     let requests: Vec<Value> = serde_json::from_str(&file("start-sessions.json")).unwrap();

@@ -120,3 +120,36 @@ fn nobody_waits_longer_than_alexa_does() {
         assert!(took < 8000, "facts A4: {status} took {took} ms");
     }
 }
+
+#[test]
+fn a_request_that_is_served_again_while_keys_are_changed_keeps_its_session() {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    let host = installation();
+    ask(&host, &call(1));
+    // Who served it died before the answer was kept.
+    host.state
+        .lock()
+        .unwrap()
+        .retain(|key, _| !key.starts_with("once/"));
+    host.set(
+        "session_key",
+        format!("{},{}", STANDARD.encode([8; 32]), STANDARD.encode([7; 32])),
+    );
+    ask(&host, &call(1));
+    ask(&host, &call(2));
+    let csi: Vec<Value> = sessions(&host)
+        .iter()
+        .map(|session| session["clientContext"]["clientSessionId"].clone())
+        .collect();
+    assert_eq!(csi[0], csi[1]);
+    assert_ne!(csi[1], csi[2]);
+    let new =
+        crate::session::client_session_id(&[8; 32], &"amzn1.echo-api.request.2".parse().unwrap());
+    assert_eq!(
+        csi[2],
+        new.unwrap().as_str(),
+        "new requests have the new key's"
+    );
+}

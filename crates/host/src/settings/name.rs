@@ -54,13 +54,15 @@ pub struct Known {
     pub name: &'static str,
     /// Whether it is a secret.
     pub secret: bool,
+    /// Whether the component serves nothing without it.
+    pub required: bool,
 }
 
 /// The component's settings. Others may be given: the host passes them on, and warns.
 pub const KNOWN: &[Known] = &[
-    known("plan"),
-    secret("sidecar_keys"),
-    secret("session_key"),
+    required(known("plan")),
+    required(secret("sidecar_keys")),
+    required(secret("session_key")),
     known("sidecar_url"),
     known("api_hosts"),
     known("alexa_roots"),
@@ -75,11 +77,22 @@ const fn known(name: &'static str) -> Known {
     Known {
         name,
         secret: false,
+        required: false,
     }
 }
 
 const fn secret(name: &'static str) -> Known {
-    Known { name, secret: true }
+    Known {
+        secret: true,
+        ..known(name)
+    }
+}
+
+const fn required(known: Known) -> Known {
+    Known {
+        required: true,
+        ..known
+    }
 }
 
 #[cfg(test)]

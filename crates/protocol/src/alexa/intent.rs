@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Declares an enum of wire words that keeps what it does not know.
 macro_rules! words {
@@ -101,6 +101,9 @@ pub struct Intent {
         deserialize_with = "null_is_empty"
     )]
     pub slots: BTreeMap<String, Slot>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// One slot of an intent (facts A2).
@@ -125,6 +128,9 @@ pub struct Slot {
     /// USER, or others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// A slot's value in the newer form (facts A2).
@@ -139,12 +145,18 @@ pub enum SlotValue {
         /// What the authorities make of it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resolutions: Option<Resolutions>,
+        /// Members that this version does not know.
+        #[serde(flatten)]
+        more: Map<String, Value>,
     },
     /// Several values.
     List {
         /// The values.
         #[serde(default)]
         values: Vec<SlotValue>,
+        /// Members that this version does not know.
+        #[serde(flatten)]
+        more: Map<String, Value>,
     },
     /// A form that this version does not know.
     #[serde(untagged)]
@@ -158,6 +170,9 @@ pub struct Resolutions {
     /// One entry an authority.
     #[serde(default)]
     pub resolutions_per_authority: Vec<Resolution>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// What one authority makes of a value (facts A2).
@@ -171,6 +186,9 @@ pub struct Resolution {
     /// The matches, best first.
     #[serde(default)]
     pub values: Vec<ResolvedValue>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// Holds the code of a resolution.
@@ -178,6 +196,9 @@ pub struct Resolution {
 pub struct ResolutionStatus {
     /// Whether it matched.
     pub code: StatusCode,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// Holds one match.
@@ -185,6 +206,9 @@ pub struct ResolutionStatus {
 pub struct ResolvedValue {
     /// The match.
     pub value: EntityValue,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// A value of a slot type.
@@ -196,6 +220,9 @@ pub struct EntityValue {
     /// The value's id in the interaction model; absent when it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// One value that a slot holds: what was said, and what each authority makes of it.
@@ -224,9 +251,12 @@ impl Slot {
     pub fn readings(&self) -> Vec<Reading<'_>> {
         let said = |text: &'_ str| !text.trim().is_empty();
         let mut readings = Vec::new();
-        if let Some(SlotValue::List { values }) = &self.slot_value {
+        if let Some(SlotValue::List { values, .. }) = &self.slot_value {
             for value in values {
-                if let SlotValue::Simple { value, resolutions } = value {
+                if let SlotValue::Simple {
+                    value, resolutions, ..
+                } = value
+                {
                     readings.push(Reading {
                         spoken: Some(value.as_str()).filter(|text| said(text)),
                         resolutions: resolutions.as_ref(),
@@ -235,9 +265,9 @@ impl Slot {
             }
         } else {
             let (newer, resolutions) = match &self.slot_value {
-                Some(SlotValue::Simple { value, resolutions }) => {
-                    (Some(value.as_str()), resolutions.as_ref())
-                }
+                Some(SlotValue::Simple {
+                    value, resolutions, ..
+                }) => (Some(value.as_str()), resolutions.as_ref()),
                 _ => (None, None),
             };
             readings.push(Reading {
@@ -333,7 +363,7 @@ mod tests {
         }))
         .unwrap();
         assert!(
-            matches!(slot.slot_value, Some(SlotValue::List { ref values }) if values.len() == 1)
+            matches!(slot.slot_value, Some(SlotValue::List { ref values, .. }) if values.len() == 1)
         );
         let intent: Intent = serde_json::from_value(
             serde_json::json!({ "name": "AMAZON.HelpIntent", "slots": null }),

@@ -23,6 +23,9 @@ pub struct Envelope {
     pub context: Context,
     /// What is asked.
     pub request: Request,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 pub(super) fn version() -> String {
@@ -52,6 +55,9 @@ pub struct Session {
     /// Whose account it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// Names the skill.
@@ -60,6 +66,9 @@ pub struct Session {
 pub struct Application {
     /// The skill's id.
     pub application_id: SkillId,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// An Alexa account (facts A1).
@@ -74,6 +83,9 @@ pub struct User {
     /// What the customer granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Permissions>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// What the customer granted (facts A1).
@@ -86,6 +98,9 @@ pub struct Permissions {
     /// GRANTED or DENIED by scope.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scopes: BTreeMap<String, Value>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// What surrounds the request (facts A1). Members other than `System` are kept.
@@ -124,6 +139,9 @@ pub struct System {
     /// The token of this request for those APIs (facts A7).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_access_token: Option<ApiAccessToken>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// The device (facts A1).
@@ -138,6 +156,9 @@ pub struct Device {
     /// The interfaces of the device.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub supported_interfaces: Map<String, Value>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// A recognised speaker (facts A1).
@@ -149,6 +170,9 @@ pub struct Person {
     /// The token of the account linked with the voice profile (facts C2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_token: Option<AccessToken>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// A unit of an Alexa Smart Property, such as a hotel room (facts A1).
@@ -161,6 +185,9 @@ pub struct Unit {
     /// An id that stays; needs a permission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistent_unit_id: Option<String>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// `request` itself (facts A2). Members of its type that have no field here are kept in `more`.

@@ -21,6 +21,9 @@ pub struct ResponseEnvelope {
     pub session_attributes: Map<String, Value>,
     /// What Alexa says and shows.
     pub response: Response,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// `response` itself (facts A3).
@@ -48,6 +51,9 @@ pub struct Response {
     /// The answer to an API request of Alexa Conversations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_response: Option<Value>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// What Alexa says (facts A3).
@@ -91,6 +97,9 @@ pub struct Reprompt {
     /// Directives, as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub directives: Vec<Value>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// What the app shows (facts A3).
@@ -181,6 +190,7 @@ impl ResponseEnvelope {
             version: super::request::version(),
             session_attributes: Map::new(),
             response,
+            more: Map::new(),
         }
     }
 
@@ -202,6 +212,7 @@ impl ResponseEnvelope {
             reprompt: Some(Reprompt {
                 output_speech: Some(OutputSpeech::speech(reprompt)),
                 directives: Vec::new(),
+                more: Map::new(),
             }),
             should_end_session: Some(false),
             ..Response::default()
