@@ -121,7 +121,11 @@ async fn a_german_customer_is_served_in_german() {
         .say("ruf die Rezeption an")
         .await
         .expect("said");
-    assert_eq!(said.spoken, ["Ich rufe die Rezeption an."], "{said:?}");
+    assert_eq!(
+        said.spoken.last().map(String::as_str),
+        Some("Ich rufe die Rezeption an."),
+        "{said:?}"
+    );
     let call = said.call.expect("a call");
     stage.control.running("SpeakAndGetDigits").await;
     stage.simulator.press(&call.id, "1").await.expect("pressed");

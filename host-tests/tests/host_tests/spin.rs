@@ -16,7 +16,10 @@ async fn a_signed_request_starts_a_call_and_its_events_are_answered() {
         .trouble(Trouble::once(Place::Request, Fault::Repeated { copies: 3 }))
         .expect("ordered");
     let (said, call) = stage.call().await;
-    assert_eq!(said.spoken, ["Calling the front desk."]);
+    assert_eq!(
+        said.spoken.last().map(String::as_str),
+        Some("Calling the front desk.")
+    );
     assert!(
         said.repeats
             .iter()
