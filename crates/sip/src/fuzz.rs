@@ -453,6 +453,7 @@ pub fn endpoint(data: &[u8]) {
     }
     while endpoint.poll_event().is_some() || endpoint.poll_transmit().is_some() {}
     assert_eq!(endpoint.counts().server_transactions, unanswered(&endpoint));
+    assert_eq!(endpoint.counts().waiting, 0);
 }
 
 /// Server transactions of INVITEs that the user has not answered stay as long as their calls.

@@ -256,15 +256,21 @@ fn contact<'a>(headers: Headers<'a>) -> Result<Option<&'a [u8]>, &'static str> {
     let Some(contact) = headers.contact().map_err(|_| "Contact is malformed")? else {
         return Ok(None);
     };
-    UriRef::parse(contact.raw_uri()).map_err(|_| "the URI in Contact is malformed")?;
-    Ok(Some(contact.raw_uri()))
+    let uri = UriRef::parse(contact.raw_uri()).map_err(|_| "the URI in Contact is malformed")?;
+    // It becomes a Request-URI, which has no headers part (RFC 3261 §19.1.5).
+    Ok(Some(uri.without_headers().as_bytes()))
 }
 
 fn routes(headers: Headers<'_>, max: usize) -> Result<Vec<Box<[u8]>>, &'static str> {
     let mut routes = Vec::new();
     for route in headers.addresses(HeaderName::RecordRoute) {
         let route = route.map_err(|_| "Record-Route is malformed")?;
-        UriRef::parse(route.raw_uri()).map_err(|_| "a URI in Record-Route is malformed")?;
+        let uri =
+            UriRef::parse(route.raw_uri()).map_err(|_| "a URI in Record-Route is malformed")?;
+        if uri.without_headers() != uri.as_str() {
+            // A strict router's URI becomes the Request-URI, which has no headers part (RFC 3261 §19.1.5).
+            return Err("a URI in Record-Route has a headers part");
+        }
         if routes.len() >= max {
             return Err("too many Record-Route addresses");
         }

@@ -98,6 +98,8 @@ pub struct Counts {
     pub client_transactions: usize,
     /// Timers, stale ones included.
     pub timers: usize,
+    /// Requests of peers that wait for the user's answer, and requests of ours whose outcome it does not hear of.
+    pub waiting: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -307,6 +309,7 @@ impl Endpoint {
             server_transactions: self.servers.len(),
             client_transactions: self.clients.len(),
             timers: self.timers.len(),
+            waiting: self.surfaced.len() + self.quiet.len(),
         }
     }
 

@@ -65,11 +65,7 @@ impl Referral {
             .map(|(_, value)| Replaces::parse(value.as_bytes()))
             .transpose()
             .map_err(|_| bad("Malformed Replaces In Refer-To"))?;
-        let plain = uri
-            .as_str()
-            .split_once('?')
-            .filter(|_| uri.headers().next().is_some())
-            .map_or(uri.as_str(), |(plain, _)| plain);
+        let plain = uri.without_headers();
         let refused = headers
             .get(HeaderName::ReferSub)
             .is_some_and(|value| trim(value).eq_ignore_ascii_case(b"false"));

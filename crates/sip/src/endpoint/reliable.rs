@@ -421,6 +421,10 @@ impl Endpoint {
         (rseq, cseq): (u32, u32),
         sdp: Option<&[u8]>,
     ) {
+        if self.clients.len() >= self.config.limits.transactions {
+            // The callee repeats its response, and is answered when there is room.
+            return self.forget_reliable(call, tag);
+        }
         let Some(mut state) = self.take_state(call) else {
             return;
         };
@@ -436,6 +440,15 @@ impl Endpoint {
             self.send_inside(now, dialog, Some(call), &inside);
         }
         self.put_state(call, state);
+    }
+
+    /// Takes back that a response was seen, so that its repetition is looked at.
+    fn forget_reliable(&mut self, call: CallHandle, tag: &[u8]) {
+        if let Some(CallState::Calling(calling)) = self.call_mut(call).map(|call| &mut call.state)
+            && let Some(early) = calling.early.iter_mut().find(|early| *early.tag == *tag)
+        {
+            early.rseq = early.rseq.map(|rseq| rseq.wrapping_sub(1));
+        }
     }
 
     /// Answers the offer of a reliable provisional response to an INVITE that had none: the PRACK carries the answer.

@@ -56,10 +56,12 @@ impl HistoryEntry {
         let whole = address.uri()?;
         let params = address.params();
         let (mut reasons, mut privacy, mut kept) = (Vec::new(), None, Vec::new());
-        let (plain, headers) = whole
+        let plain = whole.without_headers();
+        let headers = whole
             .as_str()
-            .split_once('?')
-            .unwrap_or((whole.as_str(), ""));
+            .get(plain.len()..)
+            .unwrap_or_default()
+            .trim_start_matches('?');
         for raw in headers.split('&').filter(|raw| !raw.is_empty()) {
             let name = raw.split('=').next().unwrap_or_default();
             let value = whole

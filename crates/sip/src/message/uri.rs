@@ -187,6 +187,17 @@ impl<'a> UriRef<'a> {
             })
     }
 
+    /// The URI without its headers part: what a Request-URI may be (RFC 3261 §19.1.5).
+    pub fn without_headers(&self) -> &'a str {
+        let start = self.parts.headers.start as usize;
+        let cut = start
+            .checked_sub(1)
+            .filter(|at| self.text.as_bytes().get(*at) == Some(&b'?'));
+        self.text
+            .get(..cut.unwrap_or(self.text.len()))
+            .unwrap_or(self.text)
+    }
+
     /// Where to send, if the host is an IP literal: port 5060, or 5061 for `sips:`, when none is written (RFC 3263 §4).
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         let ip = self.host()?.ip()?;

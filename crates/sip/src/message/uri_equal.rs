@@ -30,21 +30,15 @@ impl UriRef<'_> {
             && self.headers_agree(other)
     }
 
-    /// Each parameter of ours is the same there, or absent and of no weight.
+    /// Each parameter of ours is the same there, or absent and of no weight. Of one that stands twice the first counts.
     fn params_agree(&self, other: &UriRef<'_>) -> bool {
-        self.params().all(|(name, value)| {
-            match other
-                .params()
-                .find(|(theirs, _)| theirs.eq_ignore_ascii_case(&name))
-            {
-                Some((_, theirs)) => value
-                    .unwrap_or_default()
-                    .eq_ignore_ascii_case(&theirs.unwrap_or_default()),
-                None => !TELLING
+        self.params()
+            .all(|(name, _)| match (self.param(&name), other.param(&name)) {
+                (Some(ours), Some(theirs)) => ours.eq_ignore_ascii_case(&theirs),
+                _ => !TELLING
                     .iter()
                     .any(|known| known.eq_ignore_ascii_case(&name)),
-            }
-        })
+            })
     }
 
     fn headers_agree(&self, other: &UriRef<'_>) -> bool {
@@ -91,6 +85,7 @@ mod tests {
                 "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
             ),
             ("tel:+1607", "TEL:+1607"),
+            ("sip:a@b;x=1;x=2", "sip:a@b;x=1;x=2"),
         ] {
             assert!(same(a, b), "{a} and {b}");
         }
