@@ -422,3 +422,28 @@ impl Ear {
         tracing::debug!(call = %self.call_id, seconds, "media ended");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn struck(share: f64) -> usize {
+        let mut loss = Loss::new(share);
+        (0..1000).filter(|_| loss.strikes()).count()
+    }
+
+    #[test]
+    fn the_share_of_packets_is_lost_evenly_and_never_more_than_half() {
+        assert_eq!(struck(0.0), 0);
+        assert!(struck(0.05).abs_diff(50) <= 1, "{}", struck(0.05));
+        assert_eq!(struck(2.0), 500);
+        assert_eq!(struck(-1.0), 0);
+        assert_eq!(struck(f64::NAN), 0);
+        let mut loss = Loss::new(0.25);
+        let struck: Vec<bool> = (0..8).map(|_| loss.strikes()).collect();
+        assert_eq!(
+            struck,
+            [false, false, false, true, false, false, false, true]
+        );
+    }
+}
