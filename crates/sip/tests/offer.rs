@@ -449,3 +449,37 @@ fn an_answer_that_changes_the_encryption_is_refused() {
         );
     }
 }
+
+/// An offerless re-INVITE: whose 200 carries the offer, and whose ACK the answer. It neither ends a hold of the side that
+/// has to offer nor loses one of the side that asks.
+#[test]
+fn being_asked_for_an_offer_keeps_every_hold_and_a_lost_answer_changes_nothing() {
+    for holder_is_asked in [true, false] {
+        let (mut asked, mut asking) = (machine(4000, |_| {}), machine(5000, |_| {}));
+        exchange(&mut asked, &mut asking, None);
+        let (holder, held) = if holder_is_asked {
+            (&mut asked, &mut asking)
+        } else {
+            (&mut asking, &mut asked)
+        };
+        exchange(holder, held, Some(true));
+        let before = [asked.negotiated().cloned(), asking.negotiated().cloned()];
+        let offer = asked.offer(None).unwrap();
+        let expected = if holder_is_asked { SendOnly } else { SendRecv };
+        assert_eq!(said(&offer), expected);
+        // The ACK came without a description.
+        asked.refused().unwrap();
+        assert_eq!(asked.negotiated().cloned(), before[0]);
+        let (at_asked, at_asking) = exchange(&mut asked, &mut asking, None);
+        assert!(at_asked.is_none() && at_asking.is_none());
+        // Resumed by the holder, and by nobody else.
+        let (holder, held) = if holder_is_asked {
+            (&mut asked, &mut asking)
+        } else {
+            (&mut asking, &mut asked)
+        };
+        exchange(holder, held, Some(false));
+        assert_eq!(held.negotiated().unwrap().direction, SendRecv);
+        assert!(!held.is_held());
+    }
+}

@@ -187,7 +187,8 @@ pub enum Event {
     /// The peer asks us to call somebody else. Answer with `respond` (202 or a refusal), then tell by `refer_progress`
     /// what the new call meets with.
     Refer {
-        /// The call it came in; `None` outside calls.
+        /// The call it came in. `None` outside calls: there no NOTIFY can be sent, so one that is `subscribed` is best
+        /// refused with 403.
         call: Option<CallHandle>,
         /// Its name.
         id: RequestId,
