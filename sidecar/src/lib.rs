@@ -13,6 +13,7 @@
 
 mod bridge;
 pub mod bucket;
+mod cdr;
 pub mod config;
 mod control;
 mod datagram;

@@ -10,6 +10,7 @@
 
 pub mod codec;
 pub mod dtmf;
+pub mod focus;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod jitter;

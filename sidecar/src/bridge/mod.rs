@@ -29,6 +29,10 @@ pub(crate) fn receive(
         return false;
     };
     leg.learn(from);
+    // What VoiceFocus has cleaned goes out with the tick, and digits are sent anew.
+    if leg.focus.is_some() {
+        return true;
+    }
     if let Some(other) = leg.bridged.and_then(|other| legs.get_mut(other))
         && other.takes_bridge()
     {

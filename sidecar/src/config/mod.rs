@@ -28,8 +28,8 @@ pub(crate) use routing::Answerer;
 pub use routing::{ApplicationConfig, RouteConfig, RouteTarget};
 pub use secrets::{SecretError, Secrets};
 pub use sections::{
-    ControlConfig, RtpConfig, SipConfig, SpeechConfig, SpeechEngineName, TraceConfig,
-    UnlistedSource,
+    ControlConfig, RecordsConfig, RtpConfig, SipConfig, SpeechConfig, SpeechEngineName,
+    TraceConfig, UnlistedSource,
 };
 
 /// Everything `sidecar.toml` says.
@@ -54,6 +54,8 @@ pub struct SidecarConfig {
     pub speech: SpeechConfig,
     /// The trace's folder and bounds.
     pub trace: TraceConfig,
+    /// Call detail records.
+    pub records: RecordsConfig,
     /// Limits of the whole process.
     pub limits: LimitsConfig,
     /// Where this configuration was read from.

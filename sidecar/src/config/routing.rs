@@ -30,6 +30,14 @@ pub struct ApplicationConfig {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub actions: Option<PathBuf>,
+    /// Where events are posted when `handler` cannot be reached or fails, in this order; default: nowhere else.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    pub fallback_handlers: Vec<Url>,
+    /// Events that each handler is asked at a time; more wait, and waiting counts towards the 5 s that it has. 0: any
+    /// number. Default: 1 for a path of Lambda's (`/2015-03-31/functions/NAME/invocations`), else any number.
+    #[serde(default)]
+    pub handler_concurrency: Option<u16>,
     /// Numbers that reach it, in E.164; default: every number.
     #[serde(default)]
     pub numbers: Vec<String>,
@@ -68,6 +76,8 @@ impl ApplicationConfig {
             rule_id: None,
             handler: Some(handler),
             actions: None,
+            fallback_handlers: Vec::new(),
+            handler_concurrency: None,
             numbers: Vec::new(),
             own_numbers: Vec::new(),
             require_signed_replies: true,
@@ -78,6 +88,23 @@ impl ApplicationConfig {
     /// Whether its calls are decided by a handler.
     pub fn asks(&self) -> bool {
         self.handler.is_some()
+    }
+
+    /// Its handlers, the first one first; none when it answers by `actions`.
+    pub fn handlers(&self) -> impl Iterator<Item = &Url> {
+        self.handler.iter().chain(&self.fallback_handlers)
+    }
+
+    /// Whether a call that is made through the API may show this number: one of `own-numbers`, or of `numbers`; any when
+    /// there are no `own-numbers`.
+    pub fn may_show(&self, number: &str) -> bool {
+        let bare = |n: &str| n.trim_start_matches('+').to_owned();
+        self.own_numbers.is_empty()
+            || self
+                .own_numbers
+                .iter()
+                .chain(&self.numbers)
+                .any(|own| bare(own) == bare(number))
     }
 
     /// The rule's id.

@@ -180,6 +180,30 @@ pub enum SpeechEngineName {
     None,
 }
 
+/// Call detail records (facts F11).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct RecordsConfig {
+    /// Folder below which they are written, as JSON lines in `Amazon-Chime-SMADRs`; default: none are written.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub folder: Option<PathBuf>,
+    /// Bound of a file, in bytes, after which the next one is begun; default 16 MiB.
+    pub max_file_bytes: u64,
+    /// Days a file is kept; default 90.
+    pub max_age_days: u16,
+}
+
+impl Default for RecordsConfig {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            max_file_bytes: 16 << 20,
+            max_age_days: 90,
+        }
+    }
+}
+
 /// The trace.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

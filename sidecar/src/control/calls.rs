@@ -89,18 +89,29 @@ pub(super) async fn update(
             "Arguments: at most 20 (facts F10)",
         ));
     }
-    for worker in &control.workers {
-        let (reply, waiting) = oneshot::channel();
-        worker.send(ToWorker::Update {
-            id: id.clone(),
-            arguments: update.arguments.clone(),
-            reply,
-        });
-        if waiting.await.unwrap_or(false) {
-            return Ok(StatusCode::ACCEPTED);
-        }
+    if control.update(&id, &update.arguments).await {
+        Ok(StatusCode::ACCEPTED)
+    } else {
+        Err(no_call())
     }
-    Err(no_call())
+}
+
+impl Control {
+    /// Asks the handler of a call for new actions. Whether there is such a call.
+    pub(super) async fn update(&self, id: &str, arguments: &BTreeMap<String, String>) -> bool {
+        for worker in &self.workers {
+            let (reply, waiting) = oneshot::channel();
+            worker.send(ToWorker::Update {
+                id: id.to_owned(),
+                arguments: arguments.clone(),
+                reply,
+            });
+            if waiting.await.unwrap_or(false) {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 fn no_call() -> Problem {

@@ -8,6 +8,7 @@ mod guard;
 mod openapi;
 mod problem;
 mod traces;
+mod voice;
 
 use std::sync::{Arc, Mutex};
 
@@ -17,6 +18,7 @@ use axum::middleware;
 use axum::routing::{get, post};
 use skillcall_protocol::signing::NonceWindow;
 
+use crate::config::ApplicationConfig;
 use crate::figures::{Figures, FiguresSnapshot};
 use crate::handler::Handlers;
 use crate::speech::{SpeechFigures, SpeechService};
@@ -39,6 +41,9 @@ pub(crate) struct Control {
     pub(crate) traces: TraceStore,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) nonces: Mutex<NonceWindow>,
+    pub(crate) applications: Vec<ApplicationConfig>,
+    /// `[limits] calls`.
+    pub(crate) most_calls: usize,
 }
 
 impl Control {
@@ -59,6 +64,8 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("get", "/v1/figures"),
     ("get", "/v1/traces/{id}"),
     ("post", "/v1/traces"),
+    ("post", "/sip-media-applications/{id}/calls"),
+    ("post", "/sip-media-applications/{id}/calls/{transaction}"),
 ];
 
 /// The routes.
@@ -69,6 +76,11 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/v1/calls/{id}", get(calls::show).delete(calls::end))
         .route("/v1/calls/{id}/update", post(calls::update))
         .route("/v1/figures", get(figures))
+        .route("/sip-media-applications/{id}/calls", post(voice::create))
+        .route(
+            "/sip-media-applications/{id}/calls/{transaction}",
+            post(voice::update),
+        )
         .route("/v1/traces/{id}", get(traces::show))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&control),

@@ -1,14 +1,13 @@
 //! CallAndBridge (facts F6, E4): leg A stays unanswered until leg B answers.
 
 use skillcall_protocol::sma::ErrorType;
-use skillcall_protocol::sma::SipHeaders;
 use skillcall_protocol::sma::action::{BridgeEndpoint, CallAndBridge};
 use skillcall_protocol::sma::event::Direction;
 
 use super::call::Call;
 use super::command::{Command, LegId, PlayId, PlaySource};
 use super::input::Failure;
-use super::leg::{CallRecording, Leg, LegState};
+use super::leg::{Leg, LegState};
 use super::running::{Origin, Running, Step};
 use super::timers::Timer;
 
@@ -33,18 +32,17 @@ impl Call {
         let timeout = action.timeout();
         let leg = self.legs.next_id();
         let call_id = (self.ids)();
-        self.legs.b = Some(Leg {
-            id: leg,
-            call_id: call_id.clone(),
-            to: endpoint.uri().to_owned(),
-            from: action.caller_id_number.clone(),
-            direction: Direction::Outbound,
-            start_unix_millis: self.now.unix_millis,
-            state: LegState::Unanswered,
-            headers: SipHeaders::new(),
-            recording: CallRecording::Never,
-            listening: false,
-        });
+        let mut called = Leg::new(
+            leg,
+            call_id.clone(),
+            Direction::Outbound,
+            (action.caller_id_number.clone(), endpoint.uri().to_owned()),
+            self.now.unix_millis,
+        );
+        if let BridgeEndpoint::Aws { arn, .. } = &endpoint {
+            called.voice_connector.clone_from(arn);
+        }
+        self.legs.b = Some(called);
         self.push(Command::Dial {
             leg,
             call_id,
@@ -124,6 +122,9 @@ impl Call {
             ));
             return self.push(Command::HangUp { leg });
         }
+        if leg == LegId::A {
+            return self.on_created_answered();
+        }
         if !self.is_calling(leg) {
             return;
         }
@@ -139,7 +140,7 @@ impl Call {
         }
         self.ensure_answered(LegId::A);
         if let Some(called) = self.legs.get_mut(leg) {
-            called.state = LegState::Connected;
+            called.connect(self.now.unix_millis);
         }
         self.bridged = Some(leg);
         self.push(Command::Bridge {
@@ -151,10 +152,17 @@ impl Call {
 
     /// The other party refused, or could not be reached.
     pub(super) fn on_refused(&mut self, leg: LegId, status: u16, reason: &str) {
-        if self.stop_awaiting(leg) || !self.is_calling(leg) {
+        if self.stop_awaiting(leg) {
             return;
         }
-        self.not_answered(leg, &format!("{leg} was refused with {status} {reason}"));
+        if leg == LegId::A {
+            return self.on_created_refused(status, reason);
+        }
+        if !self.is_calling(leg) {
+            return;
+        }
+        self.forget_called(leg, status);
+        self.not_answered(&format!("{leg} was refused with {status} {reason}"));
     }
 
     pub(super) fn dial_timed_out(&mut self) {
@@ -165,15 +173,12 @@ impl Call {
         {
             let leg = *leg;
             self.give_up_dialing(leg);
-            self.not_answered(
-                leg,
-                &format!("{leg} did not answer within CallTimeoutSeconds"),
-            );
+            self.not_answered(&format!("{leg} did not answer within CallTimeoutSeconds"));
         }
     }
 
     /// The call attempt came to nothing. Leg B was never connected, so that no HANGUP follows.
-    fn not_answered(&mut self, leg: LegId, told: &str) {
+    fn not_answered(&mut self, told: &str) {
         let Some(running) = self.take_running() else {
             return;
         };
@@ -184,9 +189,6 @@ impl Call {
         {
             self.stop_play(LegId::A, play);
         }
-        if self.legs.b.as_ref().is_some_and(|b| b.id == leg) {
-            self.legs.b = None;
-        }
         self.problem(told.to_owned());
         self.failed(
             &running.origin,
@@ -196,15 +198,21 @@ impl Call {
 
     /// Cancels a call attempt, whose end is then awaited. The leg is no part of the call any more.
     pub(super) fn give_up_dialing(&mut self, leg: LegId) {
-        if self.legs.b.as_ref().is_some_and(|b| b.id == leg) {
-            self.legs.b = None;
-        }
+        self.forget_called(leg, 487);
         self.legs.leaving.push(leg);
         self.timers.set(
             Timer::Cancel(leg),
             self.now.instant + self.config.limits.cancel,
         );
         self.push(Command::CancelDial { leg });
+    }
+
+    /// A leg B that was never connected is no part of the call any more.
+    fn forget_called(&mut self, leg: LegId, code: u16) {
+        if let Some(called) = self.legs.b.take_if(|b| b.id == leg) {
+            let record = called.record(code, self.now.unix_millis);
+            self.push(Command::LegEnded(Box::new(record)));
+        }
     }
 
     /// A leg that was given up has come to its end. Says whether it was such a leg.

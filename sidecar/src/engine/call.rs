@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::{Map, Value};
 use skillcall_protocol::sma::event::Direction;
 use skillcall_protocol::sma::{
     ActionData, CallId, InvocationEventType, SipHeaders, TransactionAttributes, TransactionId,
 };
 
+use super::created::Created;
+
 use super::command::{Command, LegId, Note, Severity};
 use super::config::EngineConfig;
 use super::handler::{Handler, ReplyUse};
 use super::input::{InboundCall, Input, Now};
-use super::leg::{CallRecording, Leg, LegState, Legs};
+use super::leg::{Leg, LegState, Legs};
 use super::list::ActionList;
 use super::listener::Listener;
 use super::running::{Running, Step};
@@ -31,6 +32,8 @@ pub struct Call {
     pub(super) attributes: Option<TransactionAttributes>,
     /// Whether an Alexa skill's call, whose From may not be shown to others (facts F6).
     pub(super) skill_call: bool,
+    /// How far a call is that was made through the API.
+    pub(super) created: Option<Created>,
     pub(super) legs: Legs,
     /// The leg B that hears leg A.
     pub(super) bridged: Option<LegId>,
@@ -54,24 +57,41 @@ impl Call {
             .filter(|(name, _)| SipHeaders::is_surfaced(name))
             .collect();
         let skill_call = headers.get("X-Alexa-LWA-ClientId").is_some();
-        let leg = Leg {
-            id: LegId::A,
-            call_id: call.call_id,
-            to: call.to,
-            from: call.from,
-            direction: Direction::Inbound,
-            start_unix_millis: now.unix_millis,
-            state: LegState::Unanswered,
-            headers,
-            recording: CallRecording::Never,
-            listening: false,
-        };
+        let mut leg = Leg::new(
+            LegId::A,
+            call.call_id,
+            Direction::Inbound,
+            (call.from, call.to),
+            now.unix_millis,
+        );
+        leg.headers = headers;
+        let mut call = Self::begin(config, call.transaction_id, leg, ids, now);
+        call.skill_call = skill_call;
+        call.report(
+            InvocationEventType::NewInboundCall,
+            None,
+            ReplyUse::Actions,
+            LegId::A,
+        );
+        call.settle();
+        call
+    }
+
+    /// A call with its leg A, before anything has happened.
+    pub(super) fn begin(
+        config: Arc<EngineConfig>,
+        transaction_id: TransactionId,
+        leg: Leg,
+        ids: CallIds,
+        now: Now,
+    ) -> Self {
         let mut call = Self {
             config,
             ids,
-            transaction_id: call.transaction_id,
+            transaction_id,
             attributes: None,
-            skill_call,
+            skill_call: false,
+            created: None,
             legs: Legs::new(leg),
             bridged: None,
             list: ActionList::new(),
@@ -86,13 +106,6 @@ impl Call {
         };
         call.timers
             .set(Timer::Call, now.instant + call.config.limits.call);
-        call.report(
-            InvocationEventType::NewInboundCall,
-            None,
-            ReplyUse::Actions,
-            LegId::A,
-        );
-        call.settle();
         call
     }
 
@@ -162,7 +175,7 @@ impl Call {
             Input::CallRecordingFailed { leg, failure } => {
                 self.on_call_recording_failed(leg, &failure)
             }
-            Input::Ringing { leg } => self.info(format!("{leg} rings")),
+            Input::Ringing { leg } => self.on_ringing(leg),
             Input::Answered { leg } => self.on_answered(leg),
             Input::Refused {
                 leg,
@@ -182,12 +195,7 @@ impl Call {
             }
             Input::UpdateRequested { arguments } => {
                 if self.legs.any_alive() {
-                    let arguments = arguments
-                        .into_iter()
-                        .map(|(name, value)| (name, Value::from(value)))
-                        .collect();
-                    let parameters =
-                        Map::from_iter([("Arguments".to_owned(), Value::Object(arguments))]);
+                    let parameters = super::created::arguments(arguments);
                     let data = ActionData::new("CallUpdateRequest", parameters);
                     self.report(
                         InvocationEventType::CallUpdateRequested,
@@ -233,6 +241,7 @@ impl Call {
             Timer::Gap => self.attempt_over(false),
             Timer::ListenerGap(leg) => self.on_listener_gap(leg),
             Timer::ListenerFlush(leg) => self.flush(leg),
+            Timer::Ring => self.created_rang_too_long(),
             Timer::Cancel(leg) => {
                 if self.stop_awaiting(leg) {
                     self.problem(format!("{leg} was cancelled and never said so"));
@@ -255,12 +264,12 @@ impl Call {
             Some(Step::Recording { .. } | Step::StartingRecording { .. }) => {
                 self.storage_timed_out()
             }
-            Some(Step::Playing { .. }) | None => {}
+            Some(Step::Playing { .. } | Step::Sending { .. }) | None => {}
         }
     }
 
     /// Begins what can begin, asks what is to be asked, and ends the call when nothing is left of it.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if self.over {
             return;
         }
@@ -298,6 +307,7 @@ impl Call {
     /// An unanswered call with nothing to do ends after a while (facts F3).
     fn settle_no_action(&mut self) {
         let idle = self.legs.a.state == LegState::Unanswered
+            && self.created.is_none()
             && self.running.is_none()
             && self.handler.is_idle();
         match (idle, self.timers.is_set(Timer::NoAction)) {

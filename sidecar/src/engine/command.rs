@@ -7,6 +7,7 @@ use std::time::Duration;
 use skillcall_protocol::sma::action::{
     BridgeEndpoint, S3Object, SilenceDetection, SpeechParameters, Track,
 };
+use skillcall_protocol::sma::event::Direction;
 use skillcall_protocol::sma::{CallId, Event, ParticipantTag, SipHeaders};
 
 /// A leg within its call: A is 0, every B gets the next number, so that one that is still being cancelled is not
@@ -17,6 +18,8 @@ pub struct LegId(pub(super) u32);
 impl LegId {
     /// The leg that called.
     pub const A: Self = Self(0);
+    /// The first leg that is bridged with it.
+    pub const B: Self = Self(1);
 
     /// The leg's role in events (facts E2).
     pub fn tag(self) -> ParticipantTag {
@@ -76,6 +79,13 @@ pub enum PlaySource {
     File(S3Object),
     /// An ordinary ringing tone.
     RingingTone,
+    /// DTMF digits (SendDigits): telephone events where the peer takes them, tones in the audio where not.
+    Digits {
+        /// `0-9 * # A-D`, and `,` for a pause of half a second (facts F6).
+        digits: String,
+        /// How long each of them sounds.
+        tone: Duration,
+    },
 }
 
 /// One thing to do. They are to be done in order.
@@ -193,6 +203,23 @@ pub enum Command {
         /// Which leg.
         leg: LegId,
     },
+    /// Record a short tone, then silence (facts F6), until the recording goes on. Nothing need be reported.
+    PauseCallRecording {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Record again what is heard.
+    ResumeCallRecording {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// Suppress the noise in what the leg says, or leave it as it is. Nothing need be reported.
+    VoiceFocus {
+        /// Which leg.
+        leg: LegId,
+        /// On or off.
+        on: bool,
+    },
     /// Call another party. `Input::Ringing`, `Answered` or `Refused` is expected; the engine keeps the time.
     Dial {
         /// The name of the new leg.
@@ -230,10 +257,39 @@ pub enum Command {
         /// Which leg.
         leg: LegId,
     },
+    /// A leg has ended, answered or not: for its call detail record (facts F11).
+    LegEnded(Box<LegRecord>),
     /// For the trace: what happened and why, for people.
     Note(Note),
     /// The call is over. Nothing follows, and no input is taken any more.
     End,
+}
+
+/// What a call detail record says of a leg (facts F11). Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegRecord {
+    /// Which leg.
+    pub leg: LegId,
+    /// Its CallId.
+    pub call_id: CallId,
+    /// The calling number or user.
+    pub from: String,
+    /// The called number or user.
+    pub to: String,
+    /// Who called whom.
+    pub direction: Direction,
+    /// The Arn of the Voice Connector that it was called through, if the action named one.
+    pub voice_connector: Option<String>,
+    /// When it called, or was called.
+    pub began: u64,
+    /// When it was answered, if it was.
+    pub answered: Option<u64>,
+    /// When it ended.
+    pub ended: u64,
+    /// 0 for a normal end, else the SIP status that describes it best.
+    pub code: u16,
+    /// How long VoiceFocus was on.
+    pub voice_focus: Duration,
 }
 
 /// A line for the trace.

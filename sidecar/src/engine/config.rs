@@ -1,9 +1,12 @@
 //! What an engine must know before its first call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::throttle::Throttle;
+
 /// Whose application it is, and its limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct EngineConfig {
     /// `AwsAccountId` in events: 12 digits.
     pub aws_account_id: String,
@@ -15,6 +18,8 @@ pub struct EngineConfig {
     pub sip_media_application_id: String,
     /// Numbers that may be shown as a caller (facts F6, CallerIdNumber), E.164. When it is empty, any is allowed.
     pub own_numbers: Vec<String>,
+    /// How often VoiceFocus may be switched: 5 times a second for all calls of an account (facts F6). Shared by them.
+    pub voice_focus: Arc<Throttle>,
     /// Times and counts.
     pub limits: Limits,
 }
@@ -27,6 +32,7 @@ impl Default for EngineConfig {
             sip_rule_id: None,
             sip_media_application_id: "skillcall".to_owned(),
             own_numbers: Vec::new(),
+            voice_focus: Arc::new(Throttle::per_second(5)),
             limits: Limits::default(),
         }
     }
@@ -47,6 +53,8 @@ pub struct Limits {
     pub storage: Duration,
     /// How long a cancelled call attempt may take to say so (ours: a little more than 64·T1, RFC 3261 §9.1).
     pub cancel: Duration,
+    /// How long a call that was made through the API may ring (ours: 60 s; Amazon's is not published).
+    pub ring: Duration,
     /// Longest call (ours: 8 h; facts K11), so that a forgotten one ends.
     pub call: Duration,
     /// Most events for one call (facts F1: 1000).
@@ -62,6 +70,7 @@ impl Default for Limits {
             render: Duration::from_secs(10),
             storage: Duration::from_secs(15),
             cancel: Duration::from_secs(35),
+            ring: Duration::from_secs(60),
             call: Duration::from_secs(8 * 3600),
             invocations: 1000,
         }

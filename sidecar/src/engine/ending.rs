@@ -6,9 +6,11 @@ use skillcall_protocol::sma::{ActionData, InvocationEventType};
 
 use super::call::Call;
 use super::command::{Command, LegId};
+use super::created::Created;
 use super::handler::ReplyUse;
 use super::leg::LegState;
 use super::running::{Origin, Step, stored};
+use super::timers::Timer;
 
 impl Call {
     /// Hangup: an unanswered leg A is rejected (facts E4), an answered leg is ended. Its HANGUP is the action's report.
@@ -27,6 +29,11 @@ impl Call {
         let state = self.legs.get(leg).map(|leg| leg.state);
         self.gone(leg, code);
         match state {
+            Some(LegState::Unanswered) if leg == LegId::A && self.created.is_some() => {
+                if matches!(self.created, Some(Created::Called { .. })) {
+                    self.give_up_dialing(leg);
+                }
+            }
             Some(LegState::Unanswered) if leg == LegId::A => {
                 self.push(Command::Reject {
                     leg,
@@ -82,13 +89,18 @@ impl Call {
         if last {
             self.list.clear();
         }
+        if leg == LegId::A {
+            self.timers.clear(Timer::Ring);
+        }
         let Some(ended) = self.legs.get(leg) else {
             return;
         };
+        let record = ended.record(code, self.now.unix_millis);
         let mut parameters = Map::new();
         parameters.insert("SipResponseCode".to_owned(), Value::from(code));
         parameters.insert("CallId".to_owned(), Value::from(ended.call_id.as_str()));
         parameters.insert("ParticipantTag".to_owned(), Value::from(leg.tag().as_str()));
+        self.push(Command::LegEnded(Box::new(record)));
         self.info(format!("{leg} has ended ({code})"));
         // The reply to a single leg's HANGUP is not used (facts E3).
         let usage = if last {

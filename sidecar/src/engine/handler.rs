@@ -141,7 +141,11 @@ impl Call {
             transaction_attributes: self.attributes.clone(),
             aws_account_id: self.config.aws_account_id.clone(),
             aws_region: self.config.aws_region.clone(),
-            sip_rule_id: self.config.sip_rule_id.clone(),
+            // A call that was made through the API came by no rule (facts E2).
+            sip_rule_id: match self.created {
+                Some(_) => None,
+                None => self.config.sip_rule_id.clone(),
+            },
             sip_media_application_id: self.config.sip_media_application_id.clone(),
             participants: next.participants,
         };
@@ -259,7 +263,9 @@ impl Call {
             return;
         };
         let (sequence, kind) = (asking.event.sequence, &asking.event.invocation_event_type);
-        if asking.usage == ReplyUse::Attributes || !self.legs.any_alive() {
+        let creates = *kind == InvocationEventType::NewOutboundCall;
+        let unused = asking.usage == ReplyUse::Attributes && !creates;
+        if unused || !self.legs.any_alive() {
             self.problem(format!("event {sequence} ({kind}) is given up: {told}"));
             return;
         }
@@ -271,6 +277,13 @@ impl Call {
     }
 
     fn on_reply(&mut self, asking: &Asking, reply: Result<Reply, ReplyError>) {
+        self.use_reply(asking, reply);
+        if asking.event.invocation_event_type == InvocationEventType::NewOutboundCall {
+            self.call_created();
+        }
+    }
+
+    fn use_reply(&mut self, asking: &Asking, reply: Result<Reply, ReplyError>) {
         match reply {
             Ok(reply) => self.apply(asking, reply),
             // Handlers answer nothing at all to a HANGUP that ends the call, and no rule says that they must.

@@ -1,9 +1,11 @@
 //! The legs of a call: who they are and how far they are (facts E2).
 
+use std::time::Duration;
+
 use skillcall_protocol::sma::event::{Direction, ParticipantStatus};
 use skillcall_protocol::sma::{CallId, Participant, SipHeaders};
 
-use super::command::LegId;
+use super::command::{LegId, LegRecord};
 
 /// How far a leg is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +25,17 @@ pub(super) enum CallRecording {
     Never,
     /// Started, and not stopped.
     On,
+    /// Paused: silence is recorded.
+    Paused,
     /// Stopped.
     Ended,
+}
+
+impl CallRecording {
+    /// Whether a file is being written.
+    pub(super) fn is_running(self) -> bool {
+        matches!(self, Self::On | Self::Paused)
+    }
 }
 
 /// One leg.
@@ -36,14 +47,87 @@ pub(super) struct Leg {
     pub(super) from: String,
     pub(super) direction: Direction,
     pub(super) start_unix_millis: u64,
+    pub(super) answered_unix_millis: Option<u64>,
     pub(super) state: LegState,
     pub(super) headers: SipHeaders,
+    pub(super) voice_connector: Option<String>,
     pub(super) recording: CallRecording,
     /// Whether the media side was told to listen for digits.
     pub(super) listening: bool,
+    pub(super) voice_focus: VoiceFocusTime,
+}
+
+/// How long VoiceFocus has been on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct VoiceFocusTime {
+    since: Option<u64>,
+    before: u64,
+}
+
+impl VoiceFocusTime {
+    /// It is switched, at a time in milliseconds since 1970.
+    pub(super) fn switch(&mut self, on: bool, unix_millis: u64) {
+        self.before = self.total(unix_millis);
+        self.since = on.then_some(unix_millis);
+    }
+
+    fn total(&self, unix_millis: u64) -> u64 {
+        self.before
+            + self
+                .since
+                .map_or(0, |since| unix_millis.saturating_sub(since))
+    }
 }
 
 impl Leg {
+    /// A leg that has just begun.
+    pub(super) fn new(
+        id: LegId,
+        call_id: CallId,
+        direction: Direction,
+        (from, to): (String, String),
+        unix_millis: u64,
+    ) -> Self {
+        Self {
+            id,
+            call_id,
+            to,
+            from,
+            direction,
+            start_unix_millis: unix_millis,
+            answered_unix_millis: None,
+            state: LegState::Unanswered,
+            headers: SipHeaders::new(),
+            voice_connector: None,
+            recording: CallRecording::Never,
+            listening: false,
+            voice_focus: VoiceFocusTime::default(),
+        }
+    }
+
+    /// It is answered.
+    pub(super) fn connect(&mut self, unix_millis: u64) {
+        self.state = LegState::Connected;
+        self.answered_unix_millis = Some(unix_millis);
+    }
+
+    /// What is left of it when it ends.
+    pub(super) fn record(&self, code: u16, unix_millis: u64) -> LegRecord {
+        LegRecord {
+            leg: self.id,
+            call_id: self.call_id.clone(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            direction: self.direction,
+            voice_connector: self.voice_connector.clone(),
+            began: self.start_unix_millis,
+            answered: self.answered_unix_millis,
+            ended: unix_millis,
+            code,
+            voice_focus: Duration::from_millis(self.voice_focus.total(unix_millis)),
+        }
+    }
+
     /// The leg as events show it: no Status before its answer (facts E2), no SipHeaders when there are none.
     pub(super) fn participant(&self) -> Participant {
         Participant {

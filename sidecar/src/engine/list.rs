@@ -75,6 +75,11 @@ impl Call {
         if self.running.is_some() {
             return false;
         }
+        // An update may bring actions while leg A still rings: all but a Hangup wait for its answer (our choice).
+        let waits = |next: &RequestedAction| next.name != "Hangup";
+        if self.awaits_answer() && self.list.pending.front().is_some_and(waits) {
+            return false;
+        }
         let Some(requested) = self.list.pending.pop_front() else {
             return false;
         };
@@ -124,13 +129,13 @@ impl Call {
             Action::StopCallRecording(_) => self.stop_call_recording(origin),
             Action::CallAndBridge(bridge) => self.start_call_and_bridge(origin, bridge),
             Action::Hangup(hangup) => self.hang_up_by_action(&origin, hangup.sip_response_code),
+            Action::PauseCallRecording(_) => self.pause_call_recording(origin, true),
+            Action::ResumeCallRecording(_) => self.pause_call_recording(origin, false),
+            Action::SendDigits(send) => self.start_send_digits(origin, send),
+            Action::VoiceFocus(focus) => self.set_voice_focus(origin, focus.enable),
             Action::JoinChimeMeeting(_)
             | Action::ModifyChimeMeetingAttendees(_)
-            | Action::PauseCallRecording(_)
-            | Action::ResumeCallRecording(_)
-            | Action::SendDigits(_)
             | Action::StartBotConversation(_)
-            | Action::VoiceFocus(_)
             | Action::Other(..) => {
                 let message = format!(
                     "{} is a known action, but this build of skillcall does not carry it out",
@@ -250,7 +255,7 @@ impl Call {
             .get_mut(leg)
             .filter(|leg| leg.state == LegState::Unanswered)
         {
-            unanswered.state = LegState::Connected;
+            unanswered.connect(self.now.unix_millis);
             self.push(super::command::Command::Answer { leg });
         }
     }

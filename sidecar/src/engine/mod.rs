@@ -20,12 +20,14 @@
 //! | `handler` | asking the handler: time-outs, retries, what a reply does (facts F1, F3, F4) |
 //! | `list`, `running` | which action runs, which success is told (facts F2, F5, F8) |
 //! | `playing`, `get_digits`, `listener`, `recording`, `bridge` | the actions (facts F6) |
+//! | `created` | a call that is made through the API (facts E3, F10) |
 //! | `ending` | HANGUP (facts E3) |
 
 mod bridge;
 mod call;
 mod command;
 mod config;
+mod created;
 mod digits;
 mod ending;
 mod get_digits;
@@ -38,14 +40,19 @@ mod playing;
 mod recording;
 mod running;
 mod snapshot;
+mod throttle;
 mod timers;
 
 #[cfg(test)]
 mod tests;
 
 pub use call::{Call, CallIds};
-pub use command::{Command, LegId, Note, PlayId, PlaySource, RecordingId, Severity, SpeechId};
+pub use command::{
+    Command, LegId, LegRecord, Note, PlayId, PlaySource, RecordingId, Severity, SpeechId,
+};
 pub use config::{EngineConfig, Limits};
+pub use created::OutboundCall;
 pub use input::{Failure, HandlerOutcome, InboundCall, Input, Now, RecordingEnd};
 pub use recording::{call_recording_key, recording_key};
 pub use snapshot::{RunningAction, Snapshot};
+pub use throttle::Throttle;

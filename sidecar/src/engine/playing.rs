@@ -1,7 +1,7 @@
-//! Pause, Speak and PlayAudio (facts F6).
+//! Pause, Speak, PlayAudio, SendDigits and VoiceFocus (facts F6).
 
 use skillcall_protocol::sma::ErrorType;
-use skillcall_protocol::sma::action::{Pause, PlayAudio, Speak};
+use skillcall_protocol::sma::action::{Pause, PlayAudio, SendDigits, Speak};
 
 use super::call::Call;
 use super::command::{Command, LegId, PlayId, PlaySource, SpeechId};
@@ -43,6 +43,31 @@ impl Call {
                 terminators: action.playback_terminators,
             },
         );
+    }
+
+    /// SendDigits sends media, so it answers an unanswered call like the others (our choice: facts E4 lists no end).
+    pub(super) fn start_send_digits(&mut self, origin: Origin, action: SendDigits) {
+        let source = PlaySource::Digits {
+            tone: action.tone(),
+            digits: action.digits,
+        };
+        let play = self.play(origin.leg, source, Some(1));
+        self.run(origin, Step::Sending { play });
+    }
+
+    /// VoiceFocus: 5 requests a second for the account (facts F6). It sends nothing, and so answers nothing.
+    pub(super) fn set_voice_focus(&mut self, origin: Origin, on: bool) {
+        if !self.config.voice_focus.take(self.now.instant) {
+            let told = "VoiceFocus was switched 5 times within a second; expected fewer";
+            let failure = Failure::new(ErrorType::ActionExecutionThrottled, told);
+            return self.failed(&origin, &failure);
+        }
+        let leg = origin.leg;
+        if let Some(switched) = self.legs.get_mut(leg) {
+            switched.voice_focus.switch(on, self.now.unix_millis);
+        }
+        self.push(Command::VoiceFocus { leg, on });
+        self.succeeded(&origin, origin.data());
     }
 
     /// Begins a playback; an unanswered call is answered first (facts E4).
@@ -99,7 +124,11 @@ impl Call {
 
     pub(super) fn on_play_ended(&mut self, play: PlayId) {
         match self.running.as_ref().map(|running| &running.step) {
-            Some(Step::Playing { play: mine, .. }) if *mine == play => self.play_done(),
+            Some(Step::Playing { play: mine, .. } | Step::Sending { play: mine })
+                if *mine == play =>
+            {
+                self.play_done()
+            }
             Some(Step::Speaking {
                 play: Some(mine), ..
             }) if *mine == play => self.play_done(),
@@ -112,7 +141,9 @@ impl Call {
 
     pub(super) fn on_play_failed(&mut self, play: PlayId, failure: &Failure) {
         match self.running.as_mut().map(|running| &mut running.step) {
-            Some(Step::Playing { play: mine, .. }) if *mine == play => {
+            Some(Step::Playing { play: mine, .. } | Step::Sending { play: mine })
+                if *mine == play =>
+            {
                 if let Some(running) = self.take_running() {
                     self.failed(&running.origin, failure);
                 }
@@ -137,7 +168,7 @@ impl Call {
         }
     }
 
-    /// Speak or PlayAudio is done.
+    /// Speak, PlayAudio, SendDigits or Pause is done.
     pub(super) fn play_done(&mut self) {
         let Some(running) = self.take_running() else {
             return;

@@ -261,7 +261,7 @@ impl Call {
         } else if self
             .legs
             .get(leg)
-            .is_some_and(|leg| leg.recording == CallRecording::On)
+            .is_some_and(|leg| leg.recording.is_running())
         {
             // The action was reported long ago, and no event tells of this.
             self.set_call_recording(leg, CallRecording::Ended);
@@ -277,17 +277,40 @@ impl Call {
         if self
             .legs
             .get(leg)
-            .is_none_or(|leg| leg.recording != CallRecording::On)
+            .is_none_or(|leg| !leg.recording.is_running())
         {
-            let told = format!("{} is not being recorded", leg.tag());
-            return self.failed(
-                &origin,
-                &Failure::new(ErrorType::InvalidActionParameter, told),
-            );
+            return self.not_recorded(&origin);
         }
         self.set_call_recording(leg, CallRecording::Ended);
         self.push(Command::StopCallRecording { leg });
         self.succeeded(&origin, origin.data());
+    }
+
+    /// PauseCallRecording and ResumeCallRecording, any number of times (facts F6). What is so already stays so, and
+    /// succeeds (our choice).
+    pub(super) fn pause_call_recording(&mut self, origin: Origin, pause: bool) {
+        let leg = origin.leg;
+        match self.legs.get(leg).map(|leg| leg.recording) {
+            Some(CallRecording::On) if pause => {
+                self.set_call_recording(leg, CallRecording::Paused);
+                self.push(Command::PauseCallRecording { leg });
+            }
+            Some(CallRecording::Paused) if !pause => {
+                self.set_call_recording(leg, CallRecording::On);
+                self.push(Command::ResumeCallRecording { leg });
+            }
+            Some(CallRecording::On | CallRecording::Paused) => {}
+            _ => return self.not_recorded(&origin),
+        }
+        self.succeeded(&origin, origin.data());
+    }
+
+    fn not_recorded(&mut self, origin: &Origin) {
+        let told = format!("{} is not being recorded", origin.leg.tag());
+        self.failed(
+            origin,
+            &Failure::new(ErrorType::InvalidActionParameter, told),
+        );
     }
 }
 

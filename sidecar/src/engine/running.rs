@@ -48,6 +48,8 @@ pub(super) enum Step {
     },
     /// PlayAudio.
     Playing { play: PlayId, terminators: DigitSet },
+    /// SendDigits.
+    Sending { play: PlayId },
     /// PlayAudioAndGetDigits, SpeakAndGetDigits.
     GettingDigits(Box<GetDigits>),
     /// RecordAudio.
@@ -116,7 +118,7 @@ impl Call {
                 }
                 self.push(Command::DropSpeech { speech: *speech });
             }
-            Step::Playing { play, .. } => self.stop_play(leg, *play),
+            Step::Playing { play, .. } | Step::Sending { play } => self.stop_play(leg, *play),
             Step::GettingDigits(get) => {
                 if let Some(play) = get.playing() {
                     self.stop_play(leg, play);

@@ -22,6 +22,8 @@ pub(super) enum Timer {
     ListenerGap(LegId),
     /// A listener's time from the first digit.
     ListenerFlush(LegId),
+    /// A call that was made through the API: the ringing of leg A.
+    Ring,
     /// A cancelled call attempt's time to end.
     Cancel(LegId),
     /// The longest call.

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use reqwest::Client;
 use skillcall_protocol::signing::{RequestParts, SignedReply, sign_request, verify_reply};
 
+use super::lambda::{FUNCTION_ERROR, INVOCATION_TYPE, function_error};
 use super::{Handler, MOST_REPLY_BYTES};
 use crate::trace::CallIds;
 
@@ -13,6 +14,8 @@ use crate::trace::CallIds;
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
+    /// Why the Lambda function that it comes from failed.
+    pub(super) function_error: Option<String>,
 }
 
 /// No usable reply.
@@ -32,6 +35,9 @@ pub(super) async fn post(
         .post(handler.url.clone())
         .header("content-type", "application/json")
         .header("traceparent", ids.traceparent());
+    if handler.is_lambda {
+        request = request.header(INVOCATION_TYPE.0, INVOCATION_TYPE.1);
+    }
     let mut nonce = None;
     if let Some(keys) = &handler.keys {
         let random: [u8; 16] = rand::random();
@@ -85,9 +91,18 @@ pub(super) async fn post(
         verify_reply(keys, signed, &lookup, unix_seconds())
             .map_err(|error| fail(Some(status), format!("the reply's signature: {error}")))?;
     }
+    let failed = response
+        .headers()
+        .get(FUNCTION_ERROR)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let function_error = handler
+        .is_lambda
+        .then(|| function_error(failed.as_deref(), &reply))
+        .flatten();
     Ok(Reply {
         status,
         body: reply,
+        function_error,
     })
 }
 

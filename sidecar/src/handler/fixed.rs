@@ -35,7 +35,9 @@ impl FixedReply {
     /// The reply to an event: the file's to a new call; when one leg has ended, the others end too; no actions else.
     pub(super) fn outcome(&self, event: &Event) -> HandlerOutcome {
         let reply = match event.invocation_event_type {
-            InvocationEventType::NewInboundCall => self.new_call.clone(),
+            InvocationEventType::NewInboundCall | InvocationEventType::CallAnswered => {
+                self.new_call.clone()
+            }
             InvocationEventType::Hangup => self.hang_up.clone(),
             _ => Reply::default(),
         };

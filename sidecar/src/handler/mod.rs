@@ -4,20 +4,22 @@
 
 mod exchange;
 mod fixed;
+mod lambda;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use skillcall_protocol::signing::KeyRing;
 use skillcall_protocol::sma::Event;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::config::{Answerer, Secrets, SidecarConfig};
 use crate::engine::HandlerOutcome;
 use crate::figures::Figures;
 use crate::trace::{CallIds, HandlerExchange, TraceSink};
-use exchange::Failed;
+use exchange::{Failed, Reply};
 use fixed::FixedReply;
 pub(crate) use fixed::read_actions;
 
@@ -27,6 +29,9 @@ const MOST_REPLY_BYTES: usize = 256 * 1024;
 const CONNECT: Duration = Duration::from_secs(3);
 /// One exchange ends after this in any case; the engine gives up earlier (facts F3: 20 s).
 const LONGEST: Duration = Duration::from_secs(25);
+
+/// A shorter wait for a free place is not told.
+const WORTH_TELLING: Duration = Duration::from_millis(10);
 
 /// Checks signing keys as they stand in a `keys-file`: `ID:BASE64`, more after commas.
 ///
@@ -75,14 +80,37 @@ pub(crate) struct Handlers {
 }
 
 enum Answering {
-    Handler(Handler),
+    Handlers(Vec<Handler>),
     Fixed(FixedReply),
 }
 
+/// One URL of an application.
 struct Handler {
     url: Url,
     keys: Option<KeyRing>,
     signed_replies: bool,
+    is_lambda: bool,
+    /// How many may ask at a time, and the free places of them.
+    places: Option<(usize, Semaphore)>,
+}
+
+impl Handler {
+    fn new(url: &Url, application: &ApplicationConfig, keys: Option<KeyRing>) -> Self {
+        let is_lambda = lambda::is_invocation(url);
+        // The runtime interface emulator takes one invocation at a time.
+        let most = application
+            .handler_concurrency
+            .map(usize::from)
+            .or(is_lambda.then_some(1))
+            .filter(|most| *most > 0);
+        Self {
+            url: url.clone(),
+            keys,
+            signed_replies: application.require_signed_replies,
+            is_lambda,
+            places: most.map(|most| (most, Semaphore::new(most))),
+        }
+    }
 }
 
 /// What is to be posted.
@@ -96,6 +124,9 @@ pub(crate) struct Question {
     pub(crate) attempt: u32,
     /// Whose call it is.
     pub(crate) ids: Arc<CallIds>,
+    /// The place of the handler that answered the call's last event, among those of the application. An event goes to
+    /// it first, so that a call stays where it is (facts F3: the targets of a rule are tried in order).
+    pub(crate) target: Arc<AtomicUsize>,
 }
 
 impl Handlers {
@@ -120,21 +151,23 @@ impl Handlers {
             .zip(&secrets.application_keys)
             .map(|(application, keys)| {
                 let id = || application.id.clone();
-                let url = match Answerer::of(application) {
-                    Answerer::Handler(url) => url.clone(),
+                match Answerer::of(application) {
+                    Answerer::Handler(_) => {}
                     Answerer::Actions(file) => {
                         let reply = read_actions(&config.resolve(file))
                             .map_err(|problem| HandlerError::Actions { id: id(), problem })?;
                         return Ok(Answering::Fixed(reply));
                     }
                     Answerer::Unclear => return Err(HandlerError::Unclear { id: id() }),
-                };
+                }
                 let keys = keys.as_deref().map(parse_keys).transpose();
-                Ok(Answering::Handler(Handler {
-                    url,
-                    keys: keys.map_err(|problem| HandlerError::Keys { id: id(), problem })?,
-                    signed_replies: application.require_signed_replies,
-                }))
+                let keys = keys.map_err(|problem| HandlerError::Keys { id: id(), problem })?;
+                Ok(Answering::Handlers(
+                    application
+                        .handlers()
+                        .map(|url| Handler::new(url, application, keys.clone()))
+                        .collect(),
+                ))
             })
             .collect::<Result<_, HandlerError>>()?;
         Ok(Self {
@@ -150,7 +183,7 @@ impl Handlers {
         self.answering
             .iter()
             .filter_map(|answering| match answering {
-                Answering::Handler(handler) => handler.keys.as_ref(),
+                Answering::Handlers(handlers) => handlers.first()?.keys.as_ref(),
                 Answering::Fixed(_) => None,
             })
     }
@@ -158,34 +191,70 @@ impl Handlers {
     /// What an application answers without asking anyone; none when it has a handler.
     pub(crate) fn fixed(&self, application: usize, event: &Event) -> Option<HandlerOutcome> {
         match self.answering.get(application)? {
-            Answering::Handler(_) => None,
+            Answering::Handlers(_) => None,
             Answering::Fixed(reply) => Some(reply.outcome(event)),
         }
     }
 
-    /// Posts an event and reads the reply.
+    /// Posts an event and reads the reply. When one handler fails, the next of the application is asked; a further
+    /// attempt, after a time-out, begins with the next one too.
     pub(crate) async fn ask(&self, question: Question) -> HandlerOutcome {
-        let handler = match self.answering.get(question.application) {
-            Some(Answering::Handler(handler)) => handler,
+        let unreachable = |reason: String| HandlerOutcome::Unreachable { reason };
+        let handlers = match self.answering.get(question.application) {
+            Some(Answering::Handlers(handlers)) => handlers.as_slice(),
             Some(Answering::Fixed(reply)) => return reply.outcome(&question.event),
-            None => {
-                return HandlerOutcome::Unreachable {
-                    reason: "the application is not configured".into(),
-                };
+            None => &[],
+        };
+        let body = match serde_json::to_vec(&*question.event) {
+            Ok(body) => body,
+            Err(error) => return unreachable(format!("the event: {error}")),
+        };
+        let later = usize::try_from(question.attempt.saturating_sub(1)).unwrap_or(0);
+        let first = question.target.load(Ordering::Relaxed) + later;
+        let mut last = unreachable("the application is not configured".into());
+        for step in 0..handlers.len() {
+            let place = (first + step) % handlers.len();
+            let Some(handler) = handlers.get(place) else {
+                continue;
+            };
+            if step > 0 {
+                let told = format!("the next handler is asked: {}", handler.url);
+                self.trace.note(&question.ids, true, &told);
+            }
+            last = self.ask_one(handler, &question, &body).await;
+            if matches!(last, HandlerOutcome::Replied(_)) {
+                question.target.store(place, Ordering::Relaxed);
+                break;
+            }
+        }
+        last
+    }
+
+    async fn ask_one(&self, handler: &Handler, question: &Question, body: &[u8]) -> HandlerOutcome {
+        let _place = match &handler.places {
+            None => None,
+            Some((most, places)) => {
+                let mut waiting = Waiting::new(self, question, *most);
+                let place = places.acquire().await;
+                waiting.over();
+                place.ok()
             }
         };
         let _asking = Asking::new(&self.figures);
-        let body = match serde_json::to_vec(&*question.event) {
-            Ok(body) => body,
-            Err(error) => {
-                return HandlerOutcome::Unreachable {
-                    reason: format!("the event: {error}"),
-                };
-            }
-        };
         let (at, began) = (SystemTime::now(), Instant::now());
-        let result = exchange::post(&self.client, handler, &question.ids, body.clone()).await;
+        let result = exchange::post(&self.client, handler, &question.ids, body.to_vec()).await;
         let (outcome, status, reply, problem) = match result {
+            Ok(Reply {
+                status,
+                body,
+                function_error: Some(detail),
+            }) => {
+                let outcome = HandlerOutcome::Status {
+                    status,
+                    detail: detail.clone(),
+                };
+                (outcome, Some(status), body, Some(detail))
+            }
             Ok(reply) => {
                 let outcome = HandlerOutcome::from_http(reply.status, &reply.body);
                 let problem = match &outcome {
@@ -214,11 +283,61 @@ impl Handlers {
                 elapsed: began.elapsed(),
                 status,
                 problem,
-                request: body,
+                request: body.to_vec(),
                 reply,
             },
         );
         outcome
+    }
+}
+
+/// An event waits for a free place at its handler. That it waited, or waited in vain, is told: the time counts towards
+/// the 5 s that a handler has (facts F3).
+struct Waiting<'a> {
+    handlers: &'a Handlers,
+    question: &'a Question,
+    most: usize,
+    began: Instant,
+    is_over: bool,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(handlers: &'a Handlers, question: &'a Question, most: usize) -> Self {
+        Self {
+            handlers,
+            question,
+            most,
+            began: Instant::now(),
+            is_over: false,
+        }
+    }
+
+    /// A place is free.
+    fn over(&mut self) {
+        self.is_over = true;
+        if self.began.elapsed() >= WORTH_TELLING {
+            self.tell("and was then sent");
+        }
+    }
+
+    fn tell(&self, then: &str) {
+        let told = format!(
+            "{} waited {:.3} s for a free place at its handler, which is asked {} at a time, {then}; waiting counts towards the time-out",
+            self.question.event.invocation_event_type,
+            self.began.elapsed().as_secs_f64(),
+            self.most,
+        );
+        self.handlers
+            .trace
+            .note(&self.question.ids, !self.is_over, &told);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.tell("and was not sent");
+        }
     }
 }
 

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use mio::net::UdpSocket;
 use skillcall_media::codec::Codec;
+use skillcall_media::dtmf::{COMMA_MS, Digit, ToneDetector};
+use skillcall_media::focus::NoiseSuppressor;
 use skillcall_media::player::{Player, Step};
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_media::session::{AudioSession, Outgoing};
@@ -69,6 +71,12 @@ pub(crate) struct LegMedia {
     we_receive: bool,
     /// What is played.
     pub(crate) playing: Option<Playing>,
+    /// The SendDigits whose telephone events are being sent.
+    sending: Option<PlayId>,
+    /// Finds digits in the audio, while somebody wants them and the peer has no telephone events.
+    tones: Option<Box<ToneDetector>>,
+    /// VoiceFocus.
+    pub(crate) focus: Option<Box<NoiseSuppressor>>,
     /// The slot of the leg that is bridged with this one.
     pub(crate) bridged: Option<usize>,
     /// RecordAudio.
@@ -100,6 +108,9 @@ impl LegMedia {
             we_send: false,
             we_receive: false,
             playing: None,
+            sending: None,
+            tones: None,
+            focus: None,
             bridged: None,
             recording: None,
             call_recording: None,
@@ -174,9 +185,81 @@ impl LegMedia {
         self.playing.is_none() && self.agreed
     }
 
-    /// Listens exactly while a recording needs what the peer says.
+    /// Whether somebody wants the leg's digits: those in the audio count when the peer has agreed on no telephone events.
+    pub(crate) fn want_digits(&mut self, on: bool) {
+        self.tones = on.then(Box::default);
+    }
+
+    /// Whether the peer has agreed on no telephone events.
+    pub(crate) fn has_digits_in_audio(&self) -> bool {
+        self.agreed && self.session.format().events.is_none()
+    }
+
+    /// VoiceFocus, on or off.
+    pub(crate) fn set_focus(&mut self, on: bool) {
+        if !on {
+            self.focus = None;
+        } else if self.focus.is_none() {
+            self.focus = Some(Box::default());
+        }
+    }
+
+    /// Hears what the peer said in this tick, into `heard`, without its noise while VoiceFocus is on. Gives a digit that
+    /// was in it.
+    pub(crate) fn hear(&mut self) -> Option<Digit> {
+        if !self.session.is_listening() {
+            return None;
+        }
+        self.session.hear(&mut self.heard);
+        let in_audio = self.has_digits_in_audio();
+        let digit = self
+            .tones
+            .as_mut()
+            .filter(|_| in_audio)
+            .and_then(|tones| tones.push(&self.heard));
+        if let Some(focus) = &mut self.focus {
+            focus.clean(&mut self.heard);
+        }
+        digit
+    }
+
+    /// Begins to send digits as telephone events. False when too many wait already.
+    pub(crate) fn send_digits(&mut self, play: PlayId, digits: &str, tone_ms: u32) -> bool {
+        let queued = digits.chars().all(|character| {
+            let queued = match Digit::from_char(character) {
+                Some(digit) => self.session.send_digit(digit, tone_ms),
+                None => self.session.send_pause(COMMA_MS),
+            };
+            queued.is_ok()
+        });
+        if queued {
+            self.sending = Some(play);
+        } else {
+            self.session.cancel_digits();
+        }
+        queued
+    }
+
+    /// Stops a playback, or the sending of digits.
+    pub(crate) fn stop(&mut self, play: PlayId) {
+        if self
+            .playing
+            .as_ref()
+            .is_some_and(|playing| playing.play == play)
+        {
+            self.playing = None;
+        }
+        if self.sending == Some(play) {
+            self.sending = None;
+            self.session.cancel_digits();
+        }
+    }
+
+    /// Listens exactly while a recording, VoiceFocus or somebody who wants digits needs what the peer says.
     pub(crate) fn settle_listening(&mut self, wanted_by_other: bool) {
         let wanted = wanted_by_other
+            || self.focus.is_some()
+            || (self.tones.is_some() && self.has_digits_in_audio())
             || self.recording.is_some()
             || self
                 .call_recording
@@ -187,10 +270,12 @@ impl LegMedia {
         }
     }
 
-    /// Goes on by 20 ms: sends the packet that is due. Returns what it was, and whether the playing ended.
+    /// Goes on by 20 ms: sends the packet that is due. Returns what it was, and whether the playing ended. `cleaned` is
+    /// what the bridged leg says, when its packets are not relayed because its noise is suppressed.
     pub(crate) fn tick(
         &mut self,
         now: Instant,
+        cleaned: Option<&Frame>,
         out: &mut [u8; MAX_PACKET],
     ) -> (SentFrame, Option<PlayId>) {
         let codec = self.session.format().codec;
@@ -221,12 +306,19 @@ impl LegMedia {
             }
             None if self.bridged.is_some() => {
                 kind = SentFrame::Bridged;
-                self.session.tick(now, Outgoing::Nothing, out)
+                let outgoing = cleaned.map_or(Outgoing::Nothing, Outgoing::Pcm);
+                self.session.tick(now, outgoing, out)
             }
             None => self
                 .session
                 .tick(now, unless_held(sends, Outgoing::Silence), out),
         };
+        if let Some(play) = self.sending
+            && !self.session.is_sending_digits()
+        {
+            self.sending = None;
+            ended = Some(play);
+        }
         if let (Some(len), Some(to)) = (len, destination) {
             send(&self.rtp, out.get(..len).unwrap_or_default(), to);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use skillcall_media::recorder::Track;
 use skillcall_media::silence::SilenceDetector;
-use skillcall_media::{FRAME_MS, Frame};
+use skillcall_media::{FRAME_MS, FRAME_SAMPLES, Frame, SILENT_FRAME};
 
 use super::Job;
 use crate::engine::RecordingEnd;
@@ -30,6 +30,8 @@ pub(crate) struct Tap {
     limit: Option<u64>,
     silence: Option<SilenceDetector>,
     overrun: bool,
+    /// Frames since the pause began, while there is one.
+    paused: Option<u32>,
 }
 
 impl Tap {
@@ -43,7 +45,13 @@ impl Tap {
             limit: None,
             silence: None,
             overrun: false,
+            paused: None,
         }
+    }
+
+    /// Records a short tone, then silence (facts F6); or again what is heard.
+    pub(crate) fn pause(&mut self, pause: bool) {
+        self.paused = pause.then_some(0);
     }
 
     /// Ends by itself after this time, or after so much silence.
@@ -74,10 +82,21 @@ impl Tap {
 
     /// Takes a tick's frames. Says why when the recording has come to its end.
     pub(crate) fn push(&mut self, incoming: &Frame, outgoing: &Frame) -> Option<RecordingEnd> {
-        self.piece.push(HeardFrame {
-            incoming: *incoming,
-            outgoing: *outgoing,
-        });
+        let frame = match &mut self.paused {
+            None => HeardFrame {
+                incoming: *incoming,
+                outgoing: *outgoing,
+            },
+            Some(frames) => {
+                let marked = pause_frame(*frames);
+                *frames = frames.saturating_add(1);
+                HeardFrame {
+                    incoming: marked,
+                    outgoing: marked,
+                }
+            }
+        };
+        self.piece.push(frame);
         self.frames += 1;
         if self.piece.len() >= PIECE {
             self.hand_over();
@@ -111,6 +130,17 @@ impl Tap {
             self.overrun = true;
         }
     }
+}
+
+/// What a paused recording holds: 200 ms of 1000 Hz, then silence (facts F6 names a tone; which one is our choice).
+fn pause_frame(frames: u32) -> Frame {
+    const TONE_FRAMES: u32 = 10;
+    if frames >= TONE_FRAMES {
+        return SILENT_FRAME;
+    }
+    // A frame holds 20 whole waves, so that frames follow each other without a click.
+    let tone = skillcall_media::tone::sine(1000.0, -15.0, FRAME_SAMPLES);
+    tone.try_into().unwrap_or(SILENT_FRAME)
 }
 
 impl Drop for Tap {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::bucket::Buckets;
+use crate::cdr::CallDetails;
 use crate::config::{ConfigError, Finding, SecretError, Secrets, Severity, SidecarConfig, check};
 use crate::control::{Control, router};
 use crate::failure::{Failures, ThreadFailed};
@@ -68,6 +69,7 @@ pub struct Sidecar {
     traces: TraceStore,
     trace: TraceSink,
     recordings: RecordingStore,
+    call_details: Option<CallDetails>,
     front: FrontHandle,
     workers: Vec<WorkerHandle>,
     threads: Vec<JoinHandle<()>>,
@@ -103,6 +105,17 @@ impl Sidecar {
             RecordingStore::start(Arc::clone(&buckets), Arc::clone(&figures))
                 .map_err(io("recordings"))?;
 
+        let mut store_threads = vec![recording_thread];
+        let mut call_details = None;
+        if let Some(folder) = &config.records.folder {
+            let folder = config.resolve(folder);
+            let age = Duration::from_secs(u64::from(config.records.max_age_days) * 86_400);
+            let (records, thread) = CallDetails::start(&folder, config.records.max_file_bytes, age)
+                .map_err(io(format!("records folder {}", folder.display())))?;
+            call_details = Some(records);
+            store_threads.push(thread);
+        }
+
         let folder = config.resolve(&config.trace.folder);
         let age = Duration::from_secs(u64::from(config.trace.max_age_days) * 86_400);
         let files = Files::new(&folder, config.trace.max_bytes, age)
@@ -133,6 +146,7 @@ impl Sidecar {
             speech: Arc::clone(&speech),
             files: Arc::new(FilePrompts::new(buckets)),
             recordings: recordings.clone(),
+            call_details: call_details.clone(),
             runtime: tokio::runtime::Handle::current(),
             media_address: config.sip.public_address.unwrap_or(config.rtp.address),
             sip_host,
@@ -148,10 +162,14 @@ impl Sidecar {
             traces: traces.clone(),
             trace: trace.clone(),
             recordings,
+            call_details,
             front: front.handle(),
             workers: Vec::new(),
             threads: Vec::new(),
-            store_threads: vec![recording_thread, trace_thread],
+            store_threads: {
+                store_threads.push(trace_thread);
+                store_threads
+            },
             end_control: None,
             control_task: None,
             config,
@@ -193,6 +211,8 @@ impl Sidecar {
             traces: self.traces.clone(),
             handlers,
             nonces: Control::nonces(),
+            applications: self.config.application.clone(),
+            most_calls: self.config.limits.calls as usize,
         });
         let (end, ended) = oneshot::channel::<()>();
         self.end_control = Some(end);
@@ -283,10 +303,14 @@ impl Sidecar {
         let threads = std::mem::take(&mut self.threads);
         let stores = std::mem::take(&mut self.store_threads);
         let (recordings, trace) = (self.recordings.clone(), self.trace.clone());
+        let call_details = self.call_details.clone();
         let joined = tokio::task::spawn_blocking(move || {
             join(threads);
             // What the workers left is written before the stores end.
             recordings.stop();
+            if let Some(records) = call_details {
+                records.stop();
+            }
             trace.stop();
             join(stores);
         });
@@ -316,6 +340,9 @@ impl Drop for Sidecar {
         self.stop_threads();
         if !self.store_threads.is_empty() {
             self.recordings.stop();
+            if let Some(records) = &self.call_details {
+                records.stop();
+            }
             self.trace.stop();
         }
         if let Some(task) = &self.control_task {

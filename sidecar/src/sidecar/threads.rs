@@ -1,5 +1,6 @@
 //! The workers' threads and the front's.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use skillcall_sip::endpoint::{Advertised, EndpointConfig, Limits as SipLimits};
 
 use super::{Sidecar, StartError, io};
 use crate::config::SidecarConfig;
-use crate::engine::{EngineConfig, Limits};
+use crate::engine::{EngineConfig, Limits, Throttle};
 use crate::failure::said;
 use crate::front::{Front, ToFront, worker_prefix};
 use crate::ports::PortPool;
@@ -101,11 +102,17 @@ pub(super) fn advertised(config: &SidecarConfig, bound: Option<SocketAddr>) -> S
 }
 
 pub(super) fn engines(config: &SidecarConfig) -> Vec<Arc<EngineConfig>> {
+    // VoiceFocus is bounded for each account (facts F6).
+    let mut accounts: BTreeMap<&str, Arc<Throttle>> = BTreeMap::new();
     config
         .application
         .iter()
         .map(|application| {
+            let voice_focus = accounts
+                .entry(&application.aws_account)
+                .or_insert_with(|| Arc::new(Throttle::per_second(5)));
             Arc::new(EngineConfig {
+                voice_focus: Arc::clone(voice_focus),
                 aws_account_id: application.aws_account.clone(),
                 aws_region: application.region.clone(),
                 sip_rule_id: Some(application.rule_id().to_owned()),

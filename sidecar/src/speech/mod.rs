@@ -5,6 +5,7 @@
 
 mod cache;
 mod espeak;
+pub(crate) mod ssml;
 mod voices;
 
 use std::collections::HashMap;

@@ -153,7 +153,7 @@ impl Voices {
 
 /// `de-DE` is `de`, `en-US` is `en-us`: regions that espeak-ng tells apart are kept. What is no
 /// language tag is no voice either: it would become an option or a path on a command line.
-fn language_voice(tag: &str) -> Option<String> {
+pub(super) fn language_voice(tag: &str) -> Option<String> {
     let plain = tag.len() <= 16
         && !tag.is_empty()
         && tag

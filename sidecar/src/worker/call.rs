@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use skillcall_media::prompt::EncodedPrompt;
@@ -40,6 +41,10 @@ pub(super) struct CallEntry {
     pub(super) began: Instant,
     pub(super) answered: bool,
     pub(super) _held: Held,
+    /// Whether it was made through the API.
+    pub(super) created: bool,
+    /// The place of the handler that answered last, among those of the application.
+    pub(super) handler: Arc<AtomicUsize>,
 }
 
 impl Drop for CallEntry {
@@ -107,6 +112,36 @@ impl LegEntry {
 }
 
 impl CallEntry {
+    /// A call without legs.
+    pub(super) fn new(
+        serial: u64,
+        engine: Call,
+        ids: Arc<CallIds>,
+        application: usize,
+        began: Instant,
+        held: Held,
+    ) -> Self {
+        Self {
+            serial,
+            engine,
+            ids,
+            application,
+            legs: Vec::new(),
+            speeches: HashMap::new(),
+            rendering: HashMap::new(),
+            loading: HashSet::new(),
+            asking: HashMap::new(),
+            recording_ends: HashMap::new(),
+            dialogs: Vec::new(),
+            csi: None,
+            began,
+            answered: false,
+            _held: held,
+            created: false,
+            handler: Arc::default(),
+        }
+    }
+
     pub(super) fn leg(&self, id: LegId) -> Option<&LegEntry> {
         self.legs.iter().find(|leg| leg.id == id)
     }

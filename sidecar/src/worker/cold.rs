@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use skillcall_protocol::sma::Event;
 use skillcall_protocol::sma::action::SpeechParameters;
+use skillcall_protocol::sma::{ErrorType, Event};
 
 use super::call::{CallEntry, CallKey};
 use super::view::{CallView, MediaView};
@@ -12,7 +12,7 @@ use super::{Running, ToWorker};
 use crate::engine::{Failure, Input, LegId, RecordingEnd, RecordingId, SpeechId};
 use crate::handler::Question;
 use crate::recording::Report;
-use crate::speech::SpeechRequest;
+use crate::speech::{SpeechRequest, ssml};
 
 impl Running {
     pub(super) fn ask(&mut self, key: CallKey, sequence: u32, attempt: u32, event: Arc<Event>) {
@@ -33,6 +33,7 @@ impl Running {
             event,
             attempt,
             ids: Arc::clone(&call.ids),
+            target: Arc::clone(&call.handler),
         };
         let (handlers, worker) = (Arc::clone(&self.shared.handlers), self.handle.clone());
         let task = self.shared.runtime.spawn(async move {
@@ -50,8 +51,12 @@ impl Running {
     }
 
     pub(super) fn render(&mut self, key: CallKey, speech: SpeechId, parameters: &SpeechParameters) {
+        let text = match self.prepare_text(key, parameters) {
+            Ok(text) => text,
+            Err(failure) => return self.input(key, Input::SpeechFailed { speech, failure }),
+        };
         let request = SpeechRequest {
-            text: parameters.text.clone(),
+            text,
             ssml: parameters.is_ssml(),
             voice: parameters.voice().to_owned(),
             language: parameters.language_code.clone(),
@@ -70,6 +75,23 @@ impl Running {
         if let Some(call) = self.call_mut(key) {
             call.rendering.insert(speech, task.abort_handle());
         }
+    }
+
+    /// The text for the engine: SSML is made fit for it, and what it does not know is told.
+    fn prepare_text(&self, key: CallKey, parameters: &SpeechParameters) -> Result<String, Failure> {
+        if !parameters.is_ssml() {
+            return Ok(parameters.text.clone());
+        }
+        let prepared = ssml::prepare(&parameters.text)
+            .map_err(|error| Failure::new(ErrorType::InvalidActionParameter, error.to_string()))?;
+        if let Some(call) = self.call(key) {
+            for note in &prepared.notes {
+                self.shared
+                    .trace
+                    .note(&call.ids, false, &format!("SSML: {note}"));
+            }
+        }
+        Ok(prepared.text)
     }
 
     pub(super) fn take_cold(&mut self) {
@@ -149,6 +171,14 @@ impl Running {
                         self.input(key, Input::UpdateRequested { arguments });
                     }
                     let _ = reply.send(found.is_some());
+                }
+                ToWorker::Create {
+                    application,
+                    call,
+                    reply,
+                } => {
+                    let made = self.create(application, *call);
+                    let _ = reply.send(made);
                 }
                 ToWorker::HangUpAll => {
                     self.hanging_up = true;

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
+use skillcall_media::dtmf::audible;
 use skillcall_media::player::Player;
 use skillcall_media::prompt::EncodedPrompt;
 use skillcall_media::recorder::Track as RecorderTrack;
@@ -55,8 +56,12 @@ impl Running {
                 times,
             } => self.play(key, play, leg, source, times),
             Command::StopPlay { play, leg } => self.stop_play(key, play, leg),
-            // Digits are counted whoever wants them, and the engine discards what nobody does.
-            Command::ListenDigits { .. } => {}
+            // Telephone events are counted whoever wants them, and the engine discards what nobody does.
+            Command::ListenDigits { leg, on } => {
+                if let Some(media) = self.leg_media(key, leg) {
+                    media.want_digits(on);
+                }
+            }
             Command::StartRecording {
                 recording,
                 leg,
@@ -167,6 +172,14 @@ impl Running {
                     media.call_recording = None;
                 }
             }
+            Command::PauseCallRecording { leg } => self.pause_call_recording(key, leg, true),
+            Command::ResumeCallRecording { leg } => self.pause_call_recording(key, leg, false),
+            Command::VoiceFocus { leg, on } => {
+                if let Some(media) = self.leg_media(key, leg) {
+                    media.set_focus(on);
+                }
+            }
+            Command::LegEnded(record) => self.keep_record(key, *record),
             Command::Dial {
                 leg,
                 call_id,
@@ -303,6 +316,10 @@ impl Running {
             PlaySource::RingingTone => {
                 self.start_play(key, play, leg, crate::playback::ringing_tone(), times)
             }
+            PlaySource::Digits { digits, tone } => {
+                let tone_ms = u32::try_from(tone.as_millis()).unwrap_or(u32::MAX);
+                self.send_digits(key, play, leg, &digits, tone_ms);
+            }
             PlaySource::File(object) => {
                 if let Some(prompt) = self.shared.files.fresh(&object) {
                     return self.start_play(key, play, leg, prompt, times);
@@ -352,13 +369,38 @@ impl Running {
         if let Some(call) = self.call_mut(key) {
             call.loading.remove(&play);
         }
-        if let Some(media) = self.leg_media(key, leg)
-            && media
-                .playing
-                .as_ref()
-                .is_some_and(|playing| playing.play == play)
+        if let Some(media) = self.leg_media(key, leg) {
+            media.stop(play);
+        }
+    }
+
+    /// SendDigits: telephone events where the peer takes them, tones where not.
+    fn send_digits(&mut self, key: CallKey, play: PlayId, leg: LegId, digits: &str, tone_ms: u32) {
+        match self.leg_media(key, leg) {
+            Some(media) if media.has_digits_in_audio() => {
+                let tones = EncodedPrompt::from_pcm(&audible(digits, tone_ms));
+                self.start_play(key, play, leg, tones, Some(1));
+            }
+            Some(media) => {
+                if !media.send_digits(play, digits, tone_ms) {
+                    let told = "too many digits wait to be sent on this leg";
+                    let failure = Failure::new(ErrorType::SystemException, told);
+                    self.input(key, Input::PlayFailed { play, failure });
+                }
+            }
+            None => {
+                let failure = Failure::new(ErrorType::SystemException, "the leg has no audio");
+                self.input(key, Input::PlayFailed { play, failure });
+            }
+        }
+    }
+
+    fn pause_call_recording(&mut self, key: CallKey, leg: LegId, pause: bool) {
+        if let Some(tap) = self
+            .leg_media(key, leg)
+            .and_then(|media| media.call_recording.as_mut())
         {
-            media.playing = None;
+            tap.pause(pause);
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::call::CallKey;
 use super::view::CallView;
-use crate::engine::{Failure, HandlerOutcome, LegId, PlayId, RecordingId, SpeechId};
+use crate::engine::{Failure, HandlerOutcome, LegId, OutboundCall, PlayId, RecordingId, SpeechId};
 use crate::recording::Report;
 
 /// Something for a worker. Its amount is bounded by the number of calls.
@@ -68,6 +68,12 @@ pub(crate) enum ToWorker {
     Update {
         id: String,
         arguments: std::collections::BTreeMap<String, String>,
+        reply: oneshot::Sender<bool>,
+    },
+    /// Make a call (facts F10); replies whether it is made.
+    Create {
+        application: usize,
+        call: Box<OutboundCall>,
         reply: oneshot::Sender<bool>,
     },
     /// End all calls; replies when none is left.

@@ -1,6 +1,5 @@
 //! A call that comes in: from the INVITE to the engine's first event.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -149,23 +148,10 @@ impl Running {
             slot: self.calls.vacant_key(),
             serial: self.serial,
         };
-        self.calls.insert(CallEntry {
-            serial: self.serial,
-            engine,
-            ids: Arc::clone(&ids),
-            application,
-            legs: vec![leg],
-            speeches: HashMap::new(),
-            rendering: HashMap::new(),
-            loading: HashSet::new(),
-            asking: HashMap::new(),
-            recording_ends: HashMap::new(),
-            dialogs: Vec::new(),
-            csi: csi.map(Into::into),
-            began: now,
-            answered: false,
-            _held: held,
-        });
+        let mut entry = CallEntry::new(self.serial, engine, Arc::clone(&ids), application, now, held);
+        entry.legs.push(leg);
+        entry.csi = csi.map(Into::into);
+        self.calls.insert(entry);
         self.own_media(slot, key, LegId::A);
         self.note_dialog(handle, key, LegId::A);
         self.shared
@@ -181,7 +167,7 @@ impl Running {
 
     /// Counts one more call, unless there are as many as there may be: the front judges by a number that is a moment
     /// old, and calls that come at the same moment all pass it.
-    fn take_place(&self) -> Option<Held> {
+    pub(super) fn take_place(&self) -> Option<Held> {
         let (figures, most) = (&self.shared.figures, self.shared.config.limits.calls);
         let place = Held::one_of(figures, |figures| &figures.calls, most as usize);
         if place.is_none() {

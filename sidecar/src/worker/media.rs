@@ -19,6 +19,8 @@ use crate::leg::{LegMedia, SentFrame};
 
 /// Packets of one leg that are taken before others get their turn.
 const BURST: usize = 64;
+/// Milliseconds of a digit that is sent anew: shorter ones are not taken for digits everywhere (ITU-T Q.24).
+const SHORTEST_DIGIT: u32 = 50;
 
 impl Running {
     /// Ports and a session for a new leg.
@@ -176,6 +178,15 @@ impl Running {
             .get_mut(slot)
             .and_then(|media| media.session.poll_digit())
         {
+            let cleaned = |media: &LegMedia| media.focus.as_ref().and(media.bridged);
+            if let Some(other) = self.media.get(slot).and_then(cleaned)
+                && let Some(other) = self.media.get_mut(other)
+            {
+                // A peer that takes no events does without.
+                let _ = other
+                    .session
+                    .send_digit(received.digit, received.duration_ms.max(SHORTEST_DIGIT));
+            }
             if let Some(digit) = Digit::new(received.digit.as_char()) {
                 self.input(key, Input::Digit { leg, digit });
             }
@@ -214,10 +225,16 @@ impl Running {
             let Some(&Some((key, leg))) = self.media_owner.get(slot) else {
                 continue;
             };
+            let cleaned = self
+                .media
+                .get(slot)
+                .and_then(|media| self.media.get(media.bridged?))
+                .filter(|other| other.focus.is_some())
+                .map(|other| other.heard);
             let Some(media) = self.media.get_mut(slot) else {
                 continue;
             };
-            let (sent, ended) = media.tick(now, &mut out);
+            let (sent, ended) = media.tick(now, cleaned.as_ref(), &mut out);
             if let Some(play) = ended {
                 self.input(key, Input::PlayEnded { play });
             }
@@ -226,7 +243,7 @@ impl Running {
         }
     }
 
-    /// First half of a tick: what each peer said, where a recording needs it.
+    /// First half of a tick: what each peer said, where somebody needs it.
     fn listen(&mut self) {
         for slot in 0..self.media_owner.len() {
             let Some(bridged) = self.media.get(slot).map(|media| media.bridged) else {
@@ -240,11 +257,15 @@ impl Running {
                         .as_ref()
                         .is_some_and(crate::recording::Tap::wants_outgoing)
                 });
-            if let Some(media) = self.media.get_mut(slot) {
-                media.settle_listening(wanted);
-                if media.session.is_listening() {
-                    media.session.hear(&mut media.heard);
-                }
+            let Some(media) = self.media.get_mut(slot) else {
+                continue;
+            };
+            media.settle_listening(wanted);
+            if let Some(found) = media.hear()
+                && let Some(digit) = Digit::new(found.as_char())
+                && let Some(&Some((key, leg))) = self.media_owner.get(slot)
+            {
+                self.input(key, Input::Digit { leg, digit });
             }
         }
     }

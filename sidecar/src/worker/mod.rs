@@ -7,6 +7,7 @@
 //! | `inbox` | what the cold side tells it |
 //! | `signalling` | the SIP endpoint's events and messages |
 //! | `incoming`, `outgoing` | a call that comes in, a leg that goes out |
+//! | `created` | a call that is made through the API; the records of legs |
 //! | `commands` | what the action engine wants done |
 //! | `cold` | speech, files, handlers, recordings, the control API |
 //! | `media` | RTP, and the tick of 20 ms |
@@ -15,6 +16,7 @@
 mod call;
 mod cold;
 mod commands;
+mod created;
 mod inbox;
 mod incoming;
 mod media;
@@ -35,6 +37,7 @@ use mio::{Events, Poll, Token, Waker};
 use skillcall_sip::endpoint::{CallHandle, Endpoint, EndpointConfig, TransmitId};
 use slab::Slab;
 
+use crate::cdr::CallDetails;
 use crate::config::{ApplicationConfig, SidecarConfig};
 use crate::datagram::Sender;
 use crate::engine::{Command, EngineConfig, Input, LegId, Now};
@@ -80,6 +83,8 @@ pub(crate) struct Shared {
     pub(crate) speech: Arc<SpeechService>,
     pub(crate) files: Arc<FilePrompts>,
     pub(crate) recordings: RecordingStore,
+    /// Call detail records, if they are wanted.
+    pub(crate) call_details: Option<CallDetails>,
     pub(crate) runtime: tokio::runtime::Handle,
     /// The address that SDP names.
     pub(crate) media_address: IpAddr,

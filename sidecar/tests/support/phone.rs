@@ -1,5 +1,6 @@
 //! A phone: a SIP endpoint and a media session in a thread, with a tone as its voice.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use skillcall_media::dtmf::Digit;
+use skillcall_media::dtmf::{Digit, ToneDetector, audible};
 use skillcall_media::rtp::{MAX_PACKET, PayloadType};
 use skillcall_media::session::{AudioSession, Format, Outgoing, SessionConfig};
 use skillcall_media::{FRAME_SAMPLES, Frame, SILENT_FRAME, codec::Codec, tone};
@@ -68,6 +69,15 @@ pub(crate) struct Phone {
 impl Phone {
     /// A phone that says a tone of `frequency` Hz while a call is up.
     pub(crate) fn start(frequency: f64, behaviour: Behaviour) -> Self {
+        Self::with(frequency, behaviour, true)
+    }
+
+    /// A phone that knows no telephone events: its digits are tones, and it hears them as tones.
+    pub(crate) fn in_band(frequency: f64, behaviour: Behaviour) -> Self {
+        Self::with(frequency, behaviour, false)
+    }
+
+    fn with(frequency: f64, behaviour: Behaviour, events: bool) -> Self {
         let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
         sip.set_read_timeout(Some(Duration::from_millis(2)))
             .unwrap();
@@ -75,8 +85,11 @@ impl Phone {
         let (orders, queue) = channel();
         let state = Arc::new((Mutex::new(State::default()), Condvar::new()));
         let shared = Arc::clone(&state);
-        let thread =
-            std::thread::spawn(move || Running::new(sip, behaviour, frequency, shared).run(&queue));
+        let thread = std::thread::spawn(move || {
+            let mut running = Running::new(sip, behaviour, frequency, shared);
+            running.events = events;
+            running.run(&queue);
+        });
         Self {
             address,
             orders,
@@ -176,6 +189,10 @@ struct Running {
     sdp: Option<MediaSession>,
     audio: Option<(AudioSession, SocketAddr)>,
     next_tick: Instant,
+    events: bool,
+    /// Tones of digits that are still to be sent.
+    pressed: VecDeque<Frame>,
+    tones: ToneDetector,
 }
 
 impl Running {
@@ -208,6 +225,9 @@ impl Running {
             sdp: None,
             audio: None,
             next_tick: Instant::now(),
+            events: true,
+            pressed: VecDeque::new(),
+            tones: ToneDetector::new(),
         }
     }
 
@@ -226,6 +246,14 @@ impl Running {
                         if let Some(call) = self.call {
                             self.endpoint.cancel(Instant::now(), call, &[]).unwrap();
                         }
+                    }
+                    Order::Digit(digit) if !self.events => {
+                        let tones = audible(&digit.to_string(), 100);
+                        self.pressed.extend(
+                            tones
+                                .chunks_exact(FRAME_SAMPLES)
+                                .map(|frame| Frame::try_from(frame).unwrap()),
+                        );
                     }
                     Order::Digit(digit) => {
                         if let Some((audio, _)) = &mut self.audio {
@@ -270,7 +298,11 @@ impl Running {
 
     fn session(&self) -> MediaSession {
         let rtp = self.rtp.local_addr().unwrap();
-        MediaSession::new(Capabilities::new(rtp.ip(), rtp.port()), 1)
+        let mut capabilities = Capabilities::new(rtp.ip(), rtp.port());
+        if !self.events {
+            capabilities.telephone_event = None;
+        }
+        MediaSession::new(capabilities, 1)
     }
 
     fn dial(&mut self, to: SocketAddr, user: &str, headers: &[(String, String)]) {
@@ -390,13 +422,17 @@ impl Running {
         while self.next_tick <= now {
             self.next_tick += Duration::from_millis(20);
             let mut out = [0; MAX_PACKET];
-            let frame = &self.voice[self.spoken % self.voice.len()];
+            let voice = self.voice[self.spoken % self.voice.len()];
             self.spoken += 1;
-            if let Some(len) = session.tick(now, Outgoing::Pcm(frame), &mut out) {
+            let frame = self.pressed.pop_front().unwrap_or(voice);
+            if let Some(len) = session.tick(now, Outgoing::Pcm(&frame), &mut out) {
                 let _ = self.rtp.send_to(&out[..len], *remote);
             }
             let mut frame = SILENT_FRAME;
             session.hear(&mut frame);
+            if !self.events {
+                digits.extend(self.tones.push(&frame).map(Digit::as_char));
+            }
             heard.extend(frame);
         }
         while let Some(received) = session.poll_digit() {

@@ -193,13 +193,19 @@ pub struct ActionError {
 
 impl ActionError {
     /// The text for the event's ErrorMessage: field, finding and expectation without the action, which the event
-    /// names anyway. Refused SIP headers are told in Amazon's words alone (facts F9).
+    /// names anyway. Refused SIP headers are told in Amazon's words alone (facts F9); where Amazon's words for another
+    /// field are known, they come first.
     pub fn message(&self) -> String {
         if self.field == "SipHeaders" {
             return self.expected.clone();
         }
+        // Facts F6, SendDigits: Amazon's words first.
+        let amazon = match self.field.as_str() {
+            "ToneDurationInMilliseconds" => "ToneDuration parameter value is invalid. ",
+            _ => "",
+        };
         format!(
-            "{} is {}; expected {}",
+            "{amazon}{} is {}; expected {}",
             self.field, self.found, self.expected
         )
     }

@@ -270,10 +270,8 @@ fn a_leg_is_recorded_once() {
 #[test]
 fn actions_that_are_not_built_say_so() {
     for action in [
-        r#"{"Type":"SendDigits","Parameters":{"Digits":"1"}}"#,
-        r#"{"Type":"VoiceFocus","Parameters":{"Enable":true}}"#,
         r#"{"Type":"JoinChimeMeeting","Parameters":{"JoinToken":"t"}}"#,
-        r#"{"Type":"PauseCallRecording","Parameters":{}}"#,
+        r#"{"Type":"StartBotConversation","Parameters":{"BotAliasArn":"arn:aws:lex:x"}}"#,
     ] {
         let name = action.split('"').nth(3).unwrap();
         let stage = play_on(
@@ -290,4 +288,129 @@ fn actions_that_are_not_built_say_so() {
                 .contains("does not carry it out")
         );
     }
+}
+
+#[test]
+fn digits_are_sent_and_a_leg_that_ends_stops_them() {
+    let send = r#"reply {"Type":"SendDigits","Parameters":{"CallId":"a","Digits":"1,#"}},{"Type":"SendDigits","Parameters":{"Digits":"2","ToneDurationInMilliseconds":"24000"}}"#;
+    let sending = || play_on(play(ANSWERED), &[(send, &["play 3 A digits 1,# 250ms x1"])]);
+    play_on(
+        sending(),
+        &[
+            ("played 3", &["play 4 A digits 2 24000ms x1"]),
+            ("played 4", &["ask 3.1 ACTION_SUCCESSFUL SendDigits"]),
+        ],
+    );
+    // SendDigits is not on the list of what an update interrupts (facts F8).
+    play_on(
+        sending(),
+        &[
+            (
+                "update",
+                &["ask 3.1 CALL_UPDATE_REQUESTED CallUpdateRequest"],
+            ),
+            (
+                r#"reply {"Type":"Pause","Parameters":{"DurationInMilliseconds":9}}"#,
+                &[],
+            ),
+            ("played 3", &[]),
+            ("wait 9", &["ask 4.1 ACTION_SUCCESSFUL Pause"]),
+        ],
+    );
+    play_on(
+        sending(),
+        &[("hungup A", &["ask 3.1 HANGUP Hangup LEG-A 0"])],
+    );
+    play_on(
+        sending(),
+        &[(
+            "unplayable 3 SystemException",
+            &["ask 3.1 ACTION_FAILED SendDigits SystemException"],
+        )],
+    );
+}
+
+#[test]
+fn a_call_recording_pauses_and_goes_on_as_often_as_wanted() {
+    let start = r#"reply {"Type":"StartCallRecording","Parameters":{"Track":"INCOMING","Destination":{"Location":"b"}}}"#;
+    let stage = play_on(
+        play(ANSWERED),
+        &[
+            (
+                r#"reply {"Type":"PauseCallRecording","Parameters":{"CallId":"a"}}"#,
+                &["ask 3.1 ACTION_FAILED PauseCallRecording InvalidActionParameter"],
+            ),
+            (
+                start,
+                &[
+                    "record-call A Incoming b/Amazon-Chime-SMA-Call-Recordings/2024/05/01/2024-05-01-10-11-12-000_t_a.wav",
+                ],
+            ),
+            (
+                "recording A",
+                &["ask 4.1 ACTION_SUCCESSFUL StartCallRecording"],
+            ),
+            (
+                r#"reply {"Type":"PauseCallRecording"},{"Type":"PauseCallRecording"},{"Type":"ResumeCallRecording"},{"Type":"PauseCallRecording"}"#,
+                &[
+                    "pause-record-call A",
+                    "resume-record-call A",
+                    "pause-record-call A",
+                    "ask 5.1 ACTION_SUCCESSFUL PauseCallRecording",
+                ],
+            ),
+            (
+                r#"reply {"Type":"StopCallRecording"}"#,
+                &[
+                    "stop-record-call A",
+                    "ask 6.1 ACTION_SUCCESSFUL StopCallRecording",
+                ],
+            ),
+            (
+                r#"reply {"Type":"ResumeCallRecording"}"#,
+                &["ask 7.1 ACTION_FAILED ResumeCallRecording InvalidActionParameter"],
+            ),
+        ],
+    );
+    play_on(
+        stage,
+        &[(
+            start,
+            &["ask 8.1 ACTION_FAILED StartCallRecording InvalidActionParameter"],
+        )],
+    );
+}
+
+#[test]
+fn voice_focus_is_switched_five_times_a_second_and_counted() {
+    let on = r#"{"Type":"VoiceFocus","Parameters":{"Enable":"true","CallId":"a"}}"#;
+    let reply = format!("reply {on},{on},{on},{on},{on},{on}");
+    let stage = play_on(
+        play(ANSWERED),
+        &[
+            (
+                reply.as_str(),
+                &[
+                    "focus A on",
+                    "focus A on",
+                    "focus A on",
+                    "focus A on",
+                    "focus A on",
+                    "ask 3.1 ACTION_FAILED VoiceFocus ActionExecutionThrottled",
+                ],
+            ),
+            ("wait 2500", &[]),
+            (
+                r#"reply {"Type":"VoiceFocus","Parameters":{"Enable":false}}"#,
+                &["focus A off", "ask 4.1 ACTION_SUCCESSFUL VoiceFocus"],
+            ),
+            ("wait 2500", &[]),
+            (
+                r#"reply {"Type":"VoiceFocus","Parameters":{}}"#,
+                &["ask 5.1 ACTION_FAILED VoiceFocus MissingRequiredActionParameter"],
+            ),
+            ("hungup A", &[]),
+        ],
+    );
+    assert_eq!(stage.records[0].voice_focus.as_millis(), 2500);
 }

@@ -2,7 +2,9 @@
 
 mod bridging;
 mod calls;
+mod created;
 mod digits;
+mod golden;
 mod media;
 mod random;
 mod replies;

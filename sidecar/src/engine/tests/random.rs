@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use skillcall_protocol::sma::action::Digit;
 use skillcall_protocol::sma::{ErrorType, InvocationEventType};
 
-use super::script::{Stage, config, inbound};
+use super::script::{Stage, config, created, inbound};
 use crate::engine::{
     Command, Failure, HandlerOutcome, Input, LegId, PlayId, RecordingEnd, RecordingId, SpeechId,
 };
@@ -32,6 +32,9 @@ const ACTIONS: &[&str] = &[
     r#"{"Type":"Hangup","Parameters":{"SipResponseCode":486}}"#,
     r#"{"Type":"Hangup","Parameters":{"ParticipantTag":"LEG-B"}}"#,
     r#"{"Type":"VoiceFocus","Parameters":{"Enable":true}}"#,
+    r#"{"Type":"SendDigits","Parameters":{"Digits":"1,2"}}"#,
+    r#"{"Type":"PauseCallRecording","Parameters":{}}"#,
+    r#"{"Type":"ResumeCallRecording","Parameters":{}}"#,
 ];
 
 const BODIES: &[&str] = &[
@@ -55,6 +58,7 @@ enum Move {
     CallRecording(u32, bool),
     Digit(u32, usize),
     Answered(u32),
+    Ringing(u32),
     Refused(u32),
     HungUp(u32),
     Cancelled,
@@ -84,6 +88,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         20 => (leg.clone(), good).prop_map(|(leg, good)| Move::CallRecording(leg, good)),
         40 => (leg.clone(), 0..4usize).prop_map(|(leg, digit)| Move::Digit(leg, digit)),
         30 => leg.clone().prop_map(Move::Answered),
+        8 => leg.clone().prop_map(Move::Ringing),
         4 => leg.clone().prop_map(Move::Refused),
         3 => leg.prop_map(Move::HungUp),
         1 => Just(Move::Cancelled),
@@ -106,6 +111,9 @@ fn used_leg(command: &Command) -> Option<LegId> {
         | Command::StartRecording { leg, .. }
         | Command::StartCallRecording { leg, .. }
         | Command::StopCallRecording { leg }
+        | Command::PauseCallRecording { leg }
+        | Command::ResumeCallRecording { leg }
+        | Command::VoiceFocus { leg, .. }
         | Command::HangUp { leg } => Some(*leg),
         Command::Bridge { b, .. } => Some(*b),
         _ => None,
@@ -129,6 +137,10 @@ struct World {
     answered: bool,
     /// Legs that were ended by either side.
     gone: BTreeSet<u32>,
+    /// Legs that have a record.
+    records: BTreeSet<String>,
+    /// Calls of RINGING and CALL_ANSWERED.
+    progress: Vec<InvocationEventType>,
     ended: bool,
 }
 
@@ -160,6 +172,11 @@ impl World {
                             let count = self.hangups.entry(call).or_default();
                             *count += 1;
                             assert_eq!(*count, 1, "one HANGUP a leg");
+                        }
+                        kind @ (InvocationEventType::Ringing
+                        | InvocationEventType::CallAnswered) => {
+                            assert!(!self.progress.contains(kind), "{kind} twice");
+                            self.progress.push(kind.clone());
                         }
                         InvocationEventType::ActionSuccessful
                         | InvocationEventType::ActionFailed
@@ -199,6 +216,11 @@ impl World {
             }
             Command::HangUp { leg } => assert!(self.gone.insert(leg.number()), "hung up twice"),
             Command::Ring { .. } => assert!(!self.answered, "rings after the answer"),
+            Command::LegEnded(record) => {
+                let known = self.records.insert(record.call_id.to_string());
+                assert!(known, "two records of {record:?}");
+                assert!(record.answered.is_none_or(|at| at <= record.ended));
+            }
             Command::End => self.ended = true,
             _ => {}
         }
@@ -310,6 +332,7 @@ fn play(stage: &mut Stage, world: &mut World, step: Move) {
                 .unwrap(),
         },
         Move::Answered(n) => Input::Answered { leg: leg(n, world) },
+        Move::Ringing(n) => Input::Ringing { leg: leg(n, world) },
         Move::Refused(n) => Input::Refused {
             leg: leg(n, world),
             status: 486,
@@ -334,8 +357,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_order_of_things_keeps_the_rules(moves in moves()) {
-        let mut stage = Stage::new(config(), inbound(&[]));
+    fn any_order_of_things_keeps_the_rules(moves in moves(), made in proptest::bool::weighted(0.3)) {
+        let mut stage = if made { created() } else { Stage::new(config(), inbound(&[])) };
         let mut world = World::default();
         world.watch(&mut stage);
         for step in moves {
@@ -350,6 +373,7 @@ proptest! {
         prop_assert!(world.ended && stage.call.is_over(), "{:?}", stage.call);
         prop_assert_eq!(stage.call.deadline(), None);
         prop_assert_eq!(world.hangups.get("a"), Some(&1));
+        prop_assert_eq!(world.records.len(), 1 + world.dialed.iter().filter(|leg| **leg > 0).count(), "a record for each leg");
         let speeches: BTreeSet<u32> = world.speeches.iter().copied().collect();
         prop_assert_eq!(&speeches, &world.dropped, "every speech is dropped");
         play(&mut stage, &mut world, Move::Reply(vec![2]));

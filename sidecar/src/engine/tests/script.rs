@@ -1,7 +1,7 @@
 //! Plays a script against a call.
 //!
-//! A step is a line, and what follows it are the commands in short. Notes are left out, and kept for
-//! [`Stage::notes`].
+//! A step is a line, and what follows it are the commands in short. Notes and records of legs are left out, and kept in
+//! [`Stage::notes`] and [`Stage::records`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use skillcall_protocol::sma::action::Digit;
 use skillcall_protocol::sma::{CallId, ErrorType, Event, SipHeaders};
 
 use crate::engine::{
-    Call, Command, EngineConfig, Failure, HandlerOutcome, InboundCall, Input, LegId, Note, Now,
-    PlayId, RecordingEnd, RecordingId, SpeechId,
+    Call, Command, EngineConfig, Failure, HandlerOutcome, InboundCall, Input, LegId, LegRecord,
+    Note, Now, OutboundCall, PlayId, RecordingEnd, RecordingId, SpeechId,
 };
 
 /// The wall clock's beginning: 2024-05-01T10:11:12.000Z.
@@ -24,6 +24,7 @@ pub(super) struct Stage {
     pub(super) asked: Option<(u32, u32, Arc<Event>)>,
     pub(super) events: Vec<Arc<Event>>,
     pub(super) notes: Vec<Note>,
+    pub(super) records: Vec<LegRecord>,
     pub(super) ended: bool,
 }
 
@@ -47,8 +48,25 @@ pub(super) fn inbound(headers: &[(&str, &str)]) -> InboundCall {
     }
 }
 
+/// A call that is made through the API, and has not been told to anybody.
+pub(super) fn created() -> Stage {
+    let call = OutboundCall {
+        transaction_id: "t".into(),
+        call_id: "a".into(),
+        to: "+14255550123".to_owned(),
+        from: "+16075550199".to_owned(),
+        headers: [("X-Room", "12")].into_iter().collect(),
+        arguments: [("say".to_owned(), "hello".to_owned())].into(),
+    };
+    Stage::with(|ids, now| Call::outbound(Arc::new(config()), call, ids, now))
+}
+
 impl Stage {
     pub(super) fn new(config: EngineConfig, inbound: InboundCall) -> Self {
+        Self::with(|ids, now| Call::inbound(Arc::new(config), inbound, ids, now))
+    }
+
+    fn with(begin: impl FnOnce(crate::engine::CallIds, Now) -> Call) -> Self {
         let now = Now {
             instant: Instant::now(),
             unix_millis: START,
@@ -58,13 +76,14 @@ impl Stage {
             dialed += 1;
             CallId::new(format!("b{dialed}"))
         };
-        let call = Call::inbound(Arc::new(config), inbound, Box::new(ids), now);
+        let call = begin(Box::new(ids), now);
         Self {
             call,
             now,
             asked: None,
             events: Vec::new(),
             notes: Vec::new(),
+            records: Vec::new(),
             ended: false,
         }
     }
@@ -101,6 +120,10 @@ impl Stage {
             match &command {
                 Command::Note(note) => {
                     self.notes.push(note.clone());
+                    continue;
+                }
+                Command::LegEnded(record) => {
+                    self.records.push((**record).clone());
                     continue;
                 }
                 Command::Ask {

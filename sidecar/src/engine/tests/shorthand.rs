@@ -44,6 +44,9 @@ pub(super) fn short(command: &Command) -> String {
                 PlaySource::Speech(speech) => format!("speech {}", speech.number()),
                 PlaySource::File(object) => format!("file {}", object.key),
                 PlaySource::RingingTone => "ringing".to_owned(),
+                PlaySource::Digits { digits, tone } => {
+                    format!("digits {digits} {}ms", tone.as_millis())
+                }
             };
             let times = times.map_or_else(|| "for ever".to_owned(), |times| format!("x{times}"));
             format!("play {} {} {source} {times}", play.number(), leg(*id))
@@ -86,6 +89,11 @@ pub(super) fn short(command: &Command) -> String {
             )
         }
         Command::StopCallRecording { leg: id } => format!("stop-record-call {}", leg(*id)),
+        Command::PauseCallRecording { leg: id } => format!("pause-record-call {}", leg(*id)),
+        Command::ResumeCallRecording { leg: id } => format!("resume-record-call {}", leg(*id)),
+        Command::VoiceFocus { leg: id, on } => {
+            format!("focus {} {}", leg(*id), if *on { "on" } else { "off" })
+        }
         Command::Dial {
             leg: id,
             call_id,
@@ -105,6 +113,7 @@ pub(super) fn short(command: &Command) -> String {
         Command::Unbridge { a, b } => format!("unbridge {} {}", leg(*a), leg(*b)),
         Command::HangUp { leg: id } => format!("hangup {}", leg(*id)),
         Command::Note(_) => "note".to_owned(),
+        Command::LegEnded(_) => "leg-ended".to_owned(),
         Command::End => "end".to_owned(),
     }
 }

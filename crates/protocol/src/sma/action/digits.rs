@@ -244,6 +244,13 @@ pub struct SendDigits {
     pub leg: LegSelector,
 }
 
+impl SendDigits {
+    /// How long each digit sounds, with the default applied.
+    pub fn tone(&self) -> Duration {
+        Duration::from_millis(self.tone_duration_in_milliseconds.unwrap_or(250).into())
+    }
+}
+
 impl Parameters for SendDigits {
     fn read(fields: &Fields<'_>) -> Result<Self, FieldError> {
         let expected = "1 to 50 of 0-9, *, #, A-D and the comma";

@@ -1,0 +1,69 @@
+//! A call that is made through the API, and the records that legs leave behind.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use skillcall_protocol::sma::CallId;
+use uuid::Uuid;
+
+use super::Running;
+use super::call::{CallEntry, CallKey};
+use crate::cdr::CallDetail;
+use crate::engine::{Call, LegRecord, Now, OutboundCall};
+use crate::trace::CallIds;
+
+impl Running {
+    /// Makes a call (facts F10). False while the sidecar goes down, and when there are too many calls.
+    pub(super) fn create(&mut self, application: usize, call: OutboundCall) -> bool {
+        if self.hanging_up {
+            return false;
+        }
+        let Some(config) = self.shared.engines.get(application).map(Arc::clone) else {
+            return false;
+        };
+        let Some(held) = self.take_place() else {
+            return false;
+        };
+        let now = Instant::now();
+        let ids = Arc::new(CallIds::new(call.transaction_id.to_string(), None));
+        let engine = Call::outbound(
+            config,
+            call,
+            Box::new(|| CallId::new(Uuid::new_v4().to_string())),
+            Now::from_system(),
+        );
+        self.serial += 1;
+        if self.calls.is_empty() {
+            self.next_tick = now + super::TICK;
+        }
+        let key = CallKey {
+            slot: self.calls.vacant_key(),
+            serial: self.serial,
+        };
+        let mut entry = CallEntry::new(self.serial, engine, ids, application, now, held);
+        entry.created = true;
+        self.calls.insert(entry);
+        let figures = &self.shared.figures;
+        figures.calls_total.fetch_add(1, Ordering::Relaxed);
+        self.carry_out(key);
+        true
+    }
+
+    /// A leg has ended: its call detail record, where they are wanted.
+    pub(super) fn keep_record(&self, key: CallKey, leg: LegRecord) {
+        let Some(records) = &self.shared.call_details else {
+            return;
+        };
+        let Some(call) = self.call(key) else { return };
+        if let Some(application) = self.shared.config.application.get(call.application) {
+            let transaction = call.ids.transaction();
+            records.put(CallDetail::new(
+                application,
+                transaction,
+                call.created,
+                &leg,
+            ));
+        }
+    }
+}
