@@ -23,6 +23,7 @@ mod figures;
 mod front;
 mod handler;
 mod leg;
+mod meetings;
 mod playback;
 mod ports;
 mod recording;

@@ -298,3 +298,103 @@ async fn a_lambda_function_behind_a_handler_that_is_gone() {
     bench.sidecar.shutdown().await;
     server.abort();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_calls_meet_and_one_is_muted() {
+    let tokens = Arc::new(std::sync::Mutex::new(Vec::<(String, String)>::new()));
+    let mine = Arc::clone(&tokens);
+    let handler = Handler::start(move |event| match kind(event) {
+        "NEW_INBOUND_CALL" => {
+            let (meeting, token) = mine.lock().unwrap().pop().unwrap();
+            json!([{"Type": "JoinChimeMeeting", "Parameters": {"JoinToken": token, "MeetingId": meeting}}])
+        }
+        "CALL_UPDATE_REQUESTED" => {
+            let arguments = &event["ActionData"]["Parameters"]["Arguments"];
+            json!([{"Type": "ModifyChimeMeetingAttendees", "Parameters": {"Operation": "Mute",
+                "MeetingId": arguments["meeting"], "AttendeeList": [arguments["attendee"]], "ParticipantTag": "LEG-B"}}])
+        }
+        "HANGUP" => json!([{"Type": "Hangup", "Parameters": {"ParticipantTag": "LEG-B"}}]),
+        _ => json!([]),
+    })
+    .await;
+    let bench = Bench::start(handler, None).await;
+    let (_, made) = post(
+        &bench,
+        "/meetings",
+        json!({"ExternalMeetingId": "standup", "MediaRegion": "us-east-1"}),
+    )
+    .await;
+    let meeting = made["Meeting"]["MeetingId"].as_str().unwrap().to_owned();
+    let attendees = format!("/meetings/{meeting}/attendees");
+    let voices = [400.0, 700.0, 1100.0];
+    let mut ids = Vec::new();
+    let mut phones = Vec::new();
+    for (n, voice) in voices.iter().enumerate() {
+        let (_, invited) = post(
+            &bench,
+            &attendees,
+            json!({"ExternalUserId": format!("user{n}")}),
+        )
+        .await;
+        let attendee = &invited["Attendee"];
+        ids.push(attendee["AttendeeId"].as_str().unwrap().to_owned());
+        let token = attendee["JoinToken"].as_str().unwrap().to_owned();
+        tokens.lock().unwrap().push((meeting.clone(), token));
+        let phone = Phone::start(*voice, Behaviour::Answer);
+        bench.call(&phone, &[]);
+        bench.handler.wait("ACTION_SUCCESSFUL", n + 1);
+        phones.push(phone);
+    }
+    let hears = |who: usize, whom: &'static [usize]| {
+        phones[who].forget_heard();
+        phones[who].wait(&format!("{who} hears {whom:?} alone"), |state| {
+            let heard = &state.heard;
+            heard.len() >= 4000
+                && voices.iter().enumerate().all(|(other, hz)| {
+                    let share = skillcall_media::tone::power_at(&heard[heard.len() - 1600..], *hz);
+                    if whom.contains(&other) {
+                        share > 0.3
+                    } else {
+                        share < 0.02
+                    }
+                })
+        });
+    };
+    hears(0, &[1, 2]);
+    hears(1, &[0, 2]);
+    hears(2, &[0, 1]);
+
+    let first = bench.handler.wait("NEW_INBOUND_CALL", 1);
+    let transaction = first["CallDetails"]["TransactionId"].as_str().unwrap();
+    let update = format!("/sip-media-applications/{APPLICATION}/calls/{transaction}");
+    let arguments = json!({"Arguments": {"meeting": meeting, "attendee": ids[1]}});
+    post(&bench, &update, arguments).await;
+    let muted = bench.handler.wait("ACTION_SUCCESSFUL", 4);
+    assert_eq!(muted["ActionData"]["Type"], "ModifyChimeMeetingAttendees");
+    hears(0, &[2]);
+    hears(1, &[0, 2]);
+
+    phones[2].hang_up();
+    bench.handler.wait("HANGUP", 1);
+    phones[0].wait("silence", |state| {
+        let heard = &state.heard;
+        heard.len() >= 1600
+            && skillcall_media::tone::level_dbov(&heard[heard.len() - 1600..]) < -60.0
+    });
+    let gone = bench
+        .client
+        .delete(bench.url(&format!("/meetings/{meeting}")))
+        .bearer_auth(TOKEN)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(gone.status().as_u16(), 204);
+    // The meeting's leg of both calls ends.
+    bench.handler.wait("HANGUP", 3);
+    phones[0].hang_up();
+    phones[1].hang_up();
+    bench
+        .figures_become("all calls end", |figures| figures.calls == 0)
+        .await;
+    bench.sidecar.shutdown().await;
+}

@@ -14,6 +14,7 @@ pub mod focus;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod jitter;
+pub mod mixer;
 pub mod player;
 pub mod plc;
 pub mod prompt;

@@ -92,6 +92,7 @@ impl CallDetail {
             call_leg_trigger_type: match (leg.leg == LegId::A, by_api) {
                 (true, false) => "SipRule",
                 (true, true) => "CreateSipMediaApplicationCall",
+                (false, _) if leg.is_meeting => "JoinChimeMeeting",
                 (false, _) => "CallAndBridge",
             },
         }
@@ -171,6 +172,7 @@ mod tests {
             to: "+16075550199".into(),
             direction: Direction::Inbound,
             voice_connector: None,
+            is_meeting: false,
             began: 1_714_558_272_034,
             answered: Some(1_714_558_273_034),
             ended: 1_714_558_283_035,

@@ -10,6 +10,8 @@ use super::{ApplicationConfig, SidecarConfig};
 pub(crate) const TOKEN_VARIABLE: &str = "SKILLCALL_SIDECAR_CONTROL_TOKEN";
 /// The variable that may hold the signing keys of applications without `keys-file`.
 pub(crate) const KEYS_VARIABLE: &str = "SKILLCALL_SIDECAR_KEYS";
+/// The variable that may hold the control API's access keys.
+pub(crate) const ACCESS_KEYS_VARIABLE: &str = "SKILLCALL_SIDECAR_ACCESS_KEYS";
 /// A token shorter than this can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 
@@ -18,6 +20,8 @@ const SHORTEST_TOKEN: usize = 16;
 pub struct Secrets {
     /// The control API's bearer token.
     pub control_token: Option<String>,
+    /// The control API's access keys, as text `ID:SECRET,…`.
+    pub access_keys: Option<String>,
     /// Per application (in the file's order): its keys, as text `ID:BASE64,…`.
     pub application_keys: Vec<Option<String>>,
 }
@@ -26,6 +30,7 @@ impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secrets")
             .field("control_token", &self.control_token.as_ref().map(|_| "…"))
+            .field("access_keys", &self.access_keys.as_ref().map(|_| "…"))
             .field("application_keys", &self.application_keys.len())
             .finish()
     }
@@ -87,6 +92,11 @@ impl Secrets {
     pub fn read(config: &SidecarConfig) -> Result<Self, SecretError> {
         Ok(Self {
             control_token: control_token(config)?,
+            access_keys: secret(
+                config,
+                config.control.access_keys_file.as_deref(),
+                ACCESS_KEYS_VARIABLE,
+            )?,
             application_keys: config
                 .application
                 .iter()

@@ -117,6 +117,10 @@ pub struct ControlConfig {
     /// File with the bearer token (mode 0600); or env `SKILLCALL_SIDECAR_CONTROL_TOKEN`.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub token_file: Option<PathBuf>,
+    /// File with access keys (mode 0600), `ID:SECRET` each, for the AWS SDKs, which sign their requests with them
+    /// (Signature Version 4); or env `SKILLCALL_SIDECAR_ACCESS_KEYS`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub access_keys_file: Option<PathBuf>,
     /// Host names, beside the listener's address and `localhost`, that requests may name in
     /// `Host`; needed behind a reverse proxy.
     pub hosts: Vec<String>,
@@ -127,6 +131,7 @@ impl Default for ControlConfig {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7080),
             token_file: None,
+            access_keys_file: None,
             hosts: Vec::new(),
         }
     }

@@ -1,15 +1,19 @@
 //! Who may use the control API.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
-use super::Control;
 use super::problem::Problem;
+use super::sigv4::{self, Signed};
+use super::voice::Exception;
+use super::{Control, MOST_BODY};
 
 /// Refuses requests that a page in a browser could have been made to send: another `Host` means that a name was bound to
 /// our address (DNS rebinding), another `Origin` that a foreign page asks.
@@ -52,12 +56,15 @@ pub(super) async fn browser(
     next.run(request).await
 }
 
-/// Wants the bearer token.
+/// Wants the bearer token, or a signature as the AWS SDKs make it.
 pub(super) async fn token(
     State(control): State<Arc<Control>>,
     request: Request,
     next: Next,
 ) -> Response {
+    if sigv4::is_signed(request.headers()) {
+        return signed(&control, request, next).await;
+    }
     let given = single(request.headers(), header::AUTHORIZATION.as_str())
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
@@ -74,6 +81,29 @@ pub(super) async fn token(
             "expected `Authorization: Bearer TOKEN` with the token of [control] token-file",
         )
         .into_response()
+    }
+}
+
+async fn signed(control: &Control, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MOST_BODY).await else {
+        return Exception::bad_request("the body cannot be read, or is too long").into_response();
+    };
+    let signed = Signed {
+        method: &parts.method,
+        uri: &parts.uri,
+        headers: &parts.headers,
+        body: &body,
+    };
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        });
+    match sigv4::verify(&control.access_keys, &signed, now) {
+        Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Err(why) => Exception::new(StatusCode::FORBIDDEN, "UnauthorizedClientException", why)
+            .into_response(),
     }
 }
 

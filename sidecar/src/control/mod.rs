@@ -1,12 +1,14 @@
 //! The control API: what runs, what was, and an end to it.
 //!
-//! Everything but `GET /health` wants the bearer token; `POST /v1/traces` wants a signature instead. A foreign `Host`
+//! Everything but `GET /health` wants the bearer token, or a signature by an access key as the AWS SDKs make it; `POST /v1/traces` wants a signature instead. A foreign `Host`
 //! or `Origin` is refused, so that no page in a browser on the same machine gets in.
 
 mod calls;
 mod guard;
+mod meetings;
 mod openapi;
 mod problem;
+mod sigv4;
 mod traces;
 mod voice;
 
@@ -21,10 +23,12 @@ use skillcall_protocol::signing::NonceWindow;
 use crate::config::ApplicationConfig;
 use crate::figures::{Figures, FiguresSnapshot};
 use crate::handler::Handlers;
+use crate::meetings::Meetings;
 use crate::speech::{SpeechFigures, SpeechService};
 use crate::trace::TraceStore;
 use crate::worker::WorkerHandle;
 use problem::Problem;
+pub(crate) use sigv4::AccessKeys;
 
 /// The largest body that is read: a batch of trace records.
 const MOST_BODY: usize = 1 << 20;
@@ -34,6 +38,8 @@ const NONCES: usize = 100_000;
 /// What the routes work on.
 pub(crate) struct Control {
     pub(crate) token: Option<String>,
+    /// Who may sign requests as the AWS SDKs do.
+    pub(crate) access_keys: AccessKeys,
     pub(crate) hosts: Vec<String>,
     pub(crate) workers: Vec<WorkerHandle>,
     pub(crate) figures: Arc<Figures>,
@@ -42,6 +48,7 @@ pub(crate) struct Control {
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) nonces: Mutex<NonceWindow>,
     pub(crate) applications: Vec<ApplicationConfig>,
+    pub(crate) meetings: Arc<Meetings>,
     /// `[limits] calls`.
     pub(crate) most_calls: usize,
 }
@@ -64,6 +71,11 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("get", "/v1/figures"),
     ("get", "/v1/traces/{id}"),
     ("post", "/v1/traces"),
+    ("post", "/meetings"),
+    ("get", "/meetings/{id}"),
+    ("delete", "/meetings/{id}"),
+    ("get", "/meetings/{id}/attendees"),
+    ("post", "/meetings/{id}/attendees"),
     ("post", "/sip-media-applications/{id}/calls"),
     ("post", "/sip-media-applications/{id}/calls/{transaction}"),
 ];
@@ -76,6 +88,12 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/v1/calls/{id}", get(calls::show).delete(calls::end))
         .route("/v1/calls/{id}/update", post(calls::update))
         .route("/v1/figures", get(figures))
+        .route("/meetings", post(meetings::create))
+        .route("/meetings/{id}", get(meetings::get).delete(meetings::end))
+        .route(
+            "/meetings/{id}/attendees",
+            get(meetings::attendees).post(meetings::invite),
+        )
         .route("/sip-media-applications/{id}/calls", post(voice::create))
         .route(
             "/sip-media-applications/{id}/calls/{transaction}",

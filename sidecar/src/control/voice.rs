@@ -52,15 +52,15 @@ pub(super) struct Exception {
 }
 
 impl Exception {
-    fn bad_request(message: impl Into<String>) -> Self {
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BadRequestException", message)
     }
 
-    fn not_found(message: impl Into<String>) -> Self {
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NotFoundException", message)
     }
 
-    fn new(status: StatusCode, name: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, name: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
             name,
@@ -170,7 +170,7 @@ fn application(control: &Control, id: &str) -> Result<usize, Exception> {
         .ok_or_else(|| Exception::not_found(format!("no [[application]] has the id {id}")))
 }
 
-fn object(body: &[u8]) -> Result<Map<String, Value>, Exception> {
+pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, Exception> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Exception::bad_request("the body is no JSON object")),

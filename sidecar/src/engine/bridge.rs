@@ -208,7 +208,7 @@ impl Call {
     }
 
     /// A leg B that was never connected is no part of the call any more.
-    fn forget_called(&mut self, leg: LegId, code: u16) {
+    pub(super) fn forget_called(&mut self, leg: LegId, code: u16) {
         if let Some(called) = self.legs.b.take_if(|b| b.id == leg) {
             let record = called.record(code, self.now.unix_millis);
             self.push(Command::LegEnded(Box::new(record)));

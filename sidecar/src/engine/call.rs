@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use skillcall_protocol::sma::event::Direction;
 use skillcall_protocol::sma::{
-    ActionData, CallId, InvocationEventType, SipHeaders, TransactionAttributes, TransactionId,
+    ActionData, CallId, ErrorType, InvocationEventType, SipHeaders, TransactionAttributes,
+    TransactionId,
 };
 
 use super::created::Created;
@@ -14,7 +15,7 @@ use super::created::Created;
 use super::command::{Command, LegId, Note, Severity};
 use super::config::EngineConfig;
 use super::handler::{Handler, ReplyUse};
-use super::input::{InboundCall, Input, Now};
+use super::input::{Failure, InboundCall, Input, Now};
 use super::leg::{Leg, LegState, Legs};
 use super::list::ActionList;
 use super::listener::Listener;
@@ -193,6 +194,9 @@ impl Call {
                     self.dismiss(leg, 408, 408);
                 }
             }
+            Input::MeetingJoined { leg } => self.on_meeting_joined(leg),
+            Input::MeetingRefused { leg, failure } => self.on_meeting_refused(leg, &failure),
+            Input::AttendeesModified { result } => self.on_attendees_modified(result),
             Input::UpdateRequested { arguments } => {
                 if self.legs.any_alive() {
                     let parameters = super::created::arguments(arguments);
@@ -219,6 +223,11 @@ impl Call {
     fn on_hung_up(&mut self, leg: LegId, code: u16) {
         if self.stop_awaiting(leg) {
             return;
+        }
+        if self.is_joining(leg) {
+            let told = "the meeting has ended";
+            let failure = Failure::new(ErrorType::ErrorJoiningMeeting, told);
+            return self.on_meeting_refused(leg, &failure);
         }
         let is_dialed = matches!(&self.running, Some(Running { step: Step::Calling { leg: mine, .. }, .. }) if *mine == leg);
         if is_dialed {
@@ -264,7 +273,13 @@ impl Call {
             Some(Step::Recording { .. } | Step::StartingRecording { .. }) => {
                 self.storage_timed_out()
             }
-            Some(Step::Playing { .. } | Step::Sending { .. }) | None => {}
+            Some(
+                Step::Playing { .. }
+                | Step::Sending { .. }
+                | Step::Joining { .. }
+                | Step::ModifyingAttendees,
+            )
+            | None => {}
         }
     }
 

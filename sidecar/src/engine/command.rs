@@ -238,6 +238,33 @@ pub enum Command {
         /// Which leg.
         leg: LegId,
     },
+    /// Let leg A take part in a meeting; `Input::MeetingJoined` or `MeetingRefused` is expected, for the meeting's leg.
+    JoinMeeting {
+        /// Leg A.
+        leg: LegId,
+        /// The leg that the meeting is.
+        meeting: LegId,
+        /// `MeetingId`, if the action gave one.
+        meeting_id: Option<String>,
+        /// `JoinToken`.
+        join_token: String,
+    },
+    /// Leg A takes no part in its meeting any more. Nothing need be reported, and there may be none.
+    LeaveMeeting {
+        /// Leg A.
+        leg: LegId,
+    },
+    /// Mute or unmute attendees; `Input::AttendeesModified` is expected.
+    MuteAttendees {
+        /// The leg that takes part in the meeting.
+        leg: LegId,
+        /// Muted, or not.
+        muted: bool,
+        /// `MeetingId`.
+        meeting_id: String,
+        /// Their ids.
+        attendees: Vec<String>,
+    },
     /// Let the two legs hear each other.
     Bridge {
         /// Leg A.
@@ -280,6 +307,8 @@ pub struct LegRecord {
     pub direction: Direction,
     /// The Arn of the Voice Connector that it was called through, if the action named one.
     pub voice_connector: Option<String>,
+    /// Whether it is a meeting.
+    pub is_meeting: bool,
     /// When it called, or was called.
     pub began: u64,
     /// When it was answered, if it was.

@@ -15,6 +15,9 @@ use super::timers::Timer;
 impl Call {
     /// Hangup: an unanswered leg A is rejected (facts E4), an answered leg is ended. Its HANGUP is the action's report.
     pub(super) fn hang_up_by_action(&mut self, origin: &Origin, code: HangupCode) {
+        if self.is_meeting(origin.leg) {
+            return self.hang_up_meeting(origin);
+        }
         let rejection = match code {
             // 0 is no SIP status; "not available now" is what it comes nearest to.
             HangupCode::Normal | HangupCode::Unavailable => 480,
@@ -40,6 +43,8 @@ impl Call {
                     status: rejection,
                 });
             }
+            // `gone` has left the meeting.
+            Some(LegState::Connected) if self.is_meeting(leg) => {}
             Some(LegState::Connected) => self.push(Command::HangUp { leg }),
             _ => {}
         }
@@ -85,6 +90,9 @@ impl Call {
             ended.listening = false;
         }
         self.end_action_on(leg);
+        if self.is_meeting(leg) {
+            self.leave_meeting();
+        }
         let last = !self.legs.any_alive();
         if last {
             self.list.clear();

@@ -154,6 +154,23 @@ pub enum Input {
         /// Which leg.
         leg: LegId,
     },
+    /// Leg A hears a meeting, and the meeting hears it.
+    MeetingJoined {
+        /// The meeting's leg.
+        leg: LegId,
+    },
+    /// A meeting cannot be joined.
+    MeetingRefused {
+        /// The meeting's leg.
+        leg: LegId,
+        /// Why: ErrorJoiningMeeting (facts F6).
+        failure: Failure,
+    },
+    /// Attendees were muted or unmuted; or why not, and who is none of the meeting's.
+    AttendeesModified {
+        /// What came of it.
+        result: Result<(), (String, Vec<String>)>,
+    },
     /// Somebody asks for an update of the call (facts F8).
     UpdateRequested {
         /// `Arguments`.

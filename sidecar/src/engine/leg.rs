@@ -51,6 +51,7 @@ pub(super) struct Leg {
     pub(super) state: LegState,
     pub(super) headers: SipHeaders,
     pub(super) voice_connector: Option<String>,
+    pub(super) is_meeting: bool,
     pub(super) recording: CallRecording,
     /// Whether the media side was told to listen for digits.
     pub(super) listening: bool,
@@ -99,6 +100,7 @@ impl Leg {
             state: LegState::Unanswered,
             headers: SipHeaders::new(),
             voice_connector: None,
+            is_meeting: false,
             recording: CallRecording::Never,
             listening: false,
             voice_focus: VoiceFocusTime::default(),
@@ -120,6 +122,7 @@ impl Leg {
             to: self.to.clone(),
             direction: self.direction,
             voice_connector: self.voice_connector.clone(),
+            is_meeting: self.is_meeting,
             began: self.start_unix_millis,
             answered: self.answered_unix_millis,
             ended: unix_millis,

@@ -133,10 +133,11 @@ impl Call {
             Action::ResumeCallRecording(_) => self.pause_call_recording(origin, false),
             Action::SendDigits(send) => self.start_send_digits(origin, send),
             Action::VoiceFocus(focus) => self.set_voice_focus(origin, focus.enable),
-            Action::JoinChimeMeeting(_)
-            | Action::ModifyChimeMeetingAttendees(_)
-            | Action::StartBotConversation(_)
-            | Action::Other(..) => {
+            Action::JoinChimeMeeting(join) => self.start_join_meeting(origin, join),
+            Action::ModifyChimeMeetingAttendees(modify) => {
+                self.start_modify_attendees(origin, modify)
+            }
+            Action::StartBotConversation(_) | Action::Other(..) => {
                 let message = format!(
                     "{} is a known action, but this build of skillcall does not carry it out",
                     origin.name
@@ -214,6 +215,16 @@ impl Call {
 
     /// An action failed: the rest of the list is dropped (facts F1).
     pub(super) fn failed(&mut self, origin: &Origin, failure: &Failure) {
+        self.failed_with(origin, failure, |_| {});
+    }
+
+    /// The same, with more in the event.
+    pub(super) fn failed_with(
+        &mut self,
+        origin: &Origin,
+        failure: &Failure,
+        more: impl FnOnce(&mut ActionData),
+    ) {
         let dropped = match self.list.len() {
             0 => String::new(),
             n => format!("; the {n} actions after it are dropped"),
@@ -233,6 +244,7 @@ impl Call {
         }
         data.error_type = Some(failure.error_type.clone());
         data.error_message = Some(failure.message.clone());
+        more(&mut data);
         self.report(
             InvocationEventType::ActionFailed,
             Some(data),

@@ -19,7 +19,7 @@
 //! | `call`, `leg`, `timers` | the call, its legs, its times |
 //! | `handler` | asking the handler: time-outs, retries, what a reply does (facts F1, F3, F4) |
 //! | `list`, `running` | which action runs, which success is told (facts F2, F5, F8) |
-//! | `playing`, `get_digits`, `listener`, `recording`, `bridge` | the actions (facts F6) |
+//! | `playing`, `get_digits`, `listener`, `recording`, `bridge`, `meeting` | the actions (facts F6) |
 //! | `created` | a call that is made through the API (facts E3, F10) |
 //! | `ending` | HANGUP (facts E3) |
 
@@ -36,6 +36,7 @@ mod input;
 mod leg;
 mod list;
 mod listener;
+mod meeting;
 mod playing;
 mod recording;
 mod running;

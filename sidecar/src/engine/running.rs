@@ -65,6 +65,10 @@ pub(super) enum Step {
         leg: LegId,
         ringback: Option<PlayId>,
     },
+    /// JoinChimeMeeting: the meeting is asked.
+    Joining { leg: LegId },
+    /// ModifyChimeMeetingAttendees.
+    ModifyingAttendees,
     /// StartCallRecording: the store is asked.
     StartingRecording { location: String },
 }
@@ -111,7 +115,11 @@ impl Call {
         let running = self.take_running()?;
         let leg = running.origin.leg;
         match &running.step {
-            Step::Waiting => {}
+            Step::Waiting | Step::ModifyingAttendees => {}
+            Step::Joining { leg: meeting } => {
+                self.forget_called(*meeting, 487);
+                self.leave_meeting();
+            }
             Step::Speaking { speech, play } => {
                 if let Some(play) = *play {
                     self.stop_play(leg, play);

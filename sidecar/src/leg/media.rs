@@ -16,6 +16,7 @@ use skillcall_media::{Frame, SILENT_FRAME};
 use super::negotiation::Agreed;
 use crate::engine::{PlayId, RecordingId};
 use crate::figures::Held;
+use crate::meetings::Seat;
 use crate::ports::PortPair;
 use crate::recording::Tap;
 
@@ -41,7 +42,7 @@ pub(crate) struct Playing {
 /// What a leg was sent in a tick, for its recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SentFrame {
-    /// A prompt's frame, in `sent`.
+    /// A frame of our own, in `sent`: a prompt's, or a meeting's.
     Prompt,
     /// What the bridged leg says.
     Bridged,
@@ -77,6 +78,8 @@ pub(crate) struct LegMedia {
     tones: Option<Box<ToneDetector>>,
     /// VoiceFocus.
     pub(crate) focus: Option<Box<NoiseSuppressor>>,
+    /// The meeting that it takes part in.
+    pub(crate) seat: Option<Seat>,
     /// The slot of the leg that is bridged with this one.
     pub(crate) bridged: Option<usize>,
     /// RecordAudio.
@@ -111,6 +114,7 @@ impl LegMedia {
             sending: None,
             tones: None,
             focus: None,
+            seat: None,
             bridged: None,
             recording: None,
             call_recording: None,
@@ -259,6 +263,7 @@ impl LegMedia {
     pub(crate) fn settle_listening(&mut self, wanted_by_other: bool) {
         let wanted = wanted_by_other
             || self.focus.is_some()
+            || self.seat.is_some()
             || (self.tones.is_some() && self.has_digits_in_audio())
             || self.recording.is_some()
             || self
@@ -303,6 +308,11 @@ impl LegMedia {
                 self.playing = None;
                 self.session
                     .tick(now, unless_held(sends, Outgoing::Silence), out)
+            }
+            None if let Some(seat) = &self.seat => {
+                self.sent = seat.hear();
+                kind = SentFrame::Prompt;
+                self.session.tick(now, Outgoing::Pcm(&self.sent), out)
             }
             None if self.bridged.is_some() => {
                 kind = SentFrame::Bridged;

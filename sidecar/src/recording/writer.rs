@@ -190,4 +190,43 @@ mod tests {
     }
 
     use skillcall_media::Frame;
+
+    #[test]
+    fn a_pause_is_a_tone_and_silence() {
+        let folder = tempfile::tempdir().unwrap();
+        let buckets = Arc::new(Buckets::new([("r".into(), folder.path().into())]));
+        let (store, thread) = RecordingStore::start(buckets, Arc::default()).unwrap();
+        let (reports, received) = crossbeam_channel::unbounded();
+        let reporter: Reporter = Arc::new(move |report| reports.send(report).unwrap());
+        let object = S3Object::new("r", "pause.wav");
+        let mut tap = store.open(object, Track::Incoming, true, reporter).unwrap();
+        let said: Frame = tone::sine(400.0, -10.0, 160).try_into().unwrap();
+        for frame in 0..150 {
+            match frame {
+                50 => tap.pause(true),
+                100 => tap.pause(false),
+                _ => {}
+            }
+            tap.push(&said, &said);
+        }
+        drop(tap);
+        let stored = received
+            .iter()
+            .find_map(|report| match report {
+                Report::Finished(stored) => Some(stored),
+                _ => None,
+            })
+            .unwrap();
+        assert!(
+            (stored.seconds - 3.0).abs() < 1e-9,
+            "a pause takes no time out"
+        );
+        let samples = wav::read_file(&stored.path).unwrap().samples;
+        assert!(tone::power_at(&samples[..8000], 400.0) > 0.95);
+        assert!(tone::power_at(&samples[8000..9600], 1000.0) > 0.95);
+        assert!(samples[9600..16_000].iter().all(|sample| *sample == 0));
+        assert!(tone::power_at(&samples[16_000..], 400.0) > 0.95);
+        store.stop();
+        thread.join().unwrap();
+    }
 }

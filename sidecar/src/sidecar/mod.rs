@@ -13,11 +13,12 @@ use tokio::sync::oneshot;
 use crate::bucket::Buckets;
 use crate::cdr::CallDetails;
 use crate::config::{ConfigError, Finding, SecretError, Secrets, Severity, SidecarConfig, check};
-use crate::control::{Control, router};
+use crate::control::{AccessKeys, Control, router};
 use crate::failure::{Failures, ThreadFailed};
 use crate::figures::{Figures, FiguresSnapshot};
 use crate::front::{Front, FrontHandle, ToFront};
 use crate::handler::{HandlerError, Handlers};
+use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
 use crate::recording::RecordingStore;
 use crate::speech::SpeechService;
@@ -132,6 +133,7 @@ impl Sidecar {
             trace.clone(),
         )?);
 
+        let meetings = Arc::new(Meetings::default());
         let front = Front::bind(&config).map_err(io("SIP listener"))?;
         let (sip_udp, sip_tcp) = (front.udp_address(), front.tcp_address());
         let sip_host = advertised(&config, sip_udp.or(sip_tcp));
@@ -147,6 +149,7 @@ impl Sidecar {
             files: Arc::new(FilePrompts::new(buckets)),
             recordings: recordings.clone(),
             call_details: call_details.clone(),
+            meetings: Arc::clone(&meetings),
             runtime: tokio::runtime::Handle::current(),
             media_address: config.sip.public_address.unwrap_or(config.rtp.address),
             sip_host,
@@ -175,7 +178,9 @@ impl Sidecar {
             config,
         };
         sidecar.start_threads(front, &shared)?;
-        sidecar.start_control(secrets, speech, handlers).await?;
+        sidecar
+            .start_control(secrets, speech, handlers, meetings)
+            .await?;
         tracing::info!(
             udp = ?sidecar.sip_udp, tcp = ?sidecar.sip_tcp, control = %sidecar.control,
             workers = sidecar.workers.len(), "sidecar started"
@@ -188,6 +193,7 @@ impl Sidecar {
         secrets: Secrets,
         speech: Arc<SpeechService>,
         handlers: Arc<Handlers>,
+        meetings: Arc<Meetings>,
     ) -> Result<(), StartError> {
         let address = self.config.control.listen;
         let listener = tokio::net::TcpListener::bind(address)
@@ -202,8 +208,12 @@ impl Sidecar {
             format!("[::1]:{port}"),
         ];
         hosts.extend(self.config.control.hosts.iter().cloned());
+        let access_keys = AccessKeys::parse(secrets.access_keys.as_deref().unwrap_or_default())
+            .map_err(std::io::Error::other)
+            .map_err(io("[control] access-keys-file"))?;
         let control = Arc::new(Control {
             token: secrets.control_token,
+            access_keys,
             hosts,
             workers: self.workers.clone(),
             figures: Arc::clone(&self.figures),
@@ -212,6 +222,7 @@ impl Sidecar {
             handlers,
             nonces: Control::nonces(),
             applications: self.config.application.clone(),
+            meetings,
             most_calls: self.config.limits.calls as usize,
         });
         let (end, ended) = oneshot::channel::<()>();

@@ -43,6 +43,8 @@ pub(super) struct CallEntry {
     pub(super) _held: Held,
     /// Whether it was made through the API.
     pub(super) created: bool,
+    /// The leg that its meeting is.
+    pub(super) meeting: Option<LegId>,
     /// The place of the handler that answered last, among those of the application.
     pub(super) handler: Arc<AtomicUsize>,
 }
@@ -138,6 +140,7 @@ impl CallEntry {
             answered: false,
             _held: held,
             created: false,
+            meeting: None,
             handler: Arc::default(),
         }
     }

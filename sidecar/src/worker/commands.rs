@@ -199,6 +199,23 @@ impl Running {
                 );
             }
             Command::CancelDial { leg } => self.cancel_dial(key, leg),
+            Command::JoinMeeting {
+                leg,
+                meeting,
+                meeting_id,
+                join_token,
+            } => self.join_meeting(key, leg, meeting, meeting_id.as_deref(), &join_token),
+            Command::LeaveMeeting { leg } => {
+                if let Some(media) = self.leg_media(key, leg) {
+                    media.seat = None;
+                }
+            }
+            Command::MuteAttendees {
+                leg,
+                muted,
+                meeting_id,
+                attendees,
+            } => self.mute_attendees(key, leg, muted, &meeting_id, &attendees),
             Command::Bridge { a, b } => {
                 if let (Some(a), Some(b)) = (self.media_slot(key, a), self.media_slot(key, b)) {
                     crate::bridge::join(&mut self.media, a, b);

@@ -148,7 +148,14 @@ impl Running {
             slot: self.calls.vacant_key(),
             serial: self.serial,
         };
-        let mut entry = CallEntry::new(self.serial, engine, Arc::clone(&ids), application, now, held);
+        let mut entry = CallEntry::new(
+            self.serial,
+            engine,
+            Arc::clone(&ids),
+            application,
+            now,
+            held,
+        );
         entry.legs.push(leg);
         entry.csi = csi.map(Into::into);
         self.calls.insert(entry);

@@ -261,11 +261,26 @@ impl Running {
                 continue;
             };
             media.settle_listening(wanted);
-            if let Some(found) = media.hear()
-                && let Some(digit) = Digit::new(found.as_char())
-                && let Some(&Some((key, leg))) = self.media_owner.get(slot)
-            {
+            let found = media.hear();
+            let heard = media.heard;
+            let ended = media.seat.as_ref().is_some_and(|seat| !seat.say(&heard));
+            if ended {
+                media.seat = None;
+            }
+            let Some(&Some((key, leg))) = self.media_owner.get(slot) else {
+                continue;
+            };
+            if let Some(digit) = found.and_then(|found| Digit::new(found.as_char())) {
                 self.input(key, Input::Digit { leg, digit });
+            }
+            if ended && let Some(meeting) = self.call(key).and_then(|call| call.meeting) {
+                self.input(
+                    key,
+                    Input::HungUp {
+                        leg: meeting,
+                        code: 0,
+                    },
+                );
             }
         }
     }

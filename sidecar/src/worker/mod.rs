@@ -10,6 +10,7 @@
 //! | `created` | a call that is made through the API; the records of legs |
 //! | `commands` | what the action engine wants done |
 //! | `cold` | speech, files, handlers, recordings, the control API |
+//! | `meeting` | a call that takes part in a meeting |
 //! | `media` | RTP, and the tick of 20 ms |
 //! | `supervision` | what is left of a worker that panicked, and its new start |
 
@@ -20,6 +21,7 @@ mod created;
 mod inbox;
 mod incoming;
 mod media;
+mod meeting;
 mod outgoing;
 mod signalling;
 mod supervision;
@@ -46,6 +48,7 @@ use crate::figures::Figures;
 use crate::front::{FromFront, FrontHandle, Gauge, Waits, WorkerPort};
 use crate::handler::Handlers;
 use crate::leg::LegMedia;
+use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
 use crate::ports::PortPool;
 use crate::recording::RecordingStore;
@@ -85,6 +88,7 @@ pub(crate) struct Shared {
     pub(crate) recordings: RecordingStore,
     /// Call detail records, if they are wanted.
     pub(crate) call_details: Option<CallDetails>,
+    pub(crate) meetings: Arc<Meetings>,
     pub(crate) runtime: tokio::runtime::Handle,
     /// The address that SDP names.
     pub(crate) media_address: IpAddr,

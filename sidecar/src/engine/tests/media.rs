@@ -269,25 +269,15 @@ fn a_leg_is_recorded_once() {
 
 #[test]
 fn actions_that_are_not_built_say_so() {
-    for action in [
-        r#"{"Type":"JoinChimeMeeting","Parameters":{"JoinToken":"t"}}"#,
-        r#"{"Type":"StartBotConversation","Parameters":{"BotAliasArn":"arn:aws:lex:x"}}"#,
-    ] {
-        let name = action.split('"').nth(3).unwrap();
-        let stage = play_on(
-            play(ANSWERED),
-            &[(
-                &format!("reply {action}"),
-                &[&format!("ask 3.1 ACTION_FAILED {name} SystemException")],
-            )],
-        );
-        assert!(
-            stage.last_event()["ActionData"]["ErrorMessage"]
-                .as_str()
-                .unwrap()
-                .contains("does not carry it out")
-        );
-    }
+    let stage = play_on(
+        play(ANSWERED),
+        &[(
+            r#"reply {"Type":"StartBotConversation","Parameters":{"BotAliasArn":"arn:aws:lex:x"}}"#,
+            &["ask 3.1 ACTION_FAILED StartBotConversation SystemException"],
+        )],
+    );
+    let message = &stage.last_event()["ActionData"]["ErrorMessage"];
+    assert!(message.as_str().unwrap().contains("does not carry it out"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod created;
 mod digits;
 mod golden;
 mod media;
+mod meeting;
 mod random;
 mod replies;
 mod script;

@@ -34,6 +34,8 @@ const ACTIONS: &[&str] = &[
     r#"{"Type":"VoiceFocus","Parameters":{"Enable":true}}"#,
     r#"{"Type":"SendDigits","Parameters":{"Digits":"1,2"}}"#,
     r#"{"Type":"PauseCallRecording","Parameters":{}}"#,
+    r#"{"Type":"JoinChimeMeeting","Parameters":{"JoinToken":"t","ParticipantTag":"LEG-A"}}"#,
+    r#"{"Type":"ModifyChimeMeetingAttendees","Parameters":{"Operation":"Mute","MeetingId":"m","AttendeeList":["x"]}}"#,
     r#"{"Type":"ResumeCallRecording","Parameters":{}}"#,
 ];
 
@@ -59,6 +61,8 @@ enum Move {
     Digit(u32, usize),
     Answered(u32),
     Ringing(u32),
+    Joined(u32, bool),
+    Modified(bool),
     Refused(u32),
     HungUp(u32),
     Cancelled,
@@ -89,6 +93,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         40 => (leg.clone(), 0..4usize).prop_map(|(leg, digit)| Move::Digit(leg, digit)),
         30 => leg.clone().prop_map(Move::Answered),
         8 => leg.clone().prop_map(Move::Ringing),
+        20 => (leg.clone(), proptest::bool::weighted(0.8)).prop_map(|(leg, good)| Move::Joined(leg, good)),
+        8 => proptest::bool::weighted(0.8).prop_map(Move::Modified),
         4 => leg.clone().prop_map(Move::Refused),
         3 => leg.prop_map(Move::HungUp),
         1 => Just(Move::Cancelled),
@@ -114,6 +120,9 @@ fn used_leg(command: &Command) -> Option<LegId> {
         | Command::PauseCallRecording { leg }
         | Command::ResumeCallRecording { leg }
         | Command::VoiceFocus { leg, .. }
+        | Command::JoinMeeting { leg, .. }
+        | Command::LeaveMeeting { leg }
+        | Command::MuteAttendees { leg, .. }
         | Command::HangUp { leg } => Some(*leg),
         Command::Bridge { b, .. } => Some(*b),
         _ => None,
@@ -205,6 +214,7 @@ impl World {
             }
             Command::StartRecording { recording, .. } => self.recordings.push(recording.number()),
             Command::Dial { leg, .. } => self.dialed.push(leg.number()),
+            Command::JoinMeeting { meeting, .. } => self.dialed.push(meeting.number()),
             Command::Answer { leg } => {
                 assert_eq!(leg, LegId::A);
                 assert!(!self.answered, "answered twice");
@@ -332,6 +342,15 @@ fn play(stage: &mut Stage, world: &mut World, step: Move) {
                 .unwrap(),
         },
         Move::Answered(n) => Input::Answered { leg: leg(n, world) },
+        Move::Joined(n, true) => Input::MeetingJoined { leg: leg(n, world) },
+        Move::Joined(n, false) => Input::MeetingRefused {
+            leg: leg(n, world),
+            failure: Failure::new(ErrorType::ErrorJoiningMeeting, "why"),
+        },
+        Move::Modified(true) => Input::AttendeesModified { result: Ok(()) },
+        Move::Modified(false) => Input::AttendeesModified {
+            result: Err(("why".to_owned(), Vec::new())),
+        },
         Move::Ringing(n) => Input::Ringing { leg: leg(n, world) },
         Move::Refused(n) => Input::Refused {
             leg: leg(n, world),

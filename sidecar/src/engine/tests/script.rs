@@ -259,6 +259,15 @@ impl Stage {
             },
             "cancelled" => Input::Cancelled { leg: LegId::A },
             "no-ack" => Input::AckTimeout { leg: LegId::A },
+            "joined" => Input::MeetingJoined { leg: leg() },
+            "not-joined" => Input::MeetingRefused {
+                leg: leg(),
+                failure: failure(),
+            },
+            "modified" => Input::AttendeesModified { result: Ok(()) },
+            "foreign" => Input::AttendeesModified {
+                result: Err(("strangers".to_owned(), vec![rest.to_owned()])),
+            },
             "update" => Input::UpdateRequested {
                 arguments: [("say".to_owned(), "hello".to_owned())].into(),
             },

@@ -109,6 +109,29 @@ pub(super) fn short(command: &Command) -> String {
             )
         }
         Command::CancelDial { leg: id } => format!("cancel {}", leg(*id)),
+        Command::JoinMeeting {
+            leg: id,
+            meeting,
+            meeting_id,
+            join_token,
+        } => format!(
+            "join {} {} {} {join_token}",
+            leg(*id),
+            leg(*meeting),
+            meeting_id.as_deref().unwrap_or("-")
+        ),
+        Command::LeaveMeeting { leg: id } => format!("leave {}", leg(*id)),
+        Command::MuteAttendees {
+            leg: id,
+            muted,
+            meeting_id,
+            attendees,
+        } => format!(
+            "{} {} {meeting_id} {}",
+            if *muted { "mute" } else { "unmute" },
+            leg(*id),
+            attendees.join("+")
+        ),
         Command::Bridge { a, b } => format!("bridge {} {}", leg(*a), leg(*b)),
         Command::Unbridge { a, b } => format!("unbridge {} {}", leg(*a), leg(*b)),
         Command::HangUp { leg: id } => format!("hangup {}", leg(*id)),

@@ -1,6 +1,7 @@
 //! What reaches the engine.
 
 use super::prepare;
+use crate::speech::{EspeakNg, SpeechEngine, SpeechRequest, Voices};
 
 fn said(inner: &str) -> String {
     let prepared = prepare(&format!("<speak>{inner}</speak>")).unwrap();
@@ -116,4 +117,43 @@ fn what_is_not_well_formed_is_refused_with_its_place() {
     }
     let deep = "<p>".repeat(200) + &"</p>".repeat(200);
     assert!(prepare(&deep).is_err());
+}
+
+/// Seconds that the engine takes for a text, and how loud it is.
+async fn spoken(ssml: &str) -> (f64, f64) {
+    let engine = EspeakNg::new("espeak-ng".into(), Voices::default());
+    let request = SpeechRequest {
+        text: prepare(ssml).unwrap().text,
+        ssml: true,
+        voice: "Joanna".into(),
+        language: None,
+    };
+    let rendered = engine.render(&request).await.unwrap();
+    let seconds = rendered.samples.len() as f64 / f64::from(rendered.rate);
+    (
+        seconds,
+        skillcall_media::tone::level_dbov(&rendered.samples),
+    )
+}
+
+#[tokio::test]
+async fn the_engine_does_what_the_markup_says() {
+    let plain = spoken("<speak>one two three four</speak>").await;
+    let paused = spoken(r#"<speak>one two<break time="1500ms"/> three four</speak>"#).await;
+    // It speaks the two halves as two clauses, which takes a little on top.
+    let pause = paused.0 - plain.0;
+    assert!((1.4..1.9).contains(&pause), "{pause} s");
+    let slow =
+        spoken(r#"<speak><prosody rate="x-slow">one two three four</prosody></speak>"#).await;
+    assert!(slow.0 > plain.0 * 1.5, "{slow:?} {plain:?}");
+    let soft =
+        spoken(r#"<speak><prosody volume="-6dB">one two three four</prosody></speak>"#).await;
+    let quieter = plain.1 - soft.1;
+    assert!((4.0..8.0).contains(&quieter), "{quieter} dB");
+    let number = spoken("<speak>425</speak>").await;
+    let telephone =
+        spoken(r#"<speak><say-as interpret-as="telephone">+14255550123</say-as></speak>"#).await;
+    assert!(telephone.0 > number.0 * 1.5, "{telephone:?} {number:?}");
+    let german = spoken(r#"<speak><lang xml:lang="de-DE">Guten Tag</lang></speak>"#).await;
+    assert!(german.1 > -40.0);
 }

@@ -1,0 +1,340 @@
+//! Meetings (facts F6, JoinChimeMeeting): made through the control API, joined by calls, mixed here.
+//!
+//! A meeting may have participants on several workers. Each of them takes the meeting's lock for a moment twice in 20 ms,
+//! to say and to hear; nobody waits for anything while holding it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use skillcall_media::Frame;
+use skillcall_media::mixer::{Mixer, SeatId};
+use uuid::Uuid;
+
+/// Most meetings at a time.
+const MOST_MEETINGS: usize = 1000;
+/// Most attendees of a meeting, as at Amazon.
+const MOST_ATTENDEES: usize = 250;
+/// A meeting that nobody has been in for so long may make room for another one.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// Why something cannot be done with a meeting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MeetingError {
+    /// No such meeting, or it has ended.
+    #[error("there is no meeting with the id {0}")]
+    NoMeeting(String),
+    /// The token is nobody's.
+    #[error("the JoinToken is that of no attendee of the meeting")]
+    NoAttendee,
+    /// The attendee takes part already.
+    #[error("the attendee takes part in the meeting already")]
+    TakesPart,
+    /// There are too many of them.
+    #[error("there are {0} already, the most that there may be")]
+    TooMany(usize),
+}
+
+/// All meetings.
+#[derive(Debug, Default)]
+pub(crate) struct Meetings {
+    meetings: Mutex<HashMap<String, Arc<Meeting>>>,
+}
+
+/// One meeting.
+#[derive(Debug)]
+pub(crate) struct Meeting {
+    /// `MeetingId`.
+    pub(crate) id: String,
+    /// `ExternalMeetingId`, if its maker gave one.
+    pub(crate) external_id: Option<String>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    mixer: Mixer,
+    attendees: Vec<Member>,
+    ended: bool,
+    empty_since: Instant,
+}
+
+#[derive(Debug)]
+struct Member {
+    attendee: Attendee,
+    muted: bool,
+    seat: Option<SeatId>,
+}
+
+/// An attendee, as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Attendee {
+    /// `ExternalUserId`.
+    pub(crate) external_user_id: String,
+    /// `AttendeeId`.
+    pub(crate) attendee_id: String,
+    /// `JoinToken`.
+    pub(crate) join_token: String,
+}
+
+impl Meetings {
+    /// Makes a meeting. The same `ClientRequestToken` and the like are the caller's matter.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub(crate) fn create(&self, external_id: Option<String>) -> Result<Arc<Meeting>, MeetingError> {
+        let mut meetings = self.lock();
+        if meetings.len() >= MOST_MEETINGS {
+            meetings.retain(|_, meeting| !meeting.is_abandoned());
+        }
+        if meetings.len() >= MOST_MEETINGS {
+            return Err(MeetingError::TooMany(MOST_MEETINGS));
+        }
+        let meeting = Arc::new(Meeting {
+            id: Uuid::new_v4().to_string(),
+            external_id,
+            state: Mutex::new(State {
+                mixer: Mixer::new(),
+                attendees: Vec::new(),
+                ended: false,
+                empty_since: Instant::now(),
+            }),
+        });
+        meetings.insert(meeting.id.clone(), Arc::clone(&meeting));
+        Ok(meeting)
+    }
+
+    /// A meeting by its id.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn get(&self, id: &str) -> Result<Arc<Meeting>, MeetingError> {
+        self.lock()
+            .get(id)
+            .cloned()
+            .ok_or_else(|| MeetingError::NoMeeting(id.to_owned()))
+    }
+
+    /// Ends a meeting, for all who are in it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn end(&self, id: &str) -> Result<(), MeetingError> {
+        let ended = self.lock().remove(id);
+        let meeting = ended.ok_or_else(|| MeetingError::NoMeeting(id.to_owned()))?;
+        meeting.lock().ended = true;
+        Ok(())
+    }
+
+    /// Joins by an attendee's token; without an id all meetings are looked through.
+    ///
+    /// # Errors
+    /// No such meeting or attendee, or it takes part already.
+    pub(crate) fn join(&self, id: Option<&str>, token: &str) -> Result<Seat, MeetingError> {
+        let meetings: Vec<Arc<Meeting>> = match id {
+            Some(id) => vec![self.get(id)?],
+            None => self.lock().values().cloned().collect(),
+        };
+        meetings
+            .iter()
+            .map(|meeting| meeting.join(token))
+            .find(|joined| !matches!(joined, Err(MeetingError::NoAttendee)))
+            .unwrap_or(Err(MeetingError::NoAttendee))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Meeting>>> {
+        self.meetings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Meeting {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_abandoned(&self) -> bool {
+        let state = self.lock();
+        state.mixer.is_empty() && state.empty_since.elapsed() > ABANDONED
+    }
+
+    /// Makes an attendee.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub(crate) fn invite(&self, external_user_id: String) -> Result<Attendee, MeetingError> {
+        let mut state = self.lock();
+        if state.attendees.len() >= MOST_ATTENDEES {
+            return Err(MeetingError::TooMany(MOST_ATTENDEES));
+        }
+        let attendee = Attendee {
+            external_user_id,
+            attendee_id: Uuid::new_v4().to_string(),
+            join_token: hex::encode(rand::random::<[u8; 32]>()),
+        };
+        state.attendees.push(Member {
+            attendee: attendee.clone(),
+            muted: false,
+            seat: None,
+        });
+        Ok(attendee)
+    }
+
+    /// All attendees.
+    pub(crate) fn attendees(&self) -> Vec<Attendee> {
+        let state = self.lock();
+        state
+            .attendees
+            .iter()
+            .map(|member| member.attendee.clone())
+            .collect()
+    }
+
+    /// Mutes or unmutes attendees, all of them or none.
+    ///
+    /// # Errors
+    /// The ids that are none of the meeting's.
+    pub(crate) fn mute(&self, ids: &[String], muted: bool) -> Result<(), Vec<String>> {
+        let mut state = self.lock();
+        let State {
+            mixer, attendees, ..
+        } = &mut *state;
+        let foreign: Vec<String> = ids
+            .iter()
+            .filter(|id| {
+                attendees
+                    .iter()
+                    .all(|member| member.attendee.attendee_id != **id)
+            })
+            .cloned()
+            .collect();
+        if !foreign.is_empty() {
+            return Err(foreign);
+        }
+        for member in attendees
+            .iter_mut()
+            .filter(|member| ids.contains(&member.attendee.attendee_id))
+        {
+            member.muted = muted;
+            if let Some(seat) = member.seat {
+                mixer.mute(seat, muted);
+            }
+        }
+        Ok(())
+    }
+
+    fn join(self: &Arc<Self>, token: &str) -> Result<Seat, MeetingError> {
+        let mut state = self.lock();
+        let State {
+            mixer,
+            attendees,
+            ended,
+            ..
+        } = &mut *state;
+        if *ended {
+            return Err(MeetingError::NoMeeting(self.id.clone()));
+        }
+        let member = attendees
+            .iter_mut()
+            .find(|member| member.attendee.join_token == token)
+            .ok_or(MeetingError::NoAttendee)?;
+        if member.seat.is_some() {
+            return Err(MeetingError::TakesPart);
+        }
+        let id = mixer.join(member.muted);
+        member.seat = Some(id);
+        Ok(Seat {
+            meeting: Arc::clone(self),
+            id,
+        })
+    }
+}
+
+/// A call's place in a meeting, which it leaves when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    meeting: Arc<Meeting>,
+    id: SeatId,
+}
+
+impl Seat {
+    /// The meeting.
+    pub(crate) fn meeting(&self) -> &Meeting {
+        &self.meeting
+    }
+
+    /// What the call says. False when the meeting has ended.
+    pub(crate) fn say(&self, frame: &Frame) -> bool {
+        let mut state = self.meeting.lock();
+        state.mixer.put(self.id, frame);
+        !state.ended
+    }
+
+    /// What the call hears.
+    pub(crate) fn hear(&self) -> Frame {
+        self.meeting.lock().mixer.heard_by(self.id)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut state = self.meeting.lock();
+        state.mixer.leave(self.id);
+        for member in &mut state.attendees {
+            if member.seat == Some(self.id) {
+                member.seat = None;
+            }
+        }
+        state.empty_since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attendees_join_by_their_token_once_and_are_muted_by_their_id() {
+        let meetings = Meetings::default();
+        let meeting = meetings.create(Some("standup".into())).unwrap();
+        let (ann, bob) = (
+            meeting.invite("ann".into()).unwrap(),
+            meeting.invite("bob".into()).unwrap(),
+        );
+        let first = meetings.join(Some(&meeting.id), &ann.join_token).unwrap();
+        let second = meetings.join(None, &bob.join_token).unwrap();
+        assert_eq!(
+            meetings
+                .join(Some(&meeting.id), &ann.join_token)
+                .unwrap_err(),
+            MeetingError::TakesPart
+        );
+        assert_eq!(
+            meetings.join(None, "x").unwrap_err(),
+            MeetingError::NoAttendee
+        );
+        assert!(matches!(
+            meetings.join(Some("none"), &ann.join_token),
+            Err(MeetingError::NoMeeting(_))
+        ));
+        assert!(first.say(&[7; 160]));
+        assert_eq!((first.hear()[0], second.hear()[0]), (0, 7));
+        let ids = [ann.attendee_id.clone()];
+        meeting.mute(&ids, true).unwrap();
+        first.say(&[7; 160]);
+        assert_eq!(second.hear()[0], 0);
+        assert_eq!(
+            meeting.mute(&[ids[0].clone(), "stranger".into()], false),
+            Err(vec!["stranger".to_owned()])
+        );
+        drop(first);
+        // Muted attendees come back muted.
+        let again = meetings.join(None, &ann.join_token).unwrap();
+        again.say(&[9; 160]);
+        assert_eq!(second.hear()[0], 0);
+        meetings.end(&meeting.id).unwrap();
+        assert!(!again.say(&[9; 160]));
+        assert!(meetings.join(None, &bob.join_token).is_err());
+        assert!(meetings.get(&meeting.id).is_err());
+    }
+}
