@@ -8,6 +8,7 @@ use skillcall_protocol::alexa::{
     Envelope, GrantAnswer, Kind, ResponseEnvelope, SPEECH_MAX_CHARS, WHOLE_MAX_BYTES,
 };
 use skillcall_protocol::communication::StartSession;
+use skillcall_protocol::sma::Event;
 use skillcall_protocol::trace::{Record, find};
 
 fn file(name: &str) -> String {
@@ -206,6 +207,32 @@ fn session_requests_come_back_whole_and_are_valid() {
         let request: StartSession = again(request);
         request.validate().unwrap();
     }
+}
+
+/// The events that the sidecar's engine is compared with, one by one.
+#[test]
+fn events_of_the_sip_media_application_come_back_whole() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sma");
+    let mut kinds = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let event: Event = again(serde_json::from_str(&text).unwrap());
+        kinds.insert(event.invocation_event_type.to_string());
+    }
+    let all = [
+        "ACTION_FAILED",
+        "ACTION_INTERRUPTED",
+        "ACTION_SUCCESSFUL",
+        "CALL_ANSWERED",
+        "CALL_UPDATE_REQUESTED",
+        "DIGITS_RECEIVED",
+        "HANGUP",
+        "INVALID_LAMBDA_RESPONSE",
+        "NEW_INBOUND_CALL",
+        "NEW_OUTBOUND_CALL",
+        "RINGING",
+    ];
+    assert_eq!(kinds, all.map(str::to_owned).into());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use skillcall_protocol::sma::Event;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::config::{Answerer, Secrets, SidecarConfig};
+use crate::config::{Answerer, ApplicationConfig, Secrets, SidecarConfig};
 use crate::engine::HandlerOutcome;
 use crate::figures::Figures;
 use crate::trace::{CallIds, HandlerExchange, TraceSink};

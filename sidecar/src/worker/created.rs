@@ -26,7 +26,14 @@ impl Running {
             return false;
         };
         let now = Instant::now();
-        let ids = Arc::new(CallIds::new(call.transaction_id.to_string(), None));
+        let traced = self.sampling.takes(now);
+        if !traced {
+            self.shared
+                .figures
+                .calls_untraced
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        let ids = Arc::new(CallIds::new(call.transaction_id.to_string(), None, traced));
         let engine = Call::outbound(
             config,
             call,
