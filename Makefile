@@ -48,6 +48,11 @@ program:
 # rebuilt only when cargo says that something changed.
 .PHONY: component
 component: program ## skillcall.wasm (for embedders) and skillcall-spin.wasm (for Spin), into target/
+	@$(MAKE) --no-print-directory artefacts
+
+# Needs no more than the program that composes.
+.PHONY: artefacts
+artefacts:
 	@echo "build: the WebAssembly toolchain"
 	@vars=$$(tools/wasm-toolchain.sh --env) && eval "$$vars" && \
 	 echo "build: the component and its Spin adapter" && \

@@ -1,5 +1,7 @@
 //! `skillcall-bench`: measures the figures of `bench/README.md` and writes them there. Started by `bench/run`.
 
+#[cfg(feature = "component")]
+mod component;
 mod machine;
 mod report;
 mod sidecar;
@@ -25,6 +27,9 @@ struct Arguments {
 /// What can be measured by itself.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
+    /// Size, instantiations, and where the time of a signed request goes.
+    #[cfg(feature = "component")]
+    Component,
     /// The four parts of the sidecar.
     Sidecar,
     /// Calls set up and ended a second.
@@ -40,6 +45,8 @@ enum Part {
 /// How long and how fine is measured.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
+    /// Coarse.
+    quick: bool,
     /// One step of a search.
     step: Duration,
     /// The last run, at what the search found.
@@ -52,12 +59,14 @@ impl Pace {
     fn new(quick: bool) -> Self {
         if quick {
             Self {
+                quick,
                 step: Duration::from_secs(3),
                 hold: Duration::from_secs(3),
                 bisections: 0,
             }
         } else {
             Self {
+                quick,
                 step: Duration::from_secs(5),
                 // Longer than the 32 s for which transactions are remembered (RFC 3261, timers J and L).
                 hold: Duration::from_secs(40),
@@ -90,14 +99,21 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let pace = Pace::new(arguments.quick);
     let machine = machine::Machine::look();
     println!("{machine}");
-    let parts: [(Part, &str, Measure); 4] = [
-        (Part::Calls, "calls", sidecar::calls),
-        (Part::Bridged, "bridged", sidecar::bridged),
-        (Part::Memory, "memory", sidecar::memory),
-        (Part::Overload, "overload", sidecar::overload),
+    let parts: &[(Part, Part, &str, Measure)] = &[
+        #[cfg(feature = "component")]
+        (
+            Part::Component,
+            Part::Component,
+            "component",
+            component::measure,
+        ),
+        (Part::Calls, Part::Sidecar, "calls", sidecar::calls),
+        (Part::Bridged, Part::Sidecar, "bridged", sidecar::bridged),
+        (Part::Memory, Part::Sidecar, "memory", sidecar::memory),
+        (Part::Overload, Part::Sidecar, "overload", sidecar::overload),
     ];
-    for (part, name, measure) in parts {
-        if !wanted(part, Part::Sidecar) {
+    for &(part, whole, name, measure) in parts {
+        if !wanted(part, whole) {
             continue;
         }
         eprintln!("\nbench: {name}");

@@ -90,7 +90,7 @@ pub(super) fn call(sidecar: &Sidecar, load: Load) -> anyhow::Result<Outcome> {
         .args(["-l", &offered.to_string()])
         .args(["-deadcall_wait", "0", "-buff_size", "4194304"])
         .args(["-timeout", &(load.time + GRACE).as_secs().to_string()])
-        .args(["-trace_stat", "-stf", "stat.csv", "-fd", "1"])
+        .args(["-trace_stat", "-stf", "stat.csv", "-fd", "100ms"])
         .args(["-trace_counts"])
         .current_dir(folder.path())
         .stdin(Stdio::null())
@@ -103,11 +103,12 @@ pub(super) fn call(sidecar: &Sidecar, load: Load) -> anyhow::Result<Outcome> {
     }
     let usage = sidecar.usage()?.since(&sidecar_before);
     let sipp = of_ended_children().saturating_sub(sipp_before);
-    let stat = Csv::read(&folder.path().join("stat.csv"))?;
+    let stats = Csv::all(&folder.path().join("stat.csv"))?;
+    let stat = stats.last().context("SIPp wrote no statistics")?;
     let counts = Csv::read_counts(folder.path())?;
     Ok(Outcome {
         offered,
-        rate: stat.decimal("CallRate(C)"),
+        rate: rate(&stats, offered),
         successful: stat.number("SuccessfulCall(C)"),
         failed: stat.number("FailedCall(C)"),
         accepted: stat.number("GenericCounter1(C)"),
@@ -116,6 +117,18 @@ pub(super) fn call(sidecar: &Sidecar, load: Load) -> anyhow::Result<Outcome> {
         answer_time: stat.time("ResponseTime1(C)"),
         usage,
         sipp,
+    })
+}
+
+/// Calls begun a second, up to the moment when all that were wanted had begun.
+fn rate(stats: &[Csv], wanted: u64) -> f64 {
+    let begun = |stat: &Csv| stat.number("TotalCallCreated");
+    let at = stats
+        .iter()
+        .find(|stat| begun(stat) >= wanted)
+        .or(stats.last());
+    at.map_or(0.0, |stat| {
+        begun(stat) as f64 / stat.clock().max(f64::MIN_POSITIVE)
     })
 }
 
@@ -132,21 +145,28 @@ fn sessions(count: u64) -> String {
     lines
 }
 
-/// The last line of one of SIPp's files, by its head's names.
+/// A line of one of SIPp's files, by its head's names.
 struct Csv(HashMap<String, String>);
 
 impl Csv {
+    /// The last line.
     fn read(path: &Path) -> anyhow::Result<Self> {
+        Self::all(path)?.pop().context("SIPp wrote no statistics")
+    }
+
+    fn all(path: &Path) -> anyhow::Result<Vec<Self>> {
         let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
         let mut lines = text.lines();
         let head = lines.next().context("SIPp wrote no statistics")?;
-        let last = lines.last().context("SIPp wrote no statistics")?;
-        let pairs = head.split(';').zip(last.split(';'));
-        Ok(Self(
-            pairs
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-        ))
+        let line = |line: &str| {
+            let pairs = head.split(';').zip(line.split(';'));
+            Self(
+                pairs
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect(),
+            )
+        };
+        Ok(lines.map(line).collect())
     }
 
     /// `<scenario>_<pid>_counts.csv`.
@@ -167,10 +187,6 @@ impl Csv {
         self.text(name).parse().unwrap_or_default()
     }
 
-    fn decimal(&self, name: &str) -> f64 {
-        self.text(name).parse().unwrap_or_default()
-    }
-
     /// `HH:MM:SS:UUUUUU`.
     fn time(&self, name: &str) -> Duration {
         let mut fields = self
@@ -180,6 +196,19 @@ impl Csv {
         let mut next = || fields.next().unwrap_or_default();
         let (hours, minutes, seconds, micros) = (next(), next(), next(), next());
         Duration::from_secs((hours * 60 + minutes) * 60 + seconds) + Duration::from_micros(micros)
+    }
+
+    /// Seconds from SIPp's start to this line.
+    fn clock(&self) -> f64 {
+        // Date, time and seconds since 1970, parted by tabs.
+        let seconds = |name| -> f64 {
+            self.text(name)
+                .rsplit('\t')
+                .next()
+                .and_then(|seconds| seconds.parse().ok())
+                .unwrap_or_default()
+        };
+        seconds("CurrentTime") - seconds("StartTime")
     }
 
     fn sum(&self, wanted: impl Fn(&str) -> bool) -> u64 {
