@@ -4,8 +4,9 @@ use skillcall_plan::Plan;
 use skillcall_plan::compiled::{self, Flow};
 use skillcall_protocol::sma::{AttributeUpdate, Event, Reply};
 
+use super::course::Course;
 use super::position::Position;
-use super::{Course, Decision, FlowError};
+use super::{Decision, FlowError};
 
 /// What the names of the position's attributes begin with.
 const OWN: &str = "skillcall.";

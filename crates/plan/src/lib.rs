@@ -6,13 +6,14 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`compiled`] | [`Plan`]: decoding, finding a destination, the steps of a flow |
+//! | [`compiled`] | [`Plan`]: decoding, finding a destination, rules, opening hours, callers, the steps of a flow |
 //! | [`template`] | texts and actions with variables such as `{destination.name}` |
 //! | [`text`] | what the skill says, with built-in English and German |
 //! | [`name`] | how spoken names are compared |
 //! | `source` | TOML in, findings and the compiled plan out (feature `source`) |
 //!
-//! Opening hours and other rules about who may be called when will stand beside the destinations, in both shapes.
+//! Phone numbers, SSML and time zones are looked at with libraries that only the source has: what the component needs of
+//! them lies in the compiled plan.
 
 pub mod compiled;
 pub mod name;

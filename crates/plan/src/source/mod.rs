@@ -29,6 +29,7 @@ mod emit;
 mod finding;
 mod flow;
 mod hours;
+mod join;
 mod kinds;
 mod locale;
 mod number;
@@ -36,7 +37,9 @@ mod rules;
 mod schema;
 mod shape;
 mod speech;
+mod step;
 mod walk;
+mod words;
 
 pub use finding::{Finding, Severity};
 pub use schema::json_schema;
