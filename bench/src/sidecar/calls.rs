@@ -18,6 +18,8 @@ const RATES: [u32; 21] = [
 ];
 /// Times a step may fail before it counts: other programs take the machine's cores, too.
 const ATTEMPTS: u32 = 2;
+/// Rates that are tried for long.
+const HOLDS: u32 = 3;
 /// What is kept of a rate that did not hold for long.
 const STEP_DOWN: f64 = 0.9;
 
@@ -136,42 +138,34 @@ fn search(setup: &Setup, pace: Pace) -> anyhow::Result<Found> {
             }
         }
     }
-    if pace.hold > pace.step {
+    if !pace.quick {
         // What held for a moment may not hold for long.
-        while let Some((rate, _)) = best.take() {
-            match step(
-                setup,
-                Load {
-                    rate,
-                    time: pace.hold,
-                },
-            )? {
+        for _ in 0..HOLDS {
+            let Some((rate, _)) = best else { break };
+            let hold = Load {
+                rate,
+                time: pace.hold,
+            };
+            let fault = match step(setup, hold)? {
                 Ok(outcome) => {
                     best = Some((rate, outcome));
                     break;
                 }
-                Err(fault) => {
-                    let _ = write!(
-                        limit,
-                        " {} a second did not hold for {} s: {fault}.",
-                        count(rate.into()),
-                        pace.hold.as_secs()
-                    );
-                    let lower = (f64::from(rate) * STEP_DOWN) as u32;
-                    if lower < RATES[0] {
-                        break;
-                    }
-                    best = step(
-                        setup,
-                        Load {
-                            rate: lower,
-                            time: pace.step,
-                        },
-                    )?
-                    .ok()
-                    .map(|outcome| (lower, outcome));
-                }
-            }
+                Err(fault) => fault,
+            };
+            let _ = write!(
+                limit,
+                " {} a second did not hold for {} s: {fault}.",
+                count(rate.into()),
+                pace.hold.as_secs()
+            );
+            let lower = Load {
+                rate: (f64::from(rate) * STEP_DOWN) as u32,
+                time: pace.step,
+            };
+            best = step(setup, lower)?
+                .ok()
+                .map(|outcome| (lower.rate, outcome));
         }
     }
     Ok(Found { best, limit })
