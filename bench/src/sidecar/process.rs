@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -112,18 +112,6 @@ impl Sidecar {
             std::thread::sleep(LOOK);
         }
         Ok(sidecar)
-    }
-
-    /// Whether this build of the sidecar takes such a set-up.
-    pub(super) fn takes(setup: &Setup) -> anyhow::Result<bool> {
-        let folder = tempfile::tempdir()?;
-        let anywhere = SocketAddr::from(([127, 0, 0, 1], 9));
-        let file = configure(folder.path(), setup, None, anywhere, anywhere)?;
-        let checked = Command::new(program()?)
-            .args(["--check", "--config"])
-            .arg(file)
-            .output()?;
-        Ok(checked.status.success())
     }
 
     /// Its counters now.
