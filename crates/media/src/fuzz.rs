@@ -11,7 +11,7 @@ use crate::{
     jitter::{JitterBuffer, JitterConfig},
     rtcp::{Compound, RtcpPacket, canonical_name},
     rtp::{MAX_PACKET, PayloadType, RtpPacket, Sequence, Timestamp},
-    session::{AudioSession, Format, Outgoing, SessionConfig},
+    session::{AudioSession, Format, Outgoing, PacketTime, SessionConfig},
     wav,
 };
 
@@ -106,7 +106,8 @@ pub fn wav(bytes: &[u8]) {
 /// Datagrams for a session, each behind its length.
 pub fn session(bytes: &[u8]) {
     let mut now = Instant::now();
-    let format = Format::new(Codec::Pcmu, PayloadType::new(101));
+    let mut format = Format::new(Codec::Pcmu, PayloadType::new(101));
+    format.packet_time = PacketTime::from_ms(bytes.first().copied().unwrap_or(20).into());
     let mut session = AudioSession::new(SessionConfig::new(format, 1), now);
     let mut other = AudioSession::new(
         SessionConfig::new(
@@ -140,6 +141,7 @@ pub fn session(bytes: &[u8]) {
             },
             &mut out,
         );
+        while session.poll_audio(&mut out).is_some() {}
         session.hear(&mut frame);
         session.poll_digit();
         session.poll_rtcp(now, &mut out);

@@ -88,6 +88,26 @@ fn the_offerers_order_and_numbers_win() {
 }
 
 #[test]
+fn the_packet_time_is_the_peers_wish_within_its_limit() {
+    for (said, expected) in [
+        ("", 20),
+        ("a=ptime:10\r\n", 10),
+        ("a=ptime:30\r\na=maxptime:60\r\n", 30),
+        ("a=ptime:60\r\na=maxptime:40\r\n", 40),
+        ("a=maxptime:10\r\n", 10),
+        ("a=maxptime:240\r\n", 20),
+        ("a=ptime:37.5\r\n", 30),
+        ("a=ptime:200\r\n", 60),
+        ("a=ptime:0\r\n", 10),
+        ("a=ptime:soon\r\n", 20),
+    ] {
+        let offer = offer(&format!("m=audio 4000 RTP/AVP 0\r\n{said}"));
+        let (_, agreed) = session(40000).answer(offer.as_bytes()).unwrap();
+        assert_eq!(agreed.ptime, expected, "{said}");
+    }
+}
+
+#[test]
 fn an_answer_under_other_numbers_is_understood() {
     let mut ours = session(40000);
     ours.offer();

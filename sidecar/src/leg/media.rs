@@ -329,8 +329,12 @@ impl LegMedia {
             self.sending = None;
             ended = Some(play);
         }
-        if let (Some(len), Some(to)) = (len, destination) {
-            send(&self.rtp, out.get(..len).unwrap_or_default(), to);
+        let mut due = len;
+        while let Some(len) = due {
+            if let Some(to) = destination {
+                send(&self.rtp, out.get(..len).unwrap_or_default(), to);
+            }
+            due = self.session.poll_audio(out);
         }
         if let Some(to) = self.rtcp_destination()
             && let Some(len) = self.session.poll_rtcp(now, out)

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use skillcall_media::codec::Codec;
 use skillcall_media::rtp::PayloadType;
-use skillcall_media::session::Format;
+use skillcall_media::session::{Format, PacketTime};
 use skillcall_sip::sdp;
 
 /// What was agreed on, for the media session.
@@ -31,12 +31,17 @@ impl From<&sdp::Negotiated> for Agreed {
         // Events at another clock than the audio's would need a time line of their own.
         let events = negotiated
             .telephone_event
-            .filter(|event| event.clock == negotiated.codec.clock())
-            .and_then(|event| PayloadType::new(event.send_payload));
-        let mut format = Format::new(codec, events);
+            .filter(|event| event.clock == negotiated.codec.clock());
+        let mut format = Format::new(codec, None);
+        format.events = events.and_then(|event| PayloadType::new(event.send_payload));
+        format.receive_events = events.and_then(|event| PayloadType::new(event.receive_payload));
         if let Some(payload_type) = PayloadType::new(negotiated.send_payload) {
             format.payload_type = payload_type;
         }
+        if let Some(payload_type) = PayloadType::new(negotiated.receive_payload) {
+            format.receive_payload_type = payload_type;
+        }
+        format.packet_time = PacketTime::from_ms(negotiated.ptime);
         Self {
             format,
             remote: negotiated.remote,
@@ -52,5 +57,64 @@ pub(crate) fn codec_name(codec: Codec) -> &'static str {
     match codec {
         Codec::Pcmu => "PCMU",
         Codec::Pcma => "PCMA",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skillcall_sip::sdp::{Capabilities, MediaSession};
+
+    fn session() -> MediaSession {
+        MediaSession::new(Capabilities::new([127, 0, 0, 1].into(), 40_000), 1)
+    }
+
+    fn numbers(format: Format) -> [Option<u8>; 4] {
+        [
+            Some(format.payload_type.number()),
+            Some(format.receive_payload_type.number()),
+            format.events.map(PayloadType::number),
+            format.receive_events.map(PayloadType::number),
+        ]
+    }
+
+    #[test]
+    fn an_answer_with_numbers_of_its_own_keeps_ours_for_what_we_receive() {
+        let mut session = session();
+        session.offer();
+        let answer = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+            m=audio 4000 RTP/AVP 118 96\r\na=rtpmap:118 PCMA/8000\r\n\
+            a=rtpmap:96 telephone-event/8000\r\na=ptime:30\r\n";
+        let negotiated = session.accept_answer(answer.as_bytes()).unwrap();
+        let agreed = Agreed::from(&negotiated);
+        assert_eq!(
+            numbers(agreed.format),
+            [Some(118), Some(8), Some(96), Some(101)]
+        );
+        assert_eq!(agreed.format.packet_time.ms(), 30);
+        // Our later offers name ours still.
+        let again = String::from_utf8(session.offer().to_vec()).unwrap();
+        assert!(
+            again.contains("telephone-event/8000") && again.contains("a=rtpmap:101 "),
+            "{again}"
+        );
+    }
+
+    #[test]
+    fn an_offers_numbers_hold_both_ways_and_events_at_another_clock_are_left_out() {
+        let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+            m=audio 4000 RTP/AVP 8 97\r\na=rtpmap:97 telephone-event/8000\r\n";
+        let (_, negotiated) = session().answer(offer.as_bytes()).unwrap();
+        let agreed = Agreed::from(&negotiated);
+        assert_eq!(
+            numbers(agreed.format),
+            [Some(8), Some(8), Some(97), Some(97)]
+        );
+        let offer = offer.replace("telephone-event/8000", "telephone-event/16000");
+        let (_, negotiated) = session().answer(offer.as_bytes()).unwrap();
+        assert_eq!(
+            numbers(Agreed::from(&negotiated).format),
+            [Some(8), Some(8), None, None]
+        );
     }
 }

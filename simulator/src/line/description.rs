@@ -22,15 +22,15 @@ pub(super) fn agreed(negotiated: &Negotiated) -> Option<(SocketAddr, Format)> {
         sdp::Codec::Pcmu => Codec::Pcmu,
         sdp::Codec::Pcma => Codec::Pcma,
     };
-    let events = match negotiated.telephone_event {
-        // At another clock than the audio's the durations would mean something else.
-        Some(event) if event.clock == 8000 => Some(PayloadType::new(event.send_payload)?),
-        _ => None,
-    };
-    let format = Format {
-        codec,
-        payload_type: PayloadType::new(negotiated.send_payload)?,
-        events,
-    };
+    let mut format = Format::new(codec, None);
+    format.payload_type = PayloadType::new(negotiated.send_payload)?;
+    format.receive_payload_type = PayloadType::new(negotiated.receive_payload)?;
+    // At another clock than the audio's the durations would mean something else.
+    if let Some(event) = negotiated.telephone_event
+        && event.clock == 8000
+    {
+        format.events = Some(PayloadType::new(event.send_payload)?);
+        format.receive_events = Some(PayloadType::new(event.receive_payload)?);
+    }
     Some((negotiated.remote, format))
 }

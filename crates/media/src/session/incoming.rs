@@ -194,15 +194,21 @@ impl AudioSession {
     }
 
     fn media_of(&self, payload_type: PayloadType) -> Option<Media> {
-        if self.format.events == Some(payload_type) {
+        let format = &self.format;
+        if format.receive_events == Some(payload_type) {
             Some(Media::Event)
-        } else if payload_type == self.format.payload_type {
-            Some(Media::Audio(self.format.codec))
+        } else if payload_type == format.receive_payload_type {
+            Some(Media::Audio(format.codec))
         } else if payload_type == PayloadType::COMFORT_NOISE {
             Some(Media::ComfortNoise)
-        } else {
+        } else if let Some(codec) = Codec::from_static(payload_type) {
             // A peer may switch to any codec that both named; G.711's static numbers are unmistakable.
-            Codec::from_static(payload_type).map(Media::Audio)
+            Some(Media::Audio(codec))
+        } else if format.events == Some(payload_type) && format.receive_events.is_some() {
+            // Some peers send under the number under which they receive.
+            Some(Media::Event)
+        } else {
+            (payload_type == format.payload_type).then_some(Media::Audio(format.codec))
         }
     }
 

@@ -12,6 +12,7 @@
 mod control;
 mod incoming;
 mod outgoing;
+mod packets;
 mod relay;
 
 #[cfg(test)]
@@ -34,26 +35,39 @@ use crate::{
 use control::Control;
 use incoming::Incoming;
 use outgoing::Clock;
+use packets::Pending;
 use relay::Anchor;
+
+pub use packets::PacketTime;
 
 /// How a leg speaks: what offer and answer agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
     /// Codec that we send.
     pub codec: Codec,
-    /// Its payload type.
+    /// The payload type that it has for the peer: ours when we send. Each side names the numbers that it wants to
+    /// receive (RFC 3264 §5.1, §6.1), so those of the two directions may differ.
     pub payload_type: PayloadType,
-    /// Payload type of telephone events; `None`: the peer takes none.
+    /// The payload type that it has for us: the peer's when it sends.
+    pub receive_payload_type: PayloadType,
+    /// Payload type of the telephone events that we send; `None`: the peer takes none.
     pub events: Option<PayloadType>,
+    /// Payload type of the telephone events that the peer sends; `None`: we take none.
+    pub receive_events: Option<PayloadType>,
+    /// Audio of a packet that we send. What the peer sends may have any, and what is relayed keeps what it came with.
+    pub packet_time: PacketTime,
 }
 
 impl Format {
-    /// A codec under its static payload type, with events under `events`.
+    /// A codec under its static payload type, with events under `events`, both ways; packets of 20 ms.
     pub const fn new(codec: Codec, events: Option<PayloadType>) -> Self {
         Self {
             codec,
             payload_type: codec.static_payload_type(),
+            receive_payload_type: codec.static_payload_type(),
             events,
+            receive_events: events,
+            packet_time: PacketTime::from_ms(crate::FRAME_MS),
         }
     }
 }
@@ -210,6 +224,7 @@ pub struct AudioSession {
     format: Format,
     ssrc: u32,
     clock: Clock,
+    pending: Pending,
     anchor: Option<Anchor>,
     sender: DtmfSender,
     receiver: DtmfReceiver,
@@ -230,6 +245,7 @@ impl AudioSession {
             format: config.format,
             ssrc: config.ssrc,
             clock: Clock::new(config.first_sequence, config.first_timestamp, now),
+            pending: Pending::new(),
             anchor: None,
             sender: DtmfSender::new(),
             receiver: DtmfReceiver::new(config.digits),
@@ -247,6 +263,8 @@ impl AudioSession {
         if self.format.events != format.events {
             self.sender.cancel();
         }
+        // It may be of another codec, or meant for a peer that holds now.
+        self.pending.clear();
         self.format = format;
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{AudioSession, Outgoing};
+use super::{AudioSession, Outgoing, PacketTime};
 use crate::{
     FRAME_SAMPLES,
     dtmf::SendStep,
@@ -82,13 +82,15 @@ impl Clock {
     }
 
     /// Marks the audio sent as the continuation of what follows; true when it begins a talk-spurt.
-    fn enter_spurt(&mut self) -> bool {
+    pub(super) fn enter_spurt(&mut self) -> bool {
         !std::mem::replace(&mut self.in_spurt, true)
     }
 }
 
 impl AudioSession {
-    /// Goes on by 20 ms: writes the packet that is due into `out` and returns its length.
+    /// Goes on by 20 ms: writes the packet that is due into `out` and returns its length. Where packets are not of
+    /// 20 ms ([`Format::packet_time`](super::Format::packet_time)), some ticks have none, and
+    /// [`AudioSession::poll_audio`] gives what some have beside it.
     ///
     /// A digit that is being sent takes the place of `outgoing`. `None`: nothing is due, or `out` is shorter than the
     /// packet ([`crate::rtp::MAX_PACKET`] bytes always suffice). An owner who was held up makes up for
@@ -96,6 +98,10 @@ impl AudioSession {
     pub fn tick(&mut self, now: Instant, outgoing: Outgoing<'_>, out: &mut [u8]) -> Option<usize> {
         self.receiver.expire(now);
         let timestamp = self.clock.tick(now);
+        if !self.sender.is_idle() && !self.pending.is_empty() {
+            // What was said before a digit is heard before it; the digit begins a tick later.
+            return self.flush(out);
+        }
         match self.sender.step(timestamp) {
             SendStep::Idle => {}
             SendStep::Pause => {
@@ -119,17 +125,34 @@ impl AudioSession {
         let codec = self.format.codec;
         let payload_len = match outgoing {
             Outgoing::Nothing => {
+                let rest = self.flush(out);
                 // While packets are relayed, the owner's silence interrupts nothing.
                 if self.anchor.is_none() {
                     self.clock.leave_spurt();
                 }
-                return None;
+                return rest;
             }
             Outgoing::Silence | Outgoing::Pcm(_) => FRAME_SAMPLES,
             Outgoing::Encoded(codes) => codes.len().min(FRAME_SAMPLES),
         };
         if self.anchor.take().is_some() {
             self.clock.leave_spurt();
+        }
+        let write = |body: &mut [u8]| match outgoing {
+            Outgoing::Nothing | Outgoing::Silence => body.fill(codec.silence()),
+            Outgoing::Encoded(codes) => {
+                let len = codes.len().min(body.len());
+                let (said, silent) = body.split_at_mut(len);
+                said.copy_from_slice(codes.get(..len).unwrap_or_default());
+                silent.fill(codec.silence());
+            }
+            Outgoing::Pcm(frame) => {
+                codec.encode(frame, body);
+            }
+        };
+        if self.format.packet_time != PacketTime::default() {
+            self.pending.push(timestamp, write);
+            return self.poll_audio(out);
         }
         let header = RtpHeader {
             marker: self.clock.enter_spurt(),
@@ -138,15 +161,7 @@ impl AudioSession {
             timestamp,
             ssrc: self.ssrc,
         };
-        let len = header.write_with(payload_len, out, |body| match outgoing {
-            Outgoing::Nothing | Outgoing::Silence => body.fill(codec.silence()),
-            Outgoing::Encoded(codes) => {
-                body.copy_from_slice(codes.get(..body.len()).unwrap_or_default())
-            }
-            Outgoing::Pcm(frame) => {
-                codec.encode(frame, body);
-            }
-        })?;
+        let len = header.write_with(payload_len, out, write)?;
         self.sent(header.sequence, timestamp.plus(FRAME), len)
     }
 

@@ -55,6 +55,8 @@ impl AudioSession {
         if !self.sender.is_idle() {
             return None;
         }
+        // The rest of a packet of our own would come after what follows it.
+        self.pending.clear();
         let source = received.packet.header();
         let payload = received.packet.payload();
         let (payload_type, transcoding) = match received.media {

@@ -39,6 +39,7 @@ pub(super) struct RemoteAudio {
     /// In the peer's order of preference.
     pub(super) formats: Vec<Format>,
     pub(super) ptime: Option<u32>,
+    pub(super) max_ptime: Option<u32>,
     /// The peer's direction, as it says it.
     pub(super) direction: Direction,
     /// `RTP/AVP` or `RTP/SAVP`.
@@ -159,7 +160,8 @@ fn audio(session: &Session, index: usize, media: &Media) -> Result<RemoteAudio, 
             .and_then(|value| rtcp(value, ip))
             .unwrap_or_else(|| SocketAddr::new(ip, media.port.saturating_add(1))),
         formats: formats(media),
-        ptime: value("ptime").and_then(|value| value.trim().parse().ok()),
+        ptime: milliseconds(value("ptime")),
+        max_ptime: milliseconds(value("maxptime")),
         direction,
         proto: media.proto.clone(),
         crypto: crypto(media),
@@ -171,6 +173,12 @@ fn direction(attribute: &str) -> Option<Direction> {
     [SendRecv, SendOnly, RecvOnly, Inactive]
         .into_iter()
         .find(|direction| direction.as_str() == attribute)
+}
+
+/// A packet time, which may have a fraction (RFC 8866 §6.4, §9: `non-zero-int-or-real`).
+fn milliseconds(value: Option<&str>) -> Option<u32> {
+    let whole = value?.trim().split('.').next()?;
+    whole.parse().ok()
 }
 
 /// `a=rtcp:port [IN IP4 address]` (RFC 3605 §2.1).

@@ -300,11 +300,13 @@ impl MediaSession {
         })
     }
 
+    /// What the peer asks for, and no more than it can take (RFC 8866 §6.4, §6.5).
     fn ptime(&self, remote: &Remote) -> u32 {
         remote
             .audio
             .ptime
             .unwrap_or(self.capabilities.ptime)
+            .min(remote.audio.max_ptime.unwrap_or(u32::MAX))
             .clamp(*PTIMES.start(), *PTIMES.end())
             / 10
             * 10
