@@ -246,6 +246,24 @@ fn over_tcp_nothing_is_retransmitted_and_the_connection_is_kept() {
 }
 
 #[test]
+fn a_request_to_a_host_name_goes_where_the_dialog_came_from() {
+    for contact in [
+        "Contact: <sip:desk@phone.example>\r\n",
+        "Contact: <sip:desk@phone.example:5090;transport=tcp>\r\n",
+    ] {
+        let mut caller = Caller::new(Transport::Udp);
+        caller.answer("200 OK", "a", contact);
+        caller.endpoint.bye(caller.now, caller.call, &[]).unwrap();
+        let bye = caller.endpoint.poll_transmit().unwrap();
+        assert!(text(&bye).starts_with("BYE sip:desk@phone.example"));
+        assert_eq!(
+            (bye.transport, bye.destination),
+            (Transport::Udp, Destination::Addr(address("127.0.0.1:5070")))
+        );
+    }
+}
+
+#[test]
 fn guessed_branches_and_tags_reach_nothing() {
     let mut caller = Caller::new(Transport::Udp);
     let via = line(&caller.invite, "Via: ").to_owned();
