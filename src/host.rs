@@ -110,6 +110,16 @@ pub trait Host {
     /// Milliseconds since any fixed moment; never runs backwards.
     fn monotonic_ms(&self) -> u64;
 
+    /// Microseconds since 1970-01-01T00:00:00Z, as fine as the clock is: records of other parts are ordered by them.
+    fn now_us(&self) -> u64 {
+        self.now_ms().saturating_mul(1000)
+    }
+
+    /// Microseconds since any fixed moment; never runs backwards.
+    fn monotonic_us(&self) -> u64 {
+        self.monotonic_ms().saturating_mul(1000)
+    }
+
     /// Random bytes that nobody can foretell.
     fn random(&self, bytes: &mut [u8]);
 

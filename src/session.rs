@@ -38,8 +38,6 @@ pub struct Session {
     pub locale: String,
     /// The request that began it.
     pub request: String,
-    /// The W3C trace id of that request.
-    pub trace: String,
     /// Alexa's id of the session, once it is known.
     pub session: Option<String>,
 }

@@ -1,12 +1,16 @@
 //! Records of the messages that crossed a border, and the trace context that goes with them.
 //!
+//! A call has one trace id, which follows from its `clientSessionId` ([`TraceParent::of_session`]); that of a request of
+//! Alexa follows from its requestId, so it is known as soon as the request is verified. A request that came with another
+//! trace (of a proxy in front) keeps that as its parent.
+//!
 //! Records are gathered while a request is served, redacted as they are made, and posted to the sidecar once the reply
 //! is out, signed. A failure there costs no call.
 
 use std::cell::RefCell;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use skillcall_protocol::alexa::Envelope;
 use skillcall_protocol::ids::{ClientSessionId, SessionId};
@@ -28,13 +32,17 @@ const LIMIT: Duration = Duration::from_millis(2000);
 
 /// The trace of one request.
 pub struct Recorder {
-    context: TraceParent,
-    began_ms: u64,
+    /// What the request came with.
+    incoming: Option<TraceParent>,
+    began_us: u64,
+    began_monotonic_us: u64,
     gathered: RefCell<Gathered>,
 }
 
 #[derive(Default)]
 struct Gathered {
+    /// The trace, once it is known.
+    context: Option<TraceParent>,
     ids: Ids,
     entries: Vec<(u64, Entry)>,
     /// The request that is being served, until its response is known.
@@ -53,42 +61,49 @@ struct Incoming {
 }
 
 impl Recorder {
-    /// Begins a trace, or goes on with the sender's.
+    /// Begins with a request, and with the trace that its sender names.
     pub fn begin<H: Host>(host: &H, traceparent: Option<&str>) -> Self {
-        let context = match traceparent.and_then(|text| text.parse::<TraceParent>().ok()) {
-            Some(parent) => {
-                let mut span = [0; 8];
-                host.random(&mut span);
-                parent.child(span)
-            }
+        Self {
+            incoming: traceparent.and_then(|text| text.parse().ok()),
+            began_us: host.now_us(),
+            began_monotonic_us: host.monotonic_us(),
+            gathered: RefCell::default(),
+        }
+    }
+
+    /// The request belongs to this session, and so to its trace.
+    pub fn within<H: Host>(&self, host: &H, csi: &ClientSessionId) {
+        let context = TraceParent::of_session(csi.as_str(), span(host));
+        let mut gathered = self.gathered.borrow_mut();
+        gathered.ids.trace = Some(context.trace_id());
+        gathered.ids.parent = self
+            .incoming
+            .filter(|incoming| !incoming.is_same_trace(&context))
+            .map(|incoming| incoming.trace_id());
+        gathered.context = Some(context);
+    }
+
+    /// The session's trace; of a request without a session the sender's, or a new one.
+    fn context<H: Host>(&self, host: &H) -> TraceParent {
+        let mut gathered = self.gathered.borrow_mut();
+        if let Some(context) = gathered.context {
+            return context;
+        }
+        let context = match self.incoming {
+            Some(incoming) => incoming.child(span(host)),
             None => {
                 let mut ids = [0; 24];
                 host.random(&mut ids);
                 TraceParent::root(ids)
             }
         };
-        let ids = Ids {
-            trace: Some(context.trace_id()),
-            ..Ids::default()
-        };
-        let gathered = RefCell::new(Gathered {
-            ids,
-            ..Gathered::default()
-        });
-        Self {
-            context,
-            began_ms: host.now_ms(),
-            gathered,
-        }
+        gathered.ids.trace = Some(context.trace_id());
+        gathered.context = Some(context);
+        context
     }
 
-    /// The W3C trace id.
-    #[must_use]
-    pub fn trace_id(&self) -> String {
-        self.context.trace_id()
-    }
-
-    /// Sends a request to Alexa with the trace context, and records the exchange.
+    /// Sends a request to Alexa, and records the exchange. The trace context goes with it once it is known: not with the
+    /// fetch of the certificates, without which no request is anybody's.
     ///
     /// # Errors
     /// When there is no reply.
@@ -97,15 +112,12 @@ impl Recorder {
         host: &H,
         mut request: OutboundRequest,
     ) -> Result<OutboundReply, SendError> {
-        request
-            .headers
-            .push((TRACEPARENT, self.context.to_string()));
-        let (at, began) = (host.now_ms(), host.monotonic_ms());
+        if let Some(context) = self.gathered.borrow().context {
+            request.headers.push((TRACEPARENT, context.to_string()));
+        }
+        let (at, began) = (host.now_us(), host.monotonic_us());
         let reply = host.send(&request);
-        let took = host
-            .monotonic_ms()
-            .saturating_sub(began)
-            .saturating_mul(1000);
+        let took = host.monotonic_us().saturating_sub(began);
         let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
         let name = format!("{} /{path}", request.method);
         let message = Message::new(
@@ -118,7 +130,7 @@ impl Recorder {
         .took(took);
         let message = match &reply {
             Ok(reply) => message
-                .outcome(&reply.status.to_string())
+                .outcome(&outcome(reply.status, &reply.body))
                 .body(&exchange(&request.body, &reply.body)),
             Err(error) => message.outcome(&error.to_string()).body(&request.body),
         };
@@ -138,11 +150,12 @@ impl Recorder {
 
     fn told<H: Host>(&self, host: &H, level: Level, text: &str) {
         host.log(&redact::text(text));
-        self.push(host.now_ms(), Entry::Note(level, text.to_owned()));
+        self.push(host.now_us(), Entry::Note(level, text.to_owned()));
     }
 
     /// The session that the request is about.
-    pub fn csi(&self, csi: &ClientSessionId) {
+    pub fn csi<H: Host>(&self, host: &H, csi: &ClientSessionId) {
+        self.within(host, csi);
         self.gathered.borrow_mut().ids.csi = Some(csi.as_str().to_owned());
     }
 
@@ -194,10 +207,7 @@ impl Recorder {
         let Some(incoming) = self.gathered.borrow_mut().incoming.take() else {
             return;
         };
-        let took = host
-            .now_ms()
-            .saturating_sub(self.began_ms)
-            .saturating_mul(1000);
+        let took = host.monotonic_us().saturating_sub(self.began_monotonic_us);
         let message = Message::new(
             incoming.from,
             Party::Component,
@@ -205,22 +215,23 @@ impl Recorder {
             Protocol::Http,
             &incoming.name,
         )
-        .outcome(&response.status.to_string())
+        .outcome(&outcome(response.status, &response.body))
         .took(took)
         .body(&exchange(&incoming.body, &response.body));
-        self.push(self.began_ms, Entry::Message(Box::new(message)));
+        self.push(self.began_us, Entry::Message(Box::new(message)));
     }
 
-    fn push(&self, at_ms: u64, entry: Entry) {
-        self.gathered.borrow_mut().entries.push((at_ms, entry));
+    fn push(&self, at_us: u64, entry: Entry) {
+        self.gathered.borrow_mut().entries.push((at_us, entry));
     }
 
     /// What is left to do with the records: nothing when there is no sidecar to take them.
     #[must_use]
-    pub fn aftermath(&self, settings: &Settings) -> Aftermath {
+    pub fn aftermath<H: Host>(&self, host: &H, settings: &Settings) -> Aftermath {
         let Some(url) = &settings.sidecar_url else {
             return Aftermath::default();
         };
+        let context = self.context(host).to_string();
         let mut gathered = self.gathered.borrow_mut();
         let ids = gathered.ids.clone();
         let mut entries = std::mem::take(&mut gathered.entries);
@@ -228,8 +239,8 @@ impl Recorder {
         let records: Vec<Record> = entries
             .into_iter()
             .zip(0u64..)
-            .map(|((at_ms, entry), seq)| {
-                let (at, ids) = (at_ms.saturating_mul(1000), ids.clone());
+            .map(|((at, entry), seq)| {
+                let ids = ids.clone();
                 match entry {
                     Entry::Message(message) => Record::message(at, Party::Component, ids, *message),
                     Entry::Note(level, text) => {
@@ -244,7 +255,6 @@ impl Recorder {
         }
         // Strings and numbers always become JSON.
         let body = serde_json::to_vec(&Posted { records: &records }).unwrap_or_default();
-        let context = self.context.to_string();
         Aftermath {
             post: Some(Post {
                 url: url.clone(),
@@ -259,6 +269,40 @@ impl Recorder {
 #[derive(Serialize)]
 struct Posted<'r> {
     records: &'r [Record],
+}
+
+/// 8 random bytes for a span's id.
+fn span<H: Host>(host: &H) -> [u8; 8] {
+    let mut span = [0; 8];
+    host.random(&mut span);
+    span
+}
+
+/// A status, and of a refusal the reason that its body gives: `code` and `message` of Alexa's APIs (facts C1, D2), `detail` of
+/// a problem document.
+fn outcome(status: u16, body: &[u8]) -> String {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Refusal {
+        code: Option<String>,
+        message: Option<String>,
+        detail: Option<String>,
+    }
+    let refusal = match status {
+        400.. => serde_json::from_slice(body).unwrap_or_default(),
+        _ => Refusal::default(),
+    };
+    let reason = [refusal.code, refusal.message.or(refusal.detail)]
+        .into_iter()
+        .flatten()
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join(": ");
+    if reason.is_empty() {
+        status.to_string()
+    } else {
+        format!("{status} {reason}")
+    }
 }
 
 /// Both bodies of an exchange as one JSON object, if both are JSON; else what was asked.

@@ -24,6 +24,9 @@ fn demo(folder: &Path) {
         "StartCommunicationSession",
         "NEW_INBOUND_CALL",
         "CallAndBridge",
+        "digit",
+        "200 OK (INVITE) with SDP",
+        "answered after",
         "HANGUP",
     ] {
         assert!(
@@ -33,6 +36,12 @@ fn demo(folder: &Path) {
             "no {word} in the timeline:\n{told}"
         );
     }
+    let trace_id = told
+        .lines()
+        .find_map(|line| line.strip_prefix("trace id"))
+        .map(str::trim)
+        .unwrap_or_default();
+    assert_eq!(trace_id.len(), 32, "one trace id, not {trace_id:?}");
 }
 
 /// Every file below a folder.

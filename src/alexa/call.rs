@@ -108,7 +108,7 @@ fn try_to_place<H: Host>(
         .as_ref()
         .ok_or_else(|| failed(&"the request names no device in context.System"))?;
     let csi = session_id(serving, &envelope.request.request_id)?;
-    recorder.csi(&csi);
+    recorder.csi(host, &csi);
     let search = Search {
         host,
         recorder,
@@ -141,7 +141,6 @@ fn try_to_place<H: Host>(
         destination: destination.id.to_owned(),
         locale: locale.to_owned(),
         request: envelope.request.request_id.as_str().to_owned(),
-        trace: recorder.trace_id(),
         session: None,
     };
     session::remember(host, &csi, &session).map_err(|error| failed(&error))?;

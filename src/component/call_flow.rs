@@ -39,7 +39,7 @@ impl wit::Guest for Skill {
                 crate::flow::FlowError::Event(why) => wit::FlowError::BadEvent(why),
             },
         )?;
-        recorder.aftermath(&settings).run(&host);
+        recorder.aftermath(&host, &settings).run(&host);
         Ok(reply(&decision.reply))
     }
 }

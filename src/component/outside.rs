@@ -52,6 +52,17 @@ impl Host for Outside {
         monotonic_clock::now() / 1_000_000
     }
 
+    fn now_us(&self) -> u64 {
+        let now = wall_clock::now();
+        now.seconds
+            .saturating_mul(1_000_000)
+            .saturating_add(u64::from(now.nanoseconds / 1000))
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        monotonic_clock::now() / 1000
+    }
+
     fn random(&self, bytes: &mut [u8]) {
         let drawn = random::get_random_bytes(bytes.len() as u64);
         for (byte, drawn) in bytes.iter_mut().zip(drawn) {

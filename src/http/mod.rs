@@ -132,6 +132,10 @@ fn answer<H: Host>(
 ) -> Served {
     let response = match verified {
         Ok(envelope) => {
+            let request_id = &envelope.request.request_id;
+            if let Some(csi) = session::client_session_id(&settings.session_key, request_id) {
+                recorder.within(host, &csi);
+            }
             // The code of a grant is a secret.
             let traced: &[u8] = match envelope.request.kind() {
                 Kind::AuthorizationGrant => b"",
@@ -149,7 +153,7 @@ fn answer<H: Host>(
     recorder.response(host, &response);
     Served {
         response,
-        aftermath: recorder.aftermath(settings),
+        aftermath: recorder.aftermath(host, settings),
     }
 }
 
@@ -235,7 +239,7 @@ fn serve_signed<H: Host>(host: &H, settings: &Settings, request: &Request) -> Se
     recorder.response(host, &response);
     Served {
         response,
-        aftermath: recorder.aftermath(settings),
+        aftermath: recorder.aftermath(host, settings),
     }
 }
 
@@ -296,7 +300,7 @@ pub fn decide<H: Host>(
         }
     })?;
     if let Some(csi) = &decision.csi {
-        recorder.csi(csi);
+        recorder.csi(host, csi);
     }
     recorder.note(host, &decision.note);
     let csi = decision.csi.clone();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use skillcall_protocol::signing::{
     KeyRing, RequestParts, SignedReply, verify_reply, verify_request,
 };
+use skillcall_protocol::traceparent::TraceParent;
 
 use super::*;
 use crate::testing::{
@@ -96,7 +97,13 @@ fn a_call_is_placed_and_announced() {
             (n > 0).then(|| format!("Bearer {TOKEN}")),
             "the token goes to Alexa's API alone"
         );
-        assert!(header("traceparent").unwrap().starts_with("00-"));
+        // The certificates are fetched before it is known whose request it is.
+        let parent: Option<TraceParent> = header("traceparent").map(|value| value.parse().unwrap());
+        assert_eq!(
+            parent.map(|parent| parent.trace_id()),
+            (n > 0).then(|| TraceParent::of_session(csi, [1; 8]).trace_id()),
+            "the call has one trace id"
+        );
     }
     let log = host.logged.lock().unwrap().join("\n");
     assert!(!log.contains(TOKEN) && !log.contains("2045550100"), "{log}");
@@ -625,11 +632,73 @@ fn records_go_to_the_sidecar_after_the_reply_signed_and_redacted() {
     );
     for record in records {
         assert_eq!(record["part"], "component");
-        assert_eq!(record["ids"]["trace"], "0af7651916cd43dd8448eb211c80319c");
+        let csi = record["ids"]["csi"].as_str().unwrap();
+        assert_eq!(
+            record["ids"]["trace"],
+            TraceParent::of_session(csi, [1; 8]).trace_id()
+        );
+        assert_eq!(
+            record["ids"]["parent"], "0af7651916cd43dd8448eb211c80319c",
+            "the trace of a proxy in front leads to the call's"
+        );
         assert_eq!(record["ids"]["request"], "amzn1.echo-api.request.1");
         assert_eq!(record["ids"]["session"], "session-1");
-        assert!(record["ids"]["csi"].is_string());
     }
+    assert!(
+        lookup("traceparent")
+            .unwrap()
+            .contains(records[0]["ids"]["trace"].as_str().unwrap())
+    );
+}
+
+/// The records that a request leaves.
+fn recorded(host: &Memory, request: &Request) -> Vec<Value> {
+    host.set("sidecar_url", "http://127.0.0.1:7080");
+    serve(host, request).aftermath.run(host);
+    let sent = host.sent.lock().unwrap();
+    let posted: Value = serde_json::from_slice(&sent.last().unwrap().body).unwrap();
+    posted["records"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_event_is_in_the_trace_of_its_session_and_else_in_that_of_its_sender() {
+    const FOREIGN: &str = "0af7651916cd43dd8448eb211c80319c";
+    let from_there = |mut request: Request| {
+        let value = format!("00-{FOREIGN}-b7ad6b7169203331-01").into_bytes();
+        request.headers.push(("traceparent".to_owned(), value));
+        request
+    };
+    let host = installation();
+    let event = from_there(signed_event(&incoming_call("a1-b2"), 1));
+    for record in recorded(&host, &event) {
+        assert_eq!(record["ids"]["csi"], "a1-b2");
+        assert_eq!(record["ids"]["trace"], "05d69c22730e127ae7991996fb65c930");
+        assert_eq!(record["ids"]["parent"], FOREIGN);
+    }
+    let mut without = incoming_call("a1-b2");
+    without["CallDetails"]["Participants"][0]["SipHeaders"] = json!({});
+    for record in recorded(&host, &from_there(signed_event(&without, 2))) {
+        assert_eq!(record["ids"]["trace"], FOREIGN);
+        assert_eq!(record["ids"]["parent"], Value::Null);
+    }
+}
+
+#[test]
+fn a_refusal_says_in_the_trace_why() {
+    let host = installation();
+    host.answers(alexa_api(|path| {
+        path.contains("communications").then(|| {
+            let refusal = json!({"code": "AccessDenied", "message": "no permission to call"});
+            (403, refusal)
+        })
+    }));
+    let request = signed_alexa(&call_request("amzn1.echo-api.request.1", "front desk"));
+    let records = recorded(&host, &request);
+    let outcome = records
+        .iter()
+        .find(|record| record["name"] == SESSION)
+        .map(|record| record["outcome"].as_str().unwrap());
+    assert_eq!(outcome, Some("403 AccessDenied: no permission to call"));
 }
 
 #[test]

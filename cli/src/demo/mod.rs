@@ -167,11 +167,15 @@ async fn finish(
     let trace = wait_for(PATIENCE, "the trace of every part", whole).await?;
     let recordings = report::recordings(&trace, installation);
     let page = installation.path("call.html");
-    std::fs::write(&page, report::page(&trace, &[], &recordings)?)
+    std::fs::write(&page, report::page(&trace, &[], &recordings))
         .with_context(|| format!("file {}", page.display()))?;
     let wav = installation.path("recording.wav");
     let recorded = recordings.first().context("the call was not recorded")?;
-    std::fs::copy(recorded, &wav).with_context(|| format!("file {}", wav.display()))?;
+    let bytes = match &recorded.wav {
+        Ok(bytes) => bytes,
+        Err(error) => bail!("recording {}: {error}", recorded.name),
+    };
+    write_private(&wav, bytes).with_context(|| format!("file {}", wav.display()))?;
     stage.text(&ladder::draw(&trace, false));
     let errors: Vec<&str> = trace
         .records
@@ -194,6 +198,15 @@ async fn finish(
     stage.say(&format!("the whole call:  {}", page.display()));
     stage.say(&format!("the recording:   {}", wav.display()));
     Ok(json!({ "ids": trace.ids, "page": page, "recording": wav, "records": trace.records.len() }))
+}
+
+/// A file for its owner alone, as recordings are.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(bytes)
 }
 
 /// Whether every part has told its end of the story: nobody is missing, the recording is written,

@@ -2,16 +2,21 @@
 
 use std::fmt::Write as _;
 
-use skillcall_protocol::trace::{Level, Party, Protocol, StepKind, Trace};
+use skillcall_protocol::trace::{Level, Message, Party, Protocol, StepKind, Trace};
 
 use super::escape;
+use crate::trace::story;
 
 /// Width of a lane, in pixels.
-const LANE: usize = 210;
+const LANE: usize = 206;
 /// Left margin, for the times.
 const MARGIN: usize = 90;
 /// Height of a rung.
 const RUNG: usize = 34;
+/// The most characters of a label.
+const LONGEST: usize = 64;
+/// How many of them are the label's end when it is shortened.
+const KEPT_END: usize = 12;
 /// Where the first rung is.
 const TOP: usize = 44;
 
@@ -50,12 +55,9 @@ pub(super) fn ladder(trace: &Trace) -> String {
         );
         match step.kind {
             StepKind::Arrow(message) => {
-                let class = colour(message.protocol, message.outcome.as_deref());
+                let class = colour(message);
                 arrow(&mut svg, x(&message.from), x(&message.to), y, class);
-                let label = match &message.outcome {
-                    Some(outcome) => format!("{} ⇒ {outcome}", message.name),
-                    None => message.name.to_string(),
-                };
+                let label = story::line(step, message);
                 let middle = (x(&message.from) + x(&message.to)) / 2;
                 label_at(
                     &mut svg,
@@ -67,7 +69,7 @@ pub(super) fn ladder(trace: &Trace) -> String {
                 );
             }
             StepKind::Note { level, text } => {
-                let class = if level == Level::Error { "t-bad" } else { "" };
+                let class = if level == Level::Info { "" } else { "t-bad" };
                 let sign = if level == Level::Info { "" } else { "! " };
                 boxed(&mut svg, x(step.part), y, &format!("{sign}{text}"), class);
             }
@@ -88,13 +90,9 @@ pub(super) fn ladder(trace: &Trace) -> String {
 }
 
 /// The class of a message: by its protocol, or as a failure.
-fn colour(protocol: Protocol, outcome: Option<&str>) -> &'static str {
-    let failed = outcome.is_some_and(|outcome| {
-        let status: Option<u16> = outcome.split(' ').next().and_then(|word| word.parse().ok());
-        status.map_or_else(|| outcome.starts_with("no "), |status| status >= 400)
-    });
-    match protocol {
-        _ if failed => "bad",
+fn colour(message: &Message) -> &'static str {
+    match message.protocol {
+        _ if message.is_failure() => "bad",
         Protocol::Http => "http",
         Protocol::Sip => "sip",
         Protocol::Rtp => "rtp",
@@ -121,22 +119,27 @@ fn arrow(svg: &mut String, from: usize, to: usize, y: usize, class: &str) {
 }
 
 fn label_at(svg: &mut String, x: usize, y: usize, label: &str, class: &str, anchor: &str) {
-    let short: String = label.chars().take(64).collect();
-    let more = if label.chars().count() > 64 {
-        "…"
-    } else {
-        ""
-    };
     let _ = write!(
         svg,
-        "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\"><title>{}</title>{}{more}</text>",
+        "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\"><title>{}</title>{}</text>",
         escape(label),
-        escape(&short)
+        escape(&shortened(label))
     );
 }
 
+/// A label that fits: its end, which says how long something took, stays.
+fn shortened(label: &str) -> String {
+    let length = label.chars().count();
+    if length <= LONGEST {
+        return label.to_owned();
+    }
+    let begin: String = label.chars().take(LONGEST - KEPT_END - 1).collect();
+    let end: String = label.chars().skip(length - KEPT_END).collect();
+    format!("{begin}…{end}")
+}
+
 fn boxed(svg: &mut String, x: usize, y: usize, text: &str, class: &str) {
-    let shown = text.chars().count().min(64);
+    let shown = text.chars().count().min(LONGEST);
     let width = shown * 7 + 16;
     let left = x.saturating_sub(width / 2);
     let _ = write!(
@@ -144,5 +147,5 @@ fn boxed(svg: &mut String, x: usize, y: usize, text: &str, class: &str) {
         "<rect class=\"note\" x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"20\" rx=\"4\"/>",
         y - 14
     );
-    label_at(svg, x, y, text, class, "middle");
+    label_at(svg, x, y, text, &format!("in {class}"), "middle");
 }

@@ -4,38 +4,64 @@ mod drawing;
 mod waveform;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
-use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use skillcall_protocol::trace::{Kind, StepKind, Trace};
+use skillcall_protocol::trace::{Kind, Level, StepKind, Trace};
+use skillcall_sidecar::SidecarConfig;
+use skillcall_sidecar::bucket::Buckets;
 
 use crate::installation::Installation;
+use crate::trace::story;
 use waveform::Waveform;
 
-/// The recordings that a trace names and that lie in the installation's buckets.
-pub(crate) fn recordings(trace: &Trace, installation: &Installation) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = trace
+/// A recording that a trace names.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    /// Its bucket and key.
+    pub(crate) name: String,
+    /// The WAV file, or why it cannot be read.
+    pub(crate) wav: Result<Vec<u8>, String>,
+}
+
+/// The recordings that a trace names, from the buckets of the installation's `sidecar.toml`. A key leads nowhere else,
+/// whoever wrote the record.
+pub(crate) fn recordings(trace: &Trace, installation: &Installation) -> Vec<Recording> {
+    let mut named: Vec<(&str, &str)> = trace
         .records
         .iter()
         .filter_map(|record| match &record.kind {
-            Kind::Recording { path, .. } => Some(installation.path(path)),
+            Kind::Recording {
+                bucket: Some(bucket),
+                path,
+                ..
+            } => Some((bucket.as_str(), path.as_str())),
             _ => None,
         })
-        .filter(|path| path.is_file())
         .collect();
-    files.sort();
-    files.dedup();
-    files
+    named.sort_unstable();
+    named.dedup();
+    if named.is_empty() {
+        return Vec::new();
+    }
+    let buckets = SidecarConfig::load(&installation.sidecar()).map(|config| {
+        let folders = config.buckets.iter();
+        Buckets::new(folders.map(|(name, folder)| (name.clone(), config.resolve(folder))))
+    });
+    named
+        .into_iter()
+        .map(|(bucket, key)| Recording {
+            name: format!("{bucket}/{key}"),
+            wav: match &buckets {
+                Ok(buckets) => buckets.read(bucket, key).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            },
+        })
+        .collect()
 }
 
 /// The page. `unreachable` names parts that could not be asked for their records.
-pub(crate) fn page(
-    trace: &Trace,
-    unreachable: &[String],
-    recordings: &[PathBuf],
-) -> anyhow::Result<String> {
+pub(crate) fn page(trace: &Trace, unreachable: &[String], recordings: &[Recording]) -> String {
     let mut html = String::from(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>A call, by skillcall</title>\n<style>",
     );
@@ -64,59 +90,51 @@ pub(crate) fn page(
     html.push_str("<h2>Who said what to whom</h2>\n<div class=\"wide\">");
     html.push_str(&drawing::ladder(trace));
     html.push_str("</div>\n");
-    for path in recordings {
-        recording(path, &mut html)?;
+    for it in recordings {
+        recording(it, &mut html);
     }
+    legs(trace, &mut html);
     figures(trace, &mut html);
     messages(trace, &mut html);
     html.push_str("<script>");
     html.push_str(include_str!("page.js"));
     html.push_str("</script>\n</body></html>\n");
-    Ok(html)
+    html
 }
 
 fn summary(trace: &Trace, html: &mut String) {
-    let seconds = match (trace.records.first(), trace.records.last()) {
-        (Some(first), Some(last)) => last.at.saturating_sub(first.at) as f64 / 1e6,
-        _ => 0.0,
-    };
-    let start = trace
-        .records
-        .first()
-        .and_then(|record| jiff::Timestamp::from_microsecond(i64::try_from(record.at).ok()?).ok())
-        .map(|time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
-        .unwrap_or_default();
     let _ = writeln!(
         html,
-        "<p class=\"sub\">{start}, {seconds:.1} s from the first message to the last</p>\n<dl class=\"ids\">"
+        "<p class=\"sub\">{}</p>\n<dl class=\"ids\">",
+        escape(&story::when(trace))
     );
-    let calls = trace.ids.call.join(", ");
-    let rows = [
-        ("TransactionId", trace.ids.transaction.as_deref()),
-        (
-            "CallIds",
-            Some(calls.as_str()).filter(|calls| !calls.is_empty()),
-        ),
-        ("clientSessionId", trace.ids.csi.as_deref()),
-        ("sessionId", trace.ids.session.as_deref()),
-        ("requestId", trace.ids.request.as_deref()),
-        ("trace id", trace.ids.trace.as_deref()),
-    ];
-    for (name, value) in rows {
-        if let Some(value) = value {
-            let _ = writeln!(html, "<dt>{name}</dt><dd>{}</dd>", escape(value));
-        }
+    for (name, value) in story::ids(trace) {
+        let _ = writeln!(html, "<dt>{name}</dt><dd>{}</dd>", escape(&value));
     }
     html.push_str("</dl>\n");
 }
 
-fn recording(path: &PathBuf, html: &mut String) -> anyhow::Result<()> {
-    let waveform = Waveform::read(path)?;
-    let bytes = std::fs::read(path).with_context(|| format!("recording {}", path.display()))?;
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+fn recording(recording: &Recording, html: &mut String) {
+    let name = escape(&recording.name);
+    let read = recording
+        .wav
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|wav| match Waveform::read(wav) {
+            Ok(waveform) => Ok((wav, waveform)),
+            Err(error) => Err(format!("{error:#}")),
+        });
+    let (wav, waveform) = match read {
+        Ok(read) => read,
+        Err(why) => {
+            let _ = writeln!(
+                html,
+                "<h2>Recording</h2>\n<p class=\"missing\">{name} cannot be shown: {}</p>",
+                escape(&why)
+            );
+            return;
+        }
+    };
     let _ = writeln!(
         html,
         "<h2>Recording, {:.1} s</h2>\n<section><div class=\"wave\">{}<div class=\"head\"></div></div>",
@@ -128,11 +146,32 @@ fn recording(path: &PathBuf, html: &mut String) -> anyhow::Result<()> {
     }
     let _ = writeln!(
         html,
-        "<audio controls preload=\"metadata\" src=\"data:audio/wav;base64,{}\"></audio><p class=\"key\">{}</p></section>",
-        STANDARD.encode(bytes),
-        escape(&name)
+        "<audio controls preload=\"metadata\" src=\"data:audio/wav;base64,{}\"></audio><p class=\"key\">{name}</p></section>",
+        STANDARD.encode(wav)
     );
-    Ok(())
+}
+
+fn legs(trace: &Trace, html: &mut String) {
+    let legs = trace.legs();
+    if legs.is_empty() {
+        return;
+    }
+    html.push_str("<h2>SIP legs</h2>\n<div class=\"wide\"><table><tr><th>from</th><th>to</th><th class=\"n\">INVITE at</th><th class=\"n\">rang after</th><th class=\"n\">answered after</th><th class=\"n\">talked</th><th>ended by</th></tr>\n");
+    let seconds = |us: Option<u64>| us.map_or_else(|| "–".to_owned(), story::seconds);
+    for leg in legs {
+        let _ = writeln!(
+            html,
+            "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+            escape(leg.caller.name()),
+            escape(leg.called.name()),
+            story::seconds(leg.invited_us),
+            seconds(leg.rang_after_us()),
+            seconds(leg.answered_after_us()),
+            seconds(leg.talked_us()),
+            escape(&story::end(&leg)),
+        );
+    }
+    html.push_str("</table></div>\n");
 }
 
 fn figures(trace: &Trace, html: &mut String) {
@@ -167,29 +206,48 @@ fn figures(trace: &Trace, html: &mut String) {
 }
 
 fn messages(trace: &Trace, html: &mut String) {
-    html.push_str("<h2>Every message</h2>\n<p class=\"sub\">Numbers, tokens and keys are cut out before anything is written.</p>\n");
+    html.push_str("<h2>Every message</h2>\n<p class=\"sub\">Numbers, tokens, keys and the digits that were pressed are cut out before anything is written.</p>\n");
     for step in trace.ladder() {
         let time = step.offset_us as f64 / 1e6;
-        if let StepKind::Arrow(message) = step.kind {
-            let outcome = message
-                .outcome
-                .as_deref()
-                .map(|outcome| format!(" ⇒ {}", escape(outcome)))
-                .unwrap_or_default();
-            let _ = writeln!(
-                html,
-                "<details><summary><span class=\"t\">{time:.3} s</span>{} → {}: {}{outcome}</summary>{}</details>",
-                escape(message.from.name()),
-                escape(message.to.name()),
-                escape(&message.name),
-                message
-                    .body
-                    .as_deref()
-                    .map(|body| format!("<pre>{}</pre>", escape(body)))
-                    .unwrap_or_default()
-            );
+        match step.kind {
+            StepKind::Arrow(message) => {
+                let class = if message.is_failure() {
+                    " class=\"bad\""
+                } else {
+                    ""
+                };
+                let _ = writeln!(
+                    html,
+                    "<details><summary{class}><span class=\"t\">{time:.3} s</span>{} → {}: {}</summary>{}</details>",
+                    escape(message.from.name()),
+                    escape(message.to.name()),
+                    escape(&story::line(&step, message)),
+                    message
+                        .body
+                        .as_deref()
+                        .map(|body| format!("<pre>{}</pre>", escape(&readable(body))))
+                        .unwrap_or_default()
+                );
+            }
+            StepKind::Note { level, text } => {
+                let class = if level == Level::Info { "" } else { " bad" };
+                let _ = writeln!(
+                    html,
+                    "<p class=\"said{class}\"><span class=\"t\">{time:.3} s</span>{}: {}</p>",
+                    escape(step.part.name()),
+                    escape(text)
+                );
+            }
+            StepKind::Media(_) | StepKind::Recording { .. } => {}
         }
     }
+}
+
+/// A body that is JSON with a line for each member; others as they are.
+fn readable(body: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(body)
+        .and_then(|value| serde_json::to_string_pretty(&value))
+        .unwrap_or_else(|_| body.to_owned())
 }
 
 /// Escapes text for HTML.

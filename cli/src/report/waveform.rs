@@ -1,7 +1,6 @@
 //! The waveform of a recording: the loudest sample of each column and channel, as SVG.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use anyhow::{Context, bail};
 
@@ -23,23 +22,18 @@ pub(crate) struct Waveform {
 
 impl Waveform {
     /// Reads a 16-bit PCM WAV file.
-    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let mut wav = hound::WavReader::open(path)
-            .with_context(|| format!("recording {}", path.display()))?;
+    pub(crate) fn read(wav: &[u8]) -> anyhow::Result<Self> {
+        let mut wav = hound::WavReader::new(wav).context("no WAV file")?;
         let spec = wav.spec();
         if spec.bits_per_sample != 16 || spec.sample_format != hound::SampleFormat::Int {
-            bail!(
-                "recording {}: expected 16-bit PCM, found {} bits",
-                path.display(),
-                spec.bits_per_sample
-            );
+            bail!("expected 16-bit PCM, found {} bits", spec.bits_per_sample);
         }
         let channels = usize::from(spec.channels).max(1);
         let frames = wav.duration() as usize;
         let mut peaks = vec![vec![0.0_f32; COLUMNS.min(frames.max(1))]; channels];
         let columns = peaks[0].len();
         for (index, sample) in wav.samples::<i16>().enumerate() {
-            let sample = sample.with_context(|| format!("recording {}", path.display()))?;
+            let sample = sample.context("the WAV file ends early")?;
             let (frame, channel) = (index / channels, index % channels);
             let column = (frame * columns / frames.max(1)).min(columns - 1);
             let loud = f32::from(sample).abs() / 32768.0;

@@ -2,6 +2,7 @@
 
 pub(crate) mod gather;
 pub(crate) mod ladder;
+pub(crate) mod story;
 
 use anyhow::bail;
 use serde_json::json;
@@ -73,7 +74,7 @@ pub(crate) async fn run(
             &trace,
             &unreachable,
             &report::recordings(&trace, installation),
-        )?;
+        );
         std::fs::write(file, page)
             .map_err(|error| anyhow::anyhow!("file {}: {error}", file.display()))?;
     }

@@ -1,10 +1,15 @@
-//! W3C trace context: the `traceparent` header that crosses every HTTP border.
+//! W3C trace context: the `traceparent` header that crosses every HTTP border, and the one trace id of a call.
 
 use std::fmt;
 use std::str::FromStr;
 
+use sha2::{Digest, Sha256};
+
 /// The header's name.
 pub const TRACEPARENT: &str = "traceparent";
+
+/// What stands before the `clientSessionId` when a trace id is derived from it.
+const DERIVATION: &[u8] = b"skillcall-trace-v1\n";
 
 /// A trace context, version 00 (W3C Trace Context §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +42,31 @@ impl TraceParent {
             span,
             flags: 1,
         }
+    }
+
+    /// The trace of the call with this `clientSessionId`, with a span of its own from 8 random bytes; sampled.
+    ///
+    /// The trace id is the first 16 bytes of SHA-256 over `skillcall-trace-v1`, a line feed, and the `clientSessionId`
+    /// (our choice). SIP carries no `traceparent`, but User-to-User carries the `clientSessionId` (facts E1): so whoever
+    /// knows it, on either side of the device, is in the same trace without having to ask.
+    #[must_use]
+    pub fn of_session(client_session_id: &str, random: [u8; 8]) -> Self {
+        let digest = Sha256::new()
+            .chain_update(DERIVATION)
+            .chain_update(client_session_id)
+            .finalize();
+        let mut seed = [0; 24];
+        for (byte, derived) in seed.iter_mut().zip(digest).take(16) {
+            *byte = derived;
+        }
+        seed[16..].copy_from_slice(&random);
+        Self::root(seed)
+    }
+
+    /// Whether both are of one trace.
+    #[must_use]
+    pub fn is_same_trace(&self, other: &Self) -> bool {
+        self.trace == other.trace
     }
 
     /// The same trace with a span of its own, from 8 random bytes.
@@ -132,6 +162,19 @@ mod tests {
                 .parse::<TraceParent>()
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn a_call_has_one_trace_id_for_all_who_know_its_client_session_id() {
+        // sha256sum of "skillcall-trace-v1", a line feed, and the id.
+        let one = TraceParent::of_session("a1-b2", [1; 8]);
+        assert_eq!(one.trace_id(), "05d69c22730e127ae7991996fb65c930");
+        assert_eq!(one.span_id(), "0101010101010101");
+        let other = TraceParent::of_session("a1-b2", [0; 8]);
+        assert!(one.is_same_trace(&other));
+        assert_eq!(other.span_id(), "0000000000000001", "never all zero");
+        assert!(!one.is_same_trace(&TraceParent::of_session("a1-b3", [1; 8])));
+        assert_eq!(one.to_string().parse(), Ok(one));
     }
 
     #[test]

@@ -257,6 +257,6 @@ fn the_trace_schema_is_what_was_written() {
         "session-1",
         "7c2f0000-1234-4234-8234-123456789012",
     ] {
-        assert_eq!(find(&records, id).records.len(), 5, "{id}");
+        assert_eq!(find(&records, id).records.len(), 8, "{id}");
     }
 }

@@ -96,14 +96,22 @@ fn a_record_is_clean_whatever_it_is_made_of() {
 }
 
 #[test]
-fn received_digits_longer_than_one_are_hidden() {
+fn digits_that_were_pressed_are_hidden_single_ones_too() {
     for (input, output) in [
         (
             r#"{"ReceivedDigits":"4711"}"#,
             r#"{"ReceivedDigits":"[digits]"}"#,
         ),
-        (r#"{"ReceivedDigits":"1"}"#, r#"{"ReceivedDigits":"1"}"#),
+        (
+            r#"{"ReceivedDigits":"1"}"#,
+            r#"{"ReceivedDigits":"[digit]"}"#,
+        ),
+        (r#"{"ReceivedDigits":""}"#, r#"{"ReceivedDigits":""}"#),
         (r#"{"digits":4711}"#, r#"{"digits":"[digits]"}"#),
+        (
+            r#"{"TransactionAttributes":{"skillcall.digits":"4711"}}"#,
+            r#"{"TransactionAttributes":{"skillcall.digits":"[digits]"}}"#,
+        ),
     ] {
         assert_eq!(redact::any(input), output);
     }

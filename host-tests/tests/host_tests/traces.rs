@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use skillcall_host_tests::{Stage, Staging, logs, plans, until};
-use skillcall_protocol::trace::{Kind, Party, Trace};
+use skillcall_protocol::trace::{Kind, Party, Protocol, Record, StepKind, Trace};
+use skillcall_protocol::traceparent::TraceParent;
 use skillcall_simulator::Said;
 use skillcall_simulator::line::CallState;
 
@@ -72,47 +73,179 @@ async fn every_id_finds_the_same_whole_call() {
     stage.end().await;
 }
 
-/// The W3C trace ids of a part's records.
-fn trace_ids(trace: &Trace, part: &Party) -> BTreeSet<String> {
+/// The W3C trace ids of the records that `of` picks.
+fn trace_ids(trace: &Trace, of: impl Fn(&Record) -> bool) -> BTreeSet<&str> {
     trace
         .records
         .iter()
-        .filter(|record| record.part == *part)
-        .filter_map(|record| record.ids.trace.clone())
+        .filter(|record| of(record))
+        .filter_map(|record| record.ids.trace.as_deref())
         .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn traceparent_crosses_every_http_border() {
+async fn a_call_has_one_trace_id_from_the_first_word_to_the_last_event() {
     let stage = Staging::new(plans::menu()).start().await;
     let said = play(&stage).await;
     let trace = whole(&stage, &said.request_id.expect("a request")).await;
-    let (alexa, component, sidecar) = (
-        trace_ids(&trace, &Party::Alexa),
-        trace_ids(&trace, &Party::Component),
-        trace_ids(&trace, &Party::Sidecar),
+    let csi = trace.ids.csi.as_deref().expect("a csi");
+    let expected = TraceParent::of_session(csi, [1; 8]).trace_id();
+    assert_eq!(
+        trace_ids(&trace, |_| true),
+        BTreeSet::from([expected.as_str()])
     );
+    assert_eq!(said.trace_id.as_ref(), Some(&expected), "Alexa was told");
+    for record in &trace.records {
+        // SIP carries no trace id, so the phone knows of none; its records are found by its Call-ID.
+        let known = (record.part != Party::Phone).then(|| expected.clone());
+        assert_eq!(record.ids.trace, known, "{record:?}");
+    }
+    // From what the customer says to what the component says of HANGUP.
+    let first = trace.records.first().expect("a record");
     assert!(
-        alexa.contains(&said.trace_id) && component.contains(&said.trace_id),
-        "Alexa to the component"
+        matches!(&first.kind, Kind::Message(message) if message.name.starts_with("say ")),
+        "{first:?}"
     );
-    let back = trace.records.iter().any(|record| match &record.kind {
-        Kind::Message(message) => {
-            record.part == Party::Alexa
-                && message.from == Party::Component
-                && record.ids.trace.as_deref() == Some(said.trace_id.as_str())
-        }
-        _ => false,
+    let of_hangup = trace_ids(&trace, |record| {
+        let is_hangup = matches!(&record.kind, Kind::Message(message)
+            if message.name.as_str() == "POST /media/events HANGUP");
+        is_hangup && record.part == Party::Component
     });
-    assert!(back, "the component to Alexa's APIs");
-    assert_eq!(sidecar.len(), 1, "a call is one trace: {sidecar:?}");
-    assert!(
-        sidecar.is_subset(&component),
-        "the sidecar to the component: {sidecar:?} in {component:?}"
+    assert_eq!(of_hangup.len(), 1);
+    assert_eq!(
+        stage.trace(&expected).await.records.len(),
+        trace.records.len()
     );
+    stage.end().await;
+}
+
+/// The digits of a trace's ladder: from, to, name.
+fn digits(trace: &Trace) -> Vec<(String, String, String)> {
+    trace
+        .ladder()
+        .iter()
+        .filter_map(|step| match step.kind {
+            StepKind::Arrow(message) if message.protocol == Protocol::Rtp => Some((
+                message.from.to_string(),
+                message.to.to_string(),
+                message.label(),
+            )),
+            _ => None,
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_digit_stands_in_the_ladder_and_which_one_only_if_that_is_wanted() {
+    for (toml, names) in [
+        ("", ["digit"; 3]),
+        ("digits = true", ["digit 1", "digit 4", "digit 7"]),
+    ] {
+        // The trace's section is the last of the configuration.
+        let stage = Staging::new(plans::menu()).sidecar_toml(toml).start().await;
+        let (said, call) = stage.call().await;
+        stage.control.running("SpeakAndGetDigits").await;
+        stage.simulator.press(&call.id, "1").await.expect("pressed");
+        let phone = stage.phone(CallState::Talking).await;
+        stage
+            .call_is(&phone.id, |call| call.media.received > 20)
+            .await;
+        // While they talk, the device's digits reach the phone too.
+        for (digit, so_far) in [("4", "4"), ("7", "47")] {
+            stage
+                .simulator
+                .press(&call.id, digit)
+                .await
+                .expect("pressed");
+            stage
+                .call_is(&phone.id, |call| call.digits_heard == so_far)
+                .await;
+        }
+        stage.simulator.hang_up(&phone.id).await.expect("hung up");
+        stage.over(&call.id).await;
+        stage.quiet().await;
+        let trace = whole(&stage, &said.request_id.expect("a request")).await;
+        let line = |from: &str, to: &str, name: &str| (from.into(), to.into(), name.into());
+        let [one, four, seven] = names;
+        assert_eq!(
+            digits(&trace),
+            [
+                line("device", "sidecar", one),
+                line("device", "sidecar", four),
+                line("sidecar", "phone", four),
+                line("device", "sidecar", seven),
+                line("sidecar", "phone", seven),
+            ],
+            "{toml}"
+        );
+        let text = serde_json::to_string(&trace.records).expect("JSON");
+        assert!(text.contains(r#"\"ReceivedDigits\":\"[digit]\""#), "{text}");
+        stage.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_is_named_by_its_bucket_and_key() {
+    let stage = Staging::new(plans::menu()).start().await;
+    let said = play(&stage).await;
+    let trace = whole(&stage, &said.request_id.expect("a request")).await;
+    let named = trace.records.iter().find_map(|record| match &record.kind {
+        Kind::Recording {
+            bucket: Some(bucket),
+            path,
+            ..
+        } if record.part == Party::Sidecar => Some((bucket.clone(), path.clone())),
+        _ => None,
+    });
+    let (bucket, key) = named.expect("a recording");
+    assert_eq!(bucket, "recordings");
     assert!(
-        component.len() <= 2,
-        "SIP carries no traceparent, so the call is a second one: {component:?}"
+        stage.recordings().join(key.as_str()).is_file(),
+        "{key} lies in the bucket's folder"
+    );
+    let folder = stage.folder().display().to_string();
+    let text = serde_json::to_string(&trace.records).expect("JSON");
+    assert!(!text.contains(&folder), "no path of this machine");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_call_says_why_with_its_answer_and_in_its_trace() {
+    let stage = Staging::new(plans::menu())
+        .simulator(|simulator| {
+            simulator.skill.lwa_client_id =
+                "amzn1.application-oa2-client.ffffffffffffffffffffffffffffffff".to_owned();
+        })
+        .start()
+        .await;
+    let (said, call) = stage.call().await;
+    stage.over(&call.id).await;
+    let request = said.request_id.expect("a request");
+    let trace = until("the refusal", async || {
+        let trace = stage.trace(&request).await;
+        let told = trace.records.iter().any(|record| {
+            record.part == Party::Sidecar && matches!(record.kind, Kind::Note { .. })
+        });
+        told.then_some(trace)
+    })
+    .await;
+    assert_eq!(trace_ids(&trace, |_| true).len(), 1);
+    let [leg] = &trace.legs()[..] else {
+        panic!("{:?}", trace.legs())
+    };
+    let end = leg.ended.as_ref().expect("an end");
+    assert_eq!((end.by, end.name), (&Party::Sidecar, "403 Forbidden"));
+    let notes: Vec<&str> = trace
+        .records
+        .iter()
+        .filter_map(|record| match &record.kind {
+            Kind::Note { text, .. } if record.part == Party::Sidecar => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        notes,
+        ["refused: X-Alexa-LWA-ClientId is not one of [sip] skills"]
     );
     stage.end().await;
 }

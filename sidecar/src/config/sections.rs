@@ -223,6 +223,9 @@ pub struct TraceConfig {
     pub max_age_days: u16,
     /// New calls a second that are traced; the others run untraced, and are counted; default 100.
     pub calls_per_second: u32,
+    /// Whether the trace says which digits are pressed, and not only that; default false, because
+    /// they may be a PIN.
+    pub digits: bool,
 }
 
 impl Default for TraceConfig {
@@ -232,6 +235,7 @@ impl Default for TraceConfig {
             max_bytes: 256 << 20,
             max_age_days: 14,
             calls_per_second: 100,
+            digits: false,
         }
     }
 }

@@ -27,7 +27,7 @@ use skillcall_sip::message::{Framing, Message, parse};
 
 use crate::config::{SidecarConfig, SipTransport};
 use crate::figures::Figures;
-use crate::trace::{SipDirection, TraceSink};
+use crate::trace::TraceSink;
 pub(crate) use admission::client_session_id;
 use admission::{Admission, Verdict};
 pub(crate) use dispatch::worker_prefix;
@@ -358,14 +358,7 @@ impl Running {
                 self.admission.count(&refused);
                 if let (true, Some(why)) = (listed, refused.note()) {
                     let csi = admission::client_session_id(&request);
-                    self.trace.refused_call(
-                        SipDirection::Received,
-                        request.wire(),
-                        csi.as_deref(),
-                        None,
-                    );
-                    self.trace
-                        .refused_call(SipDirection::Sent, &reply, csi.as_deref(), Some(why));
+                    self.trace.refused_call(request.wire(), &reply, csi, why);
                 }
                 Some(reply)
             }

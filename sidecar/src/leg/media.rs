@@ -90,6 +90,8 @@ pub(crate) struct LegMedia {
     pub(crate) heard: Frame,
     /// What the peer was sent in this tick.
     pub(crate) sent: Frame,
+    /// Digits that the trace was told of.
+    pub(crate) traced_digits: u32,
     _held: [Held; 2],
 }
 
@@ -120,6 +122,7 @@ impl LegMedia {
             call_recording: None,
             heard: SILENT_FRAME,
             sent: SILENT_FRAME,
+            traced_digits: 0,
             _held: held,
         }
     }

@@ -34,8 +34,8 @@ pub(crate) enum Report {
 /// A complete recording.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
-    /// The file.
-    pub(crate) path: std::path::PathBuf,
+    /// Where it lies.
+    pub(crate) object: S3Object,
     /// Its length in seconds.
     pub(crate) seconds: f64,
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::Receiver;
@@ -20,7 +19,6 @@ use crate::figures::Figures;
 struct Open {
     recorder: Recorder<BufWriter<File>>,
     object: S3Object,
-    path: PathBuf,
     reporter: Reporter,
 }
 
@@ -35,14 +33,13 @@ pub(super) fn run(queue: &Receiver<Job>, buckets: &Buckets, figures: &Figures) {
                 call_recording,
                 reporter,
             } => match create(buckets, &object, track) {
-                Ok((recorder, path)) => {
+                Ok(recorder) => {
                     reporter(Report::Opened);
                     open.insert(
                         id,
                         Open {
                             recorder,
                             object,
-                            path,
                             reporter,
                         },
                     );
@@ -84,12 +81,11 @@ fn create(
     buckets: &Buckets,
     object: &S3Object,
     track: Track,
-) -> Result<(Recorder<BufWriter<File>>, PathBuf), NotCreated> {
-    let (file, path) = buckets
+) -> Result<Recorder<BufWriter<File>>, NotCreated> {
+    let (file, _) = buckets
         .create(&object.bucket_name, &object.key)
         .map_err(NotCreated::Bucket)?;
-    let recorder = Recorder::new(BufWriter::new(file), track).map_err(NotCreated::Wav)?;
-    Ok((recorder, path))
+    Recorder::new(BufWriter::new(file), track).map_err(NotCreated::Wav)
 }
 
 /// Facts F6: a call recording that may not be stored is NoAccessToDestination, RecordAudio's upload errors are
@@ -118,11 +114,10 @@ fn finish(recording: Open) {
     let Open {
         recorder,
         object,
-        path,
         reporter,
     } = recording;
     reporter(match recorder.finish() {
-        Ok(seconds) => Report::Finished(Stored { path, seconds }),
+        Ok(seconds) => Report::Finished(Stored { object, seconds }),
         Err(error) => Report::Failed(Failure::new(
             ErrorType::SystemException,
             format!("{}: {error}", object.key),
@@ -160,7 +155,11 @@ mod tests {
             panic!("not finished")
         };
         assert!((stored.seconds - 1.2).abs() < 1e-9);
-        let audio = wav::read_file(&stored.path).unwrap();
+        assert_eq!(
+            (&*stored.object.bucket_name, &*stored.object.key),
+            ("recordings", "2026/11/21/call.wav")
+        );
+        let audio = wav::read_file(&folder.path().join(&stored.object.key)).unwrap();
         assert_eq!((audio.file_channels, audio.samples.len()), (2, 9600));
         // The same name again: a recording is never overwritten.
         let again = store

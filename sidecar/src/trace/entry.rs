@@ -3,21 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use skillcall_protocol::trace::{
-    Direction, Ids, Level, MediaFigures, Message, Party, Protocol, Record,
-};
+use skillcall_protocol::sma::action::S3Object;
+use skillcall_protocol::trace::{Direction, Level, MediaFigures, Message, Party, Protocol, Record};
 
 use super::CallIds;
 use crate::engine::LegId;
-
-/// Whether we sent or received a SIP message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SipDirection {
-    /// We sent it.
-    Sent,
-    /// We received it.
-    Received,
-}
 
 /// What came of asking a handler.
 #[derive(Debug)]
@@ -46,23 +36,24 @@ pub(crate) struct HandlerExchange {
 
 pub(super) struct Entry {
     pub(super) at: SystemTime,
-    pub(super) ids: Whose,
+    /// Whose call it is.
+    pub(super) ids: Arc<CallIds>,
+    /// The leg that it is about; none: the call.
+    pub(super) leg: Option<LegId>,
     pub(super) what: What,
-}
-
-pub(super) enum Whose {
-    Call(Arc<CallIds>, Option<LegId>),
-    /// A call that was never placed: at most its client session is known.
-    Nobody {
-        csi: Option<String>,
-    },
 }
 
 pub(super) enum What {
     Sip {
-        direction: SipDirection,
+        direction: Direction,
         leg: LegId,
         wire: Vec<u8>,
+    },
+    Digit {
+        direction: Direction,
+        leg: LegId,
+        sounded: Duration,
+        shown: Option<char>,
     },
     Handler(Box<HandlerExchange>),
     Note {
@@ -71,7 +62,7 @@ pub(super) enum What {
     },
     Media(MediaFigures),
     Recording {
-        path: String,
+        object: S3Object,
         seconds: f64,
     },
 }
@@ -79,14 +70,7 @@ pub(super) enum What {
 impl Entry {
     pub(super) fn into_record(self, seq: u64) -> Record {
         let at = micros(self.at);
-        let (ids, skill_call) = match &self.ids {
-            Whose::Call(ids, leg) => (ids.record_ids(*leg), ids.is_skill_call()),
-            Whose::Nobody { csi } => {
-                let mut ids = Ids::default();
-                ids.csi.clone_from(csi);
-                (ids, csi.is_some())
-            }
-        };
+        let (ids, skill_call) = (self.ids.record_ids(self.leg), self.ids.is_skill_call());
         let record = match self.what {
             What::Sip {
                 direction,
@@ -101,6 +85,18 @@ impl Entry {
                 let message = sip_message(direction, leg, skill_call, &wire);
                 Record::message(at, Party::Sidecar, ids, message)
             }
+            What::Digit {
+                direction,
+                leg,
+                sounded,
+                shown,
+            } => {
+                let (from, to) = ends(direction, leg, skill_call);
+                // It is over when it is told; it stands where it began.
+                let began = at.saturating_sub(whole_micros(sounded));
+                let message = Message::digit(from, to, direction, whole_micros(sounded), shown);
+                Record::message(began, Party::Sidecar, ids, message)
+            }
             What::Handler(exchange) => Record::message(
                 micros(exchange.at),
                 Party::Sidecar,
@@ -112,9 +108,14 @@ impl Entry {
                 Record::note(at, Party::Sidecar, ids, level, &text)
             }
             What::Media(figures) => Record::media(at, Party::Sidecar, ids, figures),
-            What::Recording { path, seconds } => {
-                Record::recording(at, Party::Sidecar, ids, &path, seconds)
-            }
+            What::Recording { object, seconds } => Record::recording(
+                at,
+                Party::Sidecar,
+                ids,
+                Some(&object.bucket_name),
+                &object.key,
+                seconds,
+            ),
         };
         record.with_seq(seq)
     }
@@ -124,19 +125,28 @@ fn micros(time: SystemTime) -> u64 {
     let since = time
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    whole_micros(since)
 }
 
-fn sip_message(direction: SipDirection, leg: LegId, skill_call: bool, wire: &[u8]) -> Message {
+fn whole_micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// From whom to whom: the far end of a leg is the device when Alexa made the call.
+fn ends(direction: Direction, leg: LegId, skill_call: bool) -> (Party, Party) {
     let peer = if leg == LegId::A && skill_call {
         Party::Device
     } else {
         Party::Phone
     };
-    let (from, to, direction) = match direction {
-        SipDirection::Sent => (Party::Sidecar, peer, Direction::Sent),
-        SipDirection::Received => (peer, Party::Sidecar, Direction::Received),
-    };
+    match direction {
+        Direction::Sent => (Party::Sidecar, peer),
+        Direction::Received => (peer, Party::Sidecar),
+    }
+}
+
+fn sip_message(direction: Direction, leg: LegId, skill_call: bool, wire: &[u8]) -> Message {
+    let (from, to) = ends(direction, leg, skill_call);
     Message::new(from, to, direction, Protocol::Sip, &sip_name(wire)).body(wire)
 }
 
@@ -183,7 +193,7 @@ fn http_message(exchange: &HandlerExchange) -> Message {
         &name,
     )
     .outcome(&outcome)
-    .took(u64::try_from(exchange.elapsed.as_micros()).unwrap_or(u64::MAX))
+    .took(whole_micros(exchange.elapsed))
     .body(&body)
 }
 

@@ -8,10 +8,11 @@ use skillcall_protocol::traceparent::TraceParent;
 
 use crate::engine::LegId;
 
-/// By what a call is found, and the W3C trace that its HTTP requests belong to.
+/// By what a call is found, and the W3C trace that its HTTP requests and its records belong to: that of its client session,
+/// or a new one for a call without.
 #[derive(Debug)]
 pub(crate) struct CallIds {
-    transaction: String,
+    transaction: Option<String>,
     csi: Option<String>,
     root: TraceParent,
     traced: bool,
@@ -19,20 +20,28 @@ pub(crate) struct CallIds {
 }
 
 impl CallIds {
-    /// The ids of a call; `traced`: whether its records are kept.
+    /// The ids of a call that is placed; `traced`: whether its records are kept.
     pub(crate) fn new(transaction: String, csi: Option<String>, traced: bool) -> Self {
         Self {
-            transaction,
-            csi,
-            root: TraceParent::root(rand::random()),
+            transaction: Some(transaction),
             traced,
-            legs: Mutex::default(),
+            ..Self::refused(csi)
         }
     }
 
-    /// TransactionId.
-    pub(crate) fn transaction(&self) -> &str {
-        &self.transaction
+    /// Of a call that is refused: at most its client session is known.
+    pub(crate) fn refused(csi: Option<String>) -> Self {
+        let root = match &csi {
+            Some(csi) => TraceParent::of_session(csi, rand::random()),
+            None => TraceParent::root(rand::random()),
+        };
+        Self {
+            transaction: None,
+            csi,
+            root,
+            traced: true,
+            legs: Mutex::default(),
+        }
     }
 
     /// Whether its records are kept.
@@ -65,7 +74,7 @@ impl CallIds {
             .iter()
             .filter(|(id, _)| leg.is_none_or(|leg| leg == *id));
         Ids {
-            transaction: Some(self.transaction.clone()),
+            transaction: self.transaction.clone(),
             csi: self.csi.clone(),
             trace: Some(self.root.trace_id()),
             call: of_leg.map(|(_, call)| call.clone()).collect(),

@@ -11,7 +11,7 @@ mod search;
 mod sink;
 mod store;
 
-pub(crate) use entry::{HandlerExchange, SipDirection};
+pub(crate) use entry::HandlerExchange;
 pub(crate) use ids::CallIds;
 pub(crate) use sampling::Sampling;
 pub(crate) use search::NotTaken;

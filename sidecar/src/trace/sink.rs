@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Sender, TrySendError};
 use skillcall_media::codec::Codec;
 use skillcall_media::quality::Figures as LegFigures;
-use skillcall_protocol::trace::{MediaFigures, Text};
+use skillcall_protocol::trace::{Direction, MediaFigures, Text};
 use tokio::sync::oneshot;
 
 use super::CallIds;
-use super::entry::{Entry, HandlerExchange, SipDirection, What, Whose};
+use super::entry::{Entry, HandlerExchange, What};
 use super::store::Files;
 use crate::engine::LegId;
 use crate::figures::Figures;
@@ -71,10 +71,11 @@ impl TraceSink {
         Ok((Self { jobs, figures }, thread))
     }
 
-    fn put(&self, ids: Whose, what: What) {
+    fn put(&self, (ids, leg): (Arc<CallIds>, Option<LegId>), what: What) {
         self.job(Job::Entry(Entry {
             at: SystemTime::now(),
             ids,
+            leg,
             what,
         }));
     }
@@ -86,7 +87,7 @@ impl TraceSink {
     }
 
     /// A SIP message of a call's leg.
-    pub(crate) fn sip(&self, ids: &Arc<CallIds>, leg: LegId, direction: SipDirection, wire: &[u8]) {
+    pub(crate) fn sip(&self, ids: &Arc<CallIds>, leg: LegId, direction: Direction, wire: &[u8]) {
         if !ids.is_traced() {
             return;
         }
@@ -95,37 +96,36 @@ impl TraceSink {
             leg,
             wire: wire.to_vec(),
         };
-        self.put(Whose::Call(Arc::clone(ids), Some(leg)), what);
+        self.put((Arc::clone(ids), Some(leg)), what);
     }
 
-    /// A SIP message of a call that is not placed, and why.
-    pub(crate) fn refused_call(
+    /// A call that is not placed, its answer, and why.
+    pub(crate) fn refused_call(&self, invite: &[u8], reply: &[u8], csi: Option<String>, why: &str) {
+        let ids = Arc::new(CallIds::refused(csi));
+        self.sip(&ids, LegId::A, Direction::Received, invite);
+        self.note(&ids, true, why);
+        self.sip(&ids, LegId::A, Direction::Sent, reply);
+    }
+
+    /// A digit of a leg's audio has ended (RFC 4733). `shown`: which it was, if that may be told.
+    pub(crate) fn digit(
         &self,
-        direction: SipDirection,
-        wire: &[u8],
-        csi: Option<&str>,
-        why: Option<&str>,
+        ids: &Arc<CallIds>,
+        leg: LegId,
+        direction: Direction,
+        sounded: Duration,
+        shown: Option<char>,
     ) {
-        let nobody = || Whose::Nobody {
-            csi: csi.map(str::to_owned),
-        };
-        self.put(
-            nobody(),
-            What::Sip {
-                direction,
-                leg: LegId::A,
-                wire: wire.to_vec(),
-            },
-        );
-        if let Some(why) = why {
-            self.put(
-                nobody(),
-                What::Note {
-                    problem: true,
-                    text: why.to_owned(),
-                },
-            );
+        if !ids.is_traced() {
+            return;
         }
+        let what = What::Digit {
+            direction,
+            leg,
+            sounded,
+            shown,
+        };
+        self.put((Arc::clone(ids), Some(leg)), what);
     }
 
     /// A handler was asked.
@@ -133,10 +133,7 @@ impl TraceSink {
         if !ids.is_traced() {
             return;
         }
-        self.put(
-            Whose::Call(Arc::clone(ids), None),
-            What::Handler(Box::new(exchange)),
-        );
+        self.put((Arc::clone(ids), None), What::Handler(Box::new(exchange)));
     }
 
     /// A line for people.
@@ -145,7 +142,7 @@ impl TraceSink {
             return;
         }
         self.put(
-            Whose::Call(Arc::clone(ids), None),
+            (Arc::clone(ids), None),
             What::Note {
                 problem,
                 text: text.to_owned(),
@@ -168,10 +165,7 @@ impl TraceSink {
             jitter_ms: figures.jitter_max_ms,
             mos: figures.mos().unwrap_or(0.0),
         };
-        self.put(
-            Whose::Call(Arc::clone(ids), Some(leg)),
-            What::Media(figures),
-        );
+        self.put((Arc::clone(ids), Some(leg)), What::Media(figures));
     }
 
     /// A recording is complete.
@@ -179,11 +173,10 @@ impl TraceSink {
         if !ids.is_traced() {
             return;
         }
-        let path = stored.path.display().to_string();
         self.put(
-            Whose::Call(Arc::clone(ids), Some(leg)),
+            (Arc::clone(ids), Some(leg)),
             What::Recording {
-                path,
+                object: stored.object.clone(),
                 seconds: stored.seconds,
             },
         );

@@ -1,24 +1,26 @@
 //! A call that comes in: from the INVITE to the engine's first event.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
 use skillcall_protocol::sma::{CallId, SipHeaders, TransactionId};
+use skillcall_protocol::trace::Direction;
 use skillcall_sip::endpoint::{CallHandle, Flow};
 use skillcall_sip::message::{ExtraHeader, NameAddr, Request, StatusCode, text};
 use skillcall_sip::sdp::{Capabilities, MediaSession};
 use uuid::Uuid;
 
-use super::Running;
 use super::call::{CallEntry, CallKey, LegEntry, LegState};
+use super::{AFTERLIFE, Running};
 use crate::engine::{Call, InboundCall, LegId, Now};
 use crate::figures::Held;
 use crate::front::ToFront;
 use crate::front::client_session_id;
 use crate::leg::Agreed;
-use crate::trace::{CallIds, SipDirection};
+use crate::trace::CallIds;
 
 /// Seconds after which a caller may try again when no RTP port was free.
 const RETRY_AFTER: u32 = 5;
@@ -47,6 +49,8 @@ impl Running {
             } else {
                 &[]
             };
+            let why = format!("refused with {}: {why}", status.get());
+            worker.trace_refusal(now, request, csi.clone(), &why);
             let _ = worker.endpoint.reject(now, handle, status, "", headers);
             if let Some(csi) = &csi {
                 worker
@@ -54,13 +58,6 @@ impl Running {
                     .front
                     .send(ToFront::ReleaseSession(csi.as_str().into()));
             }
-            let why = format!("refused with {}: {why}", status.get());
-            worker.shared.trace.refused_call(
-                SipDirection::Received,
-                request.wire(),
-                csi.as_deref(),
-                Some(&why),
-            );
         };
         if self.hanging_up {
             return refuse(
@@ -111,14 +108,11 @@ impl Running {
                 .calls_untraced
                 .fetch_add(1, Ordering::Relaxed);
         }
-        let ids = Arc::new(CallIds::new(
-            Uuid::new_v4().to_string(),
-            csi.clone(),
-            traced,
-        ));
+        let transaction = Uuid::new_v4().to_string();
+        let ids = Arc::new(CallIds::new(transaction.clone(), csi.clone(), traced));
         let call_id = CallId::new(Uuid::new_v4().to_string());
         let inbound = InboundCall {
-            transaction_id: TransactionId::new(ids.transaction()),
+            transaction_id: TransactionId::new(transaction),
             call_id: call_id.clone(),
             to: called,
             from: user_of(request.headers().from().ok().as_ref()),
@@ -163,7 +157,7 @@ impl Running {
         self.note_dialog(handle, key, LegId::A);
         self.shared
             .trace
-            .sip(&ids, LegId::A, SipDirection::Received, request.wire());
+            .sip(&ids, LegId::A, Direction::Received, request.wire());
         self.shared
             .figures
             .calls_total
@@ -181,6 +175,20 @@ impl Running {
             figures.refused_overload.fetch_add(1, Ordering::Relaxed);
         }
         place
+    }
+
+    /// The INVITE of a call that is not placed, and why; the refusal and its ACK follow as they go and come.
+    fn trace_refusal(&mut self, now: Instant, invite: &Request, csi: Option<String>, why: &str) {
+        let ids = Arc::new(CallIds::refused(csi));
+        let trace = &self.shared.trace;
+        trace.sip(&ids, LegId::A, Direction::Received, invite.wire());
+        trace.note(&ids, true, why);
+        // A Call-ID that a call has, because its caller uses it twice, stays that call's.
+        if let Entry::Vacant(vacant) = self.dialogs.entry(invite.headers().call_id().into()) {
+            self.ended_dialogs
+                .push_back((now + AFTERLIFE, vacant.key().clone()));
+            vacant.insert((ids, LegId::A));
+        }
     }
 
     /// Our side of offers and answers for the leg in a slot.

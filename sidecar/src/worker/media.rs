@@ -2,14 +2,16 @@
 
 use std::io;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::{Interest, Token};
+use skillcall_media::dtmf;
 use skillcall_media::rtcp::NtpTime;
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_media::session::{AudioSession, Format, SessionConfig};
 use skillcall_media::{SILENT_FRAME, codec::Codec};
 use skillcall_protocol::sma::action::Digit;
+use skillcall_protocol::trace::Direction;
 
 use super::call::CallKey;
 use super::{FIRST_LEG, LATE, MOST_BEHIND, Running, TICK};
@@ -21,6 +23,8 @@ use crate::leg::{LegMedia, SentFrame};
 const BURST: usize = 64;
 /// Milliseconds of a digit that is sent anew: shorter ones are not taken for digits everywhere (ITU-T Q.24).
 const SHORTEST_DIGIT: u32 = 50;
+/// Digits of one leg that the trace is told of: no finger presses more, and a peer must not fill it.
+const MOST_TRACED_DIGITS: u32 = 1000;
 
 impl Running {
     /// Ports and a session for a new leg.
@@ -178,6 +182,12 @@ impl Running {
             .get_mut(slot)
             .and_then(|media| media.session.poll_digit())
         {
+            self.trace_digit(
+                slot,
+                Direction::Received,
+                received.digit,
+                received.duration_ms,
+            );
             let cleaned = |media: &LegMedia| media.focus.as_ref().and(media.bridged);
             if let Some(other) = self.media.get(slot).and_then(cleaned)
                 && let Some(other) = self.media.get_mut(other)
@@ -190,6 +200,26 @@ impl Running {
             if let Some(digit) = Digit::new(received.digit.as_char()) {
                 self.input(key, Input::Digit { leg, digit });
             }
+        }
+    }
+
+    /// Tells the trace of a digit of the leg in a slot: which one only if `[trace] digits` says so.
+    fn trace_digit(&mut self, slot: usize, direction: Direction, digit: dtmf::Digit, ms: u32) {
+        let (Some(media), Some(&Some((key, leg)))) =
+            (self.media.get_mut(slot), self.media_owner.get(slot))
+        else {
+            return;
+        };
+        if media.traced_digits >= MOST_TRACED_DIGITS {
+            return;
+        }
+        media.traced_digits += 1;
+        if let Some(call) = self.call(key) {
+            let shown = self.shared.config.trace.digits.then(|| digit.as_char());
+            let sounded = Duration::from_millis(ms.into());
+            self.shared
+                .trace
+                .digit(&call.ids, leg, direction, sounded, shown);
         }
     }
 
@@ -240,6 +270,13 @@ impl Running {
             }
             self.record(slot, key, leg, sent);
             self.read_digits(slot);
+            while let Some(sent) = self
+                .media
+                .get_mut(slot)
+                .and_then(|media| media.session.poll_sent_digit())
+            {
+                self.trace_digit(slot, Direction::Sent, sent.digit, sent.duration_ms);
+            }
         }
     }
 

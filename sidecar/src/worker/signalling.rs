@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
+use skillcall_protocol::trace::Direction;
 use skillcall_sip::endpoint::{CallHandle, EndedBy, Event, Flow, TransmitId, Transport};
 use skillcall_sip::message::{Message, StatusCode};
 use skillcall_sip::peek::peek;
@@ -18,7 +19,6 @@ use crate::engine::{Input, LegId};
 use crate::figures::Held;
 use crate::front::{ToFront, address_of};
 use crate::leg::Agreed;
-use crate::trace::SipDirection;
 
 impl Running {
     /// A message that the front has let in.
@@ -26,7 +26,7 @@ impl Running {
         if let Some((ids, leg)) = self.dialogs.get(message.headers().call_id()) {
             self.shared
                 .trace
-                .sip(ids, *leg, SipDirection::Received, message.wire());
+                .sip(ids, *leg, Direction::Received, message.wire());
         }
         self.endpoint.receive_message(now, &flow, message);
     }
@@ -40,7 +40,7 @@ impl Running {
             if let Some((ids, leg)) = seen.and_then(|seen| self.dialogs.get(seen.call_id)) {
                 self.shared
                     .trace
-                    .sip(ids, *leg, SipDirection::Sent, &transmit.bytes);
+                    .sip(ids, *leg, Direction::Sent, &transmit.bytes);
             }
             let Some(to) = address_of(&transmit.destination) else {
                 // Names are looked up before the INVITE; one in a Contact or Route is a peer's that

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use skillcall_protocol::trace::{Direction, Message, Party, Protocol};
-use skillcall_protocol::traceparent::TraceParent;
 
 use super::{Alexa, CONTACT_NOT_AVAILABLE};
 use crate::line::{Call, CallState, EndedBy, Side};
@@ -34,7 +33,7 @@ impl CallOrder {
 impl Alexa {
     /// Has the device call: as soon as the skill has answered its request, because what the skill says comes before the
     /// hand-over (facts A3), or when its time is over.
-    pub(crate) fn order_call(self: &Arc<Self>, order: CallOrder, context: TraceParent) {
+    pub(crate) fn order_call(self: &Arc<Self>, order: CallOrder) {
         let mut call = Call::new(
             format!("{}@device.simulator", uuid::Uuid::new_v4()),
             Side::Device,
@@ -47,7 +46,7 @@ impl Alexa {
         call.to.clone_from(&order.to);
         let call_id = call.id.clone();
         self.book.add(call);
-        let known = order.known(&call_id).within(&context);
+        let known = order.known(&call_id);
         let message = |direction| {
             Message::new(
                 Party::Alexa,

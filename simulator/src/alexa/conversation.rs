@@ -6,7 +6,6 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use skillcall_protocol::trace::{Direction, Message, Party, Protocol};
-use skillcall_protocol::traceparent::TraceParent;
 
 use super::{Alexa, view};
 use crate::authority::AuthorityError;
@@ -14,7 +13,7 @@ use crate::customer::Customer;
 use crate::line::Call;
 use crate::model::{Heard, SlotValue};
 use crate::skill::{Answer, Reply, RequestKind, Session, SkillFailure, new_id};
-use crate::trace::{Known, begin};
+use crate::trace::Known;
 use crate::trouble::{Fault, Place};
 
 /// What Alexa says when the skill's answer is of no use.
@@ -78,8 +77,8 @@ pub struct SessionView {
 pub struct Said {
     /// The request's id; absent when no request was sent.
     pub request_id: Option<String>,
-    /// The trace id of `traceparent`.
-    pub trace_id: String,
+    /// The W3C trace id that the request belongs to, if the skill has told it: Alexa begins none.
+    pub trace_id: Option<String>,
     /// The request's type, or the intent's name.
     pub heard: String,
     /// How it came out.
@@ -137,20 +136,18 @@ impl Alexa {
         let conversation = self.conversation(&customer.device_id);
         let mut conversation = conversation.lock().await;
         conversation.turn += 1;
-        let context = begin();
         let heard = self.model.hear(utterance);
-        let mut known = Known::context(&context);
+        let mut known = Known::default();
         let kind = match heard {
             Heard::Launch => RequestKind::Launch,
             Heard::Intent { name, slots } => self.intent(name, slots),
             Heard::Exit => {
-                self.voice(&known, Party::Device, utterance);
-                return self.leave(&mut conversation, &customer, context).await;
+                return self.leave(&mut conversation, &customer, utterance).await;
             }
             Heard::NotUnderstood => {
                 self.voice(&known, Party::Device, utterance);
                 self.voice(&known, Party::Alexa, NOT_UNDERSTOOD);
-                return Ok(not_understood(context, conversation.session.as_ref()));
+                return Ok(not_understood(conversation.session.as_ref()));
             }
         };
         let session = conversation
@@ -160,9 +157,7 @@ impl Alexa {
         let request_id = new_id("amzn1.echo-api.request");
         known = known.request(Some(&request_id));
         self.voice(&known, Party::Device, utterance);
-        let sent = self
-            .send(&kind, &request_id, &session, &customer, context)
-            .await?;
+        let sent = self.send(&kind, &request_id, &session, &customer).await?;
         let mut spoken = sent.progressive;
         let took_ms = u64::try_from(sent.answer.took.as_millis()).unwrap_or(u64::MAX);
         let (outcome, reply) = match sent.answer.reply {
@@ -186,8 +181,8 @@ impl Alexa {
             }
         }
         Ok(Said {
+            trace_id: self.trace.trace_of(&request_id),
             request_id: Some(request_id),
-            trace_id: context.trace_id(),
             heard: match &kind {
                 RequestKind::Intent { name, .. } => name.clone(),
                 other => other.type_name().to_owned(),
@@ -234,7 +229,6 @@ impl Alexa {
         request_id: &str,
         session: &Session,
         customer: &Customer,
-        context: TraceParent,
     ) -> Result<Sent, SayError> {
         let spoken = !matches!(kind, RequestKind::SessionEnded { .. });
         // Trouble is meant for what the customer says, not for the news of a session's end.
@@ -254,8 +248,7 @@ impl Alexa {
             Direction::Sent,
             Protocol::Http,
             &format!("POST {path} {}", kind.type_name()),
-        )
-        .body(&body);
+        );
         self.open_request(request_id, spoken);
         let copies = faults.iter().find_map(|fault| match fault {
             Fault::Repeated { copies } => Some(*copies),
@@ -264,16 +257,12 @@ impl Alexa {
         let mut repeated = tokio::task::JoinSet::new();
         for _ in 0..copies.unwrap_or(0) {
             let (client, endpoint, body) = (self.client.clone(), endpoint.clone(), body.clone());
-            let (headers, traceparent) = (headers.clone(), child(context));
-            repeated.spawn(async move {
-                client
-                    .post(&endpoint, body, &headers, &traceparent, spoken)
-                    .await
-            });
+            let headers = headers.clone();
+            repeated.spawn(async move { client.post(&endpoint, body, &headers, spoken).await });
         }
         let answer = self
             .client
-            .post(&endpoint, body, &headers, &child(context), spoken)
+            .post(&endpoint, body.clone(), &headers, spoken)
             .await;
         let mut repeats = Vec::new();
         while let Some(copy) = repeated.join_next().await {
@@ -287,10 +276,16 @@ impl Alexa {
         let progressive = self.close_request(request_id);
         let outcome = match &answer.reply {
             Ok(_) => "200".to_owned(),
-            Err(failure) => failure.to_string(),
+            Err(failure) => reason(&answer.body)
+                .filter(|_| answer.status >= 400)
+                .map_or_else(
+                    || failure.to_string(),
+                    |reason| format!("{} {reason}", answer.status),
+                ),
         };
+        let message = message.body(&exchange(&body, &answer.body));
         let took = u64::try_from(answer.took.as_micros()).unwrap_or(u64::MAX);
-        let known = Known::context(&context).request(Some(request_id));
+        let known = Known::default().request(Some(request_id));
         self.trace.message_at(
             begun,
             Party::Alexa,
@@ -312,9 +307,24 @@ impl Alexa {
     }
 }
 
-/// The `traceparent` of one message out.
-fn child(context: TraceParent) -> String {
-    context.child(rand::random()).to_string()
+/// Request and answer as one JSON text, so that the redaction by names reaches both.
+fn exchange(request: &[u8], reply: &[u8]) -> Vec<u8> {
+    let request: Value = serde_json::from_slice(request).unwrap_or_default();
+    let reply = match serde_json::from_slice::<Value>(reply) {
+        Ok(reply) => reply,
+        Err(_) if reply.is_empty() => Value::Null,
+        Err(_) => Value::String(String::from_utf8_lossy(reply).into_owned()),
+    };
+    serde_json::json!({"request": request, "reply": reply})
+        .to_string()
+        .into_bytes()
+}
+
+/// The reason that the skill's problem document gives (RFC 9457).
+fn reason(body: &[u8]) -> Option<String> {
+    let problem: Value = serde_json::from_slice(body).ok()?;
+    let reason = problem["detail"].as_str().or(problem["title"].as_str())?;
+    Some(reason.to_owned())
 }
 
 fn outcome_of(failure: &SkillFailure) -> Outcome {
@@ -330,10 +340,10 @@ fn outcome_of(failure: &SkillFailure) -> Outcome {
     }
 }
 
-fn not_understood(context: TraceParent, session: Option<&Session>) -> Said {
+fn not_understood(session: Option<&Session>) -> Said {
     Said {
         request_id: None,
-        trace_id: context.trace_id(),
+        trace_id: None,
         heard: String::new(),
         outcome: Outcome::NotUnderstood,
         reply: None,

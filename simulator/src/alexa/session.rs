@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use skillcall_protocol::traceparent::TraceParent;
+use skillcall_protocol::trace::Party;
 
 use super::{Alexa, Conversation, Outcome, Said, SayError, view};
 use crate::customer::Customer;
 use crate::skill::{Reply, RequestKind, Session, new_id};
 use crate::stopping::stopped;
-use crate::trace::begin;
+use crate::trace::Known;
 
 impl Alexa {
     /// "Exit": Alexa ends the session by itself and tells the skill (facts A2).
@@ -16,22 +16,22 @@ impl Alexa {
         self: &Arc<Self>,
         conversation: &mut Conversation,
         customer: &Customer,
-        context: TraceParent,
+        utterance: &str,
     ) -> Result<Said, SayError> {
         let session = conversation.session.take();
-        let mut request_id = None;
-        if let Some(session) = &session {
-            let id = new_id("amzn1.echo-api.request");
+        let request_id = session.as_ref().map(|_| new_id("amzn1.echo-api.request"));
+        let known = Known::default().request(request_id.as_deref());
+        self.voice(&known, Party::Device, utterance);
+        if let (Some(session), Some(id)) = (&session, &request_id) {
             let kind = RequestKind::SessionEnded {
                 reason: "USER_INITIATED",
                 error: None,
             };
-            self.send(&kind, &id, session, customer, context).await?;
-            request_id = Some(id);
+            self.send(&kind, id, session, customer).await?;
         }
         Ok(Said {
             request_id,
-            trace_id: context.trace_id(),
+            trace_id: None,
             heard: "exit".to_owned(),
             outcome: Outcome::Left,
             reply: None,
@@ -131,10 +131,7 @@ impl Alexa {
     /// Sends what needs no answer.
     async fn tell(self: &Arc<Self>, kind: &RequestKind, session: &Session, customer: &Customer) {
         let request_id = new_id("amzn1.echo-api.request");
-        if let Err(error) = self
-            .send(kind, &request_id, session, customer, begin())
-            .await
-        {
+        if let Err(error) = self.send(kind, &request_id, session, customer).await {
             tracing::warn!(%error, "the skill could not be told of its session's end");
         }
     }

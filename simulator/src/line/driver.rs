@@ -11,7 +11,7 @@ use skillcall_sip::message::{self, Framing, StatusCode};
 use skillcall_sip::sdp::MediaSession;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::media::{Media, Tell};
+use super::media::{Keyed, Media, Tell};
 use super::ports::RtpSockets;
 use super::transport::{Arrival, Sockets};
 use super::{
@@ -59,6 +59,8 @@ pub(crate) struct Driver {
     orders: mpsc::Receiver<Ordered>,
     pub(super) hang_ups: mpsc::UnboundedSender<String>,
     hanging_up: mpsc::UnboundedReceiver<String>,
+    pub(super) keyed: mpsc::UnboundedSender<Keyed>,
+    keys: mpsc::UnboundedReceiver<Keyed>,
     pub(super) calls: HashMap<CallHandle, Live>,
     pub(super) habits: Option<(Answering, Manner)>,
     pub(super) book: CallBook,
@@ -81,6 +83,7 @@ impl Driver {
         };
         config.product = concat!("skillcall-simulator/", env!("CARGO_PKG_VERSION")).to_owned();
         let (hang_ups, hanging_up) = mpsc::unbounded_channel();
+        let (keyed, keys) = mpsc::unbounded_channel();
         Ok(Self {
             side: start.side,
             party: start.party,
@@ -90,6 +93,8 @@ impl Driver {
             orders,
             hang_ups,
             hanging_up,
+            keyed,
+            keys,
             calls: HashMap::new(),
             habits,
             book: start.book,
@@ -114,6 +119,7 @@ impl Driver {
                     // The call may have ended at the same moment.
                     let _ = self.hang_up(&call_id);
                 }
+                Some(keyed) = self.keys.recv() => self.note_digit(&keyed),
                 () = self.sockets.accepted() => {}
                 () = until(wake) => self.on_time().await,
             }
@@ -297,6 +303,9 @@ impl Driver {
         };
         if let Some(media) = live.media {
             media.stop().await;
+            while let Ok(keyed) = self.keys.try_recv() {
+                self.note_digit(&keyed);
+            }
             self.note_media(&live.id);
         }
         self.book.end(&live.id, ending);

@@ -12,6 +12,7 @@ use skillcall_media::rtcp::NtpTime;
 use skillcall_media::session::{AudioSession, Format, Heard, Outgoing, SessionConfig};
 use skillcall_media::wav::WavWriter;
 use skillcall_media::{FRAME_MS, SAMPLE_RATE, SILENT_FRAME};
+use skillcall_protocol::trace::Direction;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -43,6 +44,16 @@ pub(super) enum Tell {
     Stop,
 }
 
+/// A digit that was heard, or pressed and sent, to its end.
+#[derive(Debug)]
+pub(super) struct Keyed {
+    pub(super) call_id: String,
+    pub(super) direction: Direction,
+    /// When it ended.
+    pub(super) at: SystemTime,
+    pub(super) sounded: Duration,
+}
+
 /// A handle to a call's media task.
 #[derive(Debug)]
 pub(super) struct Media {
@@ -61,6 +72,8 @@ pub(super) struct MediaStart {
     pub(super) book: CallBook,
     /// The call ids of those who want to hang up.
     pub(super) hang_ups: mpsc::UnboundedSender<String>,
+    /// For the trace.
+    pub(super) keyed: mpsc::UnboundedSender<Keyed>,
 }
 
 impl Media {
@@ -102,6 +115,7 @@ struct Ear {
     audio: Arc<Mutex<Vec<i16>>>,
     recording: Option<(WavWriter, PathBuf)>,
     hang_ups: mpsc::UnboundedSender<String>,
+    keyed: mpsc::UnboundedSender<Keyed>,
     prompts: PromptCount,
     pressing: VecDeque<char>,
     ticks: u32,
@@ -193,6 +207,7 @@ impl Ear {
             book: start.book,
             recording,
             hang_ups: start.hang_ups,
+            keyed: start.keyed,
             prompts: PromptCount::default(),
             pressing: VecDeque::new(),
             ticks: 0,
@@ -272,7 +287,18 @@ impl Ear {
             self.book.update(&self.call_id, |call| {
                 call.digits_heard.push(digit.digit.as_char())
             });
+            self.note_digit(Direction::Received, digit.duration_ms);
         }
+    }
+
+    fn note_digit(&self, direction: Direction, duration_ms: u32) {
+        // The line's task is gone only when the simulator stops.
+        let _ = self.keyed.send(Keyed {
+            call_id: self.call_id.clone(),
+            direction,
+            at: SystemTime::now(),
+            sounded: Duration::from_millis(duration_ms.into()),
+        });
     }
 
     async fn tick(&mut self) {
@@ -363,6 +389,9 @@ impl Ear {
                 .rtp
                 .send_to(packet.get(..length).unwrap_or_default(), self.remote)
                 .await;
+        }
+        while let Some(sent) = self.session.poll_sent_digit() {
+            self.note_digit(Direction::Sent, sent.duration_ms);
         }
         if let Some(length) = self.session.poll_rtcp(now, &mut packet) {
             self.send_report(packet.get(..length).unwrap_or_default())

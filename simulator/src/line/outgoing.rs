@@ -168,6 +168,7 @@ impl Driver {
             manner: live.manner.clone(),
             book: self.book.clone(),
             hang_ups: self.hang_ups.clone(),
+            keyed: self.keyed.clone(),
         })
         .await?;
         live.media = Some(media);

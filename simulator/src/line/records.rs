@@ -8,6 +8,7 @@ use skillcall_sip::message::{self, Framing};
 
 use super::Call;
 use super::driver::Driver;
+use super::media::Keyed;
 use crate::trace::Known;
 
 impl Driver {
@@ -44,6 +45,20 @@ impl Driver {
         let message = Message::new(from, to, direction, Protocol::Sip, &name).body(wire);
         self.trace
             .message(self.party.clone(), &self.known(&call_id), message);
+    }
+
+    /// Records a digit, where it began. Which one it was stands nowhere: the sidecar's `[trace] digits` decides over that.
+    pub(super) fn note_digit(&self, keyed: &Keyed) {
+        let (from, to) = match keyed.direction {
+            Direction::Sent => (self.party.clone(), Party::Sidecar),
+            Direction::Received => (Party::Sidecar, self.party.clone()),
+        };
+        let sounded = u64::try_from(keyed.sounded.as_micros()).unwrap_or(u64::MAX);
+        let message = Message::digit(from, to, keyed.direction, sounded, None);
+        let known = self.known(&keyed.call_id);
+        let began = keyed.at.checked_sub(keyed.sounded).unwrap_or(keyed.at);
+        self.trace
+            .message_at(began, self.party.clone(), &known, message);
     }
 
     /// The ids of a call, as far as they are known.

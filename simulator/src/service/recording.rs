@@ -9,11 +9,12 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use skillcall_protocol::trace::{Direction, Level, Message, Party, Protocol};
+use skillcall_protocol::traceparent::{TRACEPARENT, TraceParent};
 
 use super::listener::CloseUnanswered;
 use super::{MAX_BODY, refusal};
 use crate::alexa::Alexa;
-use crate::trace::{Known, follow};
+use crate::trace::Known;
 
 /// In a response's extensions: what the trace shall know of it.
 #[derive(Debug, Clone, Default)]
@@ -59,19 +60,20 @@ pub(super) async fn record(
     next: Next,
 ) -> Response {
     let (at, begun) = (SystemTime::now(), Instant::now());
-    let (mut parts, body) = request.into_parts();
-    let context = follow(
-        parts
-            .headers
-            .get("traceparent")
-            .and_then(|value| value.to_str().ok()),
-    );
+    let (parts, body) = request.into_parts();
+    let context: Option<TraceParent> = parts
+        .headers
+        .get(TRACEPARENT)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     // The request's own id is known from its token alone, before anything else about it is checked.
     let authorization = parts
         .headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let grant = alexa.mint.check(authorization, &alexa.skill_id).ok();
+    if let (Some(grant), Some(context)) = (&grant, &context) {
+        alexa.trace.learn(&grant.request_id, context);
+    }
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return refusal(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -88,7 +90,8 @@ pub(super) async fn record(
         &name,
     );
     let mut exchange = Exchange {
-        known: Known::context(&context)
+        known: Known::default()
+            .within(context.as_ref())
             .request(grant.as_ref().map(|grant| grant.request_id.as_str())),
         alexa,
         at,
@@ -99,7 +102,6 @@ pub(super) async fn record(
             message.body(&body)
         }),
     };
-    parts.extensions.insert(context);
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let about = response
         .extensions()

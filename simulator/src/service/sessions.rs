@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Extension, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 use skillcall_protocol::communication::{IdType, StartSession};
-use skillcall_protocol::traceparent::TraceParent;
 
 use super::{About, authorization, is_json, refusal, trouble};
 use crate::alexa::{Alexa, CallOrder, lock};
@@ -19,7 +18,6 @@ use crate::trouble::{Fault, Place};
 
 pub(super) async fn start(
     State(alexa): State<Arc<Alexa>>,
-    Extension(context): Extension<TraceParent>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -41,7 +39,7 @@ pub(super) async fn start(
     };
     let session_id = order.session_id.clone();
     if fault != Some(Fault::NoCall) {
-        alexa.order_call(order, context);
+        alexa.order_call(order);
     }
     let mut response = match fault {
         Some(Fault::StartedThenAnswer { status }) => trouble::answer(status, None, None),

@@ -47,13 +47,13 @@ impl SkillClient {
         Ok(Self { http, limit })
     }
 
-    /// Posts a body. `headers`: those of the signature that shall be sent.
+    /// Posts a body. `headers`: those of the signature that shall be sent. There is no `traceparent` among them, as Alexa
+    /// sends none.
     pub(crate) async fn post(
         &self,
         endpoint: &str,
         body: Vec<u8>,
         headers: &[(&'static str, String)],
-        traceparent: &str,
         spoken: bool,
     ) -> Answer {
         let begun = Instant::now();
@@ -61,8 +61,7 @@ impl SkillClient {
             .http
             .post(endpoint)
             .header("Content-Type", "application/json; charset=utf-8")
-            .header("Accept", "application/json")
-            .header("traceparent", traceparent);
+            .header("Accept", "application/json");
         for (name, value) in headers {
             request = request.header(*name, value);
         }

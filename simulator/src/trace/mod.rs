@@ -1,6 +1,9 @@
 //! The trace records of devices, the Alexa service and the phone: in memory, bounded, and in a file if asked for.
+//!
+//! Alexa begins no trace. What belongs to a request of the skill takes the trace id that the skill's own requests name in
+//! `traceparent`, as soon as the first of them has come.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -33,7 +36,14 @@ struct Inner {
     most: usize,
     next: u64,
     file: Option<BufWriter<File>>,
+    /// Trace ids by requestId.
+    traces: HashMap<String, String>,
+    /// The requestIds, the oldest first.
+    traced: VecDeque<String>,
 }
+
+/// Requests whose trace ids are remembered.
+const MAX_TRACED: usize = 10_000;
 
 impl Trace {
     /// Keeps `most` records; appends each to `file`, if there is one, as a line of JSON.
@@ -60,6 +70,8 @@ impl Trace {
             most,
             next: 0,
             file: file.map(BufWriter::new),
+            traces: HashMap::new(),
+            traced: VecDeque::new(),
         };
         Ok(Self {
             inner: Arc::new(Mutex::new(inner)),
@@ -97,21 +109,54 @@ impl Trace {
         ));
     }
 
-    /// A recording that is complete.
-    pub(crate) fn recording(&self, part: Party, known: &Known, path: &str, seconds: f64) {
+    /// A recording that is complete: its file's name.
+    pub(crate) fn recording(&self, part: Party, known: &Known, name: &str, seconds: f64) {
         self.add(Record::recording(
             micros(SystemTime::now()),
             part,
             known.ids(),
-            path,
+            None,
+            name,
             seconds,
         ));
     }
 
+    /// The skill has told which trace a request of Alexa belongs to: the records in memory that are there already take it
+    /// too. The first that is told counts.
+    pub(crate) fn learn(&self, request_id: &str, context: &TraceParent) {
+        let mut inner = self.inner();
+        if inner.traces.contains_key(request_id) {
+            return;
+        }
+        let trace = context.trace_id();
+        for record in &mut inner.records {
+            if record.ids.request.as_deref() == Some(request_id) && record.ids.trace.is_none() {
+                record.ids.trace = Some(trace.clone());
+            }
+        }
+        inner.traces.insert(request_id.to_owned(), trace);
+        inner.traced.push_back(request_id.to_owned());
+        if inner.traced.len() > MAX_TRACED
+            && let Some(oldest) = inner.traced.pop_front()
+        {
+            inner.traces.remove(&oldest);
+        }
+    }
+
+    /// The trace that a request of Alexa belongs to, if the skill has told.
+    pub(crate) fn trace_of(&self, request_id: &str) -> Option<String> {
+        self.inner().traces.get(request_id).cloned()
+    }
+
     fn add(&self, record: Record) {
         let mut inner = self.inner();
-        let record = record.with_seq(inner.next);
+        let mut record = record.with_seq(inner.next);
         inner.next += 1;
+        if record.ids.trace.is_none()
+            && let Some(request) = &record.ids.request
+        {
+            record.ids.trace = inner.traces.get(request).cloned();
+        }
         if let Some(file) = &mut inner.file
             && let Err(error) = writeln!(file, "{}", record.to_line()).and_then(|()| file.flush())
         {
@@ -144,32 +189,14 @@ fn micros(at: SystemTime) -> u64 {
     .unwrap_or(u64::MAX)
 }
 
-/// A new trace for an utterance.
-pub(crate) fn begin() -> TraceParent {
-    TraceParent::root(rand::random())
-}
-
-/// The trace that a request's `traceparent` names, or a new one (W3C Trace Context §2.2).
-pub(crate) fn follow(header: Option<&str>) -> TraceParent {
-    header
-        .and_then(|value| value.parse().ok())
-        .unwrap_or_else(begin)
-}
-
 /// Collects ids.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known(Ids);
 
 impl Known {
-    pub(crate) fn context(context: &TraceParent) -> Self {
-        Self(Ids {
-            trace: Some(context.trace_id()),
-            ..Ids::default()
-        })
-    }
-
-    pub(crate) fn within(mut self, context: &TraceParent) -> Self {
-        self.0.trace = Some(context.trace_id());
+    /// The trace that a request names in `traceparent`.
+    pub(crate) fn within(mut self, context: Option<&TraceParent>) -> Self {
+        self.0.trace = context.map(TraceParent::trace_id).or(self.0.trace);
         self
     }
 

@@ -10,6 +10,7 @@
 //! Sequence numbers and timestamps stay continuous over every switch between prompt, silence, digits and relay.
 
 mod control;
+mod digits;
 mod incoming;
 mod outgoing;
 mod packets;
@@ -33,6 +34,7 @@ use crate::{
 };
 
 use control::Control;
+use digits::SentDigits;
 use incoming::Incoming;
 use outgoing::Clock;
 use packets::Pending;
@@ -207,6 +209,15 @@ pub enum Heard {
     Silence,
 }
 
+/// A digit that went out as telephone events, to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentDigit {
+    /// Which.
+    pub digit: Digit,
+    /// How long it sounded, as its final report says: of a digit beyond 8 seconds its last segment.
+    pub duration_ms: u32,
+}
+
 /// Why a digit cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DigitError {
@@ -228,6 +239,7 @@ pub struct AudioSession {
     anchor: Option<Anchor>,
     sender: DtmfSender,
     receiver: DtmfReceiver,
+    sent_digits: SentDigits,
     incoming: Incoming,
     control: Control,
     packets_sent: u64,
@@ -249,6 +261,7 @@ impl AudioSession {
             anchor: None,
             sender: DtmfSender::new(),
             receiver: DtmfReceiver::new(config.digits),
+            sent_digits: SentDigits::default(),
             incoming: Incoming::new(config.jitter),
             control: Control::new(config.cname, config.ntp_at_start, now, random),
             packets_sent: 0,
@@ -293,6 +306,12 @@ impl AudioSession {
         let digit = self.receiver.poll()?;
         self.digits_received += 1;
         Some(digit)
+    }
+
+    /// The next digit that went out to its end: one of [`AudioSession::send_digit`], or one of the other leg that was
+    /// relayed. Each is told once.
+    pub fn poll_sent_digit(&mut self) -> Option<SentDigit> {
+        self.sent_digits.poll()
     }
 
     /// Queues a digit of `duration_ms`; it takes the place of audio in the coming ticks.

@@ -118,6 +118,7 @@ impl AudioSession {
                     ssrc: self.ssrc,
                 };
                 let len = header.write(&report.payload.to_bytes(), out)?;
+                self.sent_digits.report(report.timestamp, report.payload);
                 // Audio after the event does not begin before its end.
                 return self.sent(header.sequence, timestamp.plus(FRAME), len);
             }

@@ -132,6 +132,11 @@ impl AudioSession {
             }
             None => body.copy_from_slice(payload),
         })?;
+        if received.media == Media::Event
+            && let Some(report) = EventPayload::parse(payload)
+        {
+            self.sent_digits.report(source.timestamp, report);
+        }
         self.sent(header.sequence, header.timestamp.plus(samples), len)
     }
 

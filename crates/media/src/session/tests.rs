@@ -318,3 +318,37 @@ fn a_buffer_too_short_is_no_packet() {
     assert_eq!(a.tick(now, Outgoing::Silence, &mut short), None);
     assert_eq!(a.poll_rtcp(now + ms(9_000), &mut short[..8]), None);
 }
+
+#[test]
+fn each_digit_that_went_out_is_told_once_sent_or_relayed() {
+    let epoch = Instant::now();
+    let mut peer = leg(Codec::Pcmu, EVENTS, 1, epoch);
+    let mut a = leg(Codec::Pcmu, EVENTS, 2, epoch);
+    let mut b = leg(Codec::Pcmu, EVENTS, 3, epoch);
+    let mut c = leg(Codec::Pcmu, None, 4, epoch);
+    for digit in ['4', '4', '7'] {
+        let digit = Digit::from_char(digit).unwrap();
+        peer.send_digit(digit, 100).unwrap();
+    }
+    let told = |leg: &mut AudioSession| -> Vec<(char, u32)> {
+        std::iter::from_fn(|| leg.poll_sent_digit())
+            .map(|sent| (sent.digit.as_char(), sent.duration_ms))
+            .collect()
+    };
+    for frame in 0..60u64 {
+        let now = epoch + ms(20 * frame);
+        let Some(packet) = tick(&mut peer, now, Outgoing::Silence) else {
+            continue;
+        };
+        let mut out = [0; MAX_PACKET];
+        let received = a.receive_rtp(now, &packet).unwrap();
+        b.relay(now, &received, &mut out);
+        c.relay(now, &received, &mut out);
+    }
+    let pressed = vec![('4', 100), ('4', 100), ('7', 100)];
+    assert_eq!(told(&mut peer), pressed, "its own");
+    assert_eq!(told(&mut b), pressed, "relayed");
+    assert_eq!(told(&mut a), [], "it received them");
+    assert_eq!(told(&mut c), [], "its peer takes none");
+    assert_eq!(told(&mut b), [], "once");
+}

@@ -19,6 +19,7 @@ pub fn user_to_user(data: &[u8]) {
 }
 
 /// A `traceparent` header: what is accepted is written in version 00 and read as the same; a child stays in the trace.
+/// The trace that is derived from any text as a `clientSessionId` can be written and read, too.
 ///
 /// # Panics
 /// When it is another one.
@@ -26,6 +27,8 @@ pub fn traceparent(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
+    let derived = TraceParent::of_session(text, [0; 8]);
+    assert_eq!(derived.to_string().parse(), Ok(derived));
     let Ok(parent) = text.parse::<TraceParent>() else {
         return;
     };

@@ -1,7 +1,7 @@
 //! Redaction, and the trace records that are made of it.
 
 use crate::redact;
-use crate::trace::{Direction, Ids, Message, Party, Protocol, Record, Text};
+use crate::trace::{Direction, Ids, Message, Party, Protocol, Record, StepKind, Text, Trace};
 
 /// What is planted: a number in E.164 form, of which the last four digits may be seen again.
 const NUMBER: &str = "+12045550199";
@@ -56,12 +56,13 @@ pub fn redact(data: &[u8]) {
 }
 
 /// A trace record: what is accepted can be written on one line and read again, and so can messages made of these bytes;
-/// soon nothing changes any more.
+/// soon nothing changes any more. Any such records can be drawn.
 ///
 /// # Panics
 /// When it cannot, or goes on changing.
 pub fn trace_record(data: &[u8]) {
     if let Ok(record) = serde_json::from_slice::<Record>(data) {
+        draw(&record);
         settles(record);
     }
     let text = String::from_utf8_lossy(data);
@@ -77,11 +78,28 @@ pub fn trace_record(data: &[u8]) {
     .body(data);
     let records = [
         Record::message(1, Party::Sidecar, Ids::default(), message),
-        Record::recording(2, party, Ids::default(), &text, 1.5),
+        Record::recording(2, party, Ids::default(), Some(&text), &text, 1.5),
     ];
     for record in records {
+        draw(&record);
         settles(record);
     }
+}
+
+/// Each record alone and twice is a ladder with no more rungs than records, and has legs.
+fn draw(record: &Record) {
+    let trace = Trace {
+        records: vec![record.clone(), record.clone()],
+        ..Trace::default()
+    };
+    let ladder = trace.ladder();
+    assert!(ladder.len() <= 2);
+    for step in &ladder {
+        if let StepKind::Arrow(message) = step.kind {
+            let _ = (message.label(), message.is_failure());
+        }
+    }
+    assert!(trace.legs().len() <= trace.lanes().len());
 }
 
 /// Reading redacts again, by the form that it finds: see [`redact`].

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::{
-    DIGITS, HIDDEN, any,
+    DIGIT, DIGITS, HIDDEN, any,
     names::{Meaning, meaning},
     numbers, text, tokens,
 };
@@ -53,8 +53,7 @@ impl Walker<'_> {
         let redacted = match self.meaning() {
             Meaning::Secret if value.is_empty() => String::new(),
             Meaning::Secret => HIDDEN.to_owned(),
-            Meaning::Digits if value == DIGITS || value.chars().count() <= 1 => value.to_owned(),
-            Meaning::Digits => DIGITS.to_owned(),
+            Meaning::Digits => digits(value).to_owned(),
             Meaning::Number if value.is_empty() || value.starts_with("***") => value.to_owned(),
             Meaning::Number => numbers::hide(value),
             Meaning::Personal if value.starts_with("***") => value.to_owned(),
@@ -72,10 +71,20 @@ impl Walker<'_> {
         let value = value.to_string();
         match self.meaning() {
             Meaning::Secret => push_string(HIDDEN, self.out),
-            Meaning::Digits if value.len() > 1 => push_string(DIGITS, self.out),
+            Meaning::Digits => push_string(digits(&value), self.out),
             Meaning::Number => push_string(&numbers::hide(&value), self.out),
             _ => self.out.push_str(&value),
         }
+    }
+}
+
+/// What is told of digits: none, one, or several.
+fn digits(value: &str) -> &'static str {
+    match value {
+        "" => "",
+        DIGIT => DIGIT,
+        _ if value.chars().nth(1).is_none() => DIGIT,
+        _ => DIGITS,
     }
 }
 
@@ -210,9 +219,9 @@ mod tests {
     fn hides_numbers_and_digits() {
         assert_eq!(
             redacted(
-                r#"{"From":"+12045550100","phoneNumber":"55501","countryCode":"+1","ReceivedDigits":"4711","digits":"1","StartTimeInMilliseconds":"1714558272000","Sequence":3}"#
+                r#"{"From":"+12045550100","phoneNumber":"55501","countryCode":"+1","ReceivedDigits":"4711","digits":"1","skillcall.digits":"47","Digits":"","StartTimeInMilliseconds":"1714558272000","Sequence":3}"#
             ),
-            r#"{"From":"***0100","phoneNumber":"***5501","countryCode":"+1","ReceivedDigits":"[digits]","digits":"1","StartTimeInMilliseconds":"1714558272000","Sequence":3}"#
+            r#"{"From":"***0100","phoneNumber":"***5501","countryCode":"+1","ReceivedDigits":"[digits]","digits":"[digit]","skillcall.digits":"[digits]","Digits":"","StartTimeInMilliseconds":"1714558272000","Sequence":3}"#
         );
         assert_eq!(
             redacted(r#"{"phoneNumber":2045550100,"+12045550100":"x"}"#),

@@ -1,5 +1,5 @@
 //! What must not leave a part: phone numbers (all but the last four digits), tokens and other secrets, SDP keys, and
-//! received digits longer than one.
+//! the digits that somebody pressed. Single ones too: a PIN may be asked for digit by digit.
 //!
 //! | form | function | by what |
 //! |---|---|---|
@@ -26,8 +26,11 @@ pub use sip::sip;
 /// What stands in place of a secret.
 pub const HIDDEN: &str = "[hidden]";
 
-/// What stands in place of received digits longer than one.
+/// What stands in place of several digits that somebody pressed.
 pub const DIGITS: &str = "[digits]";
+
+/// What stands in place of one digit that somebody pressed.
+pub const DIGIT: &str = "[digit]";
 
 /// The most rounds of redaction that one text gets.
 const ROUNDS: usize = 8;

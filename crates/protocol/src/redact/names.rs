@@ -5,7 +5,7 @@
 pub(super) enum Meaning {
     /// A secret: hidden wholly.
     Secret,
-    /// Digits that a caller pressed: hidden when longer than one.
+    /// Digits that a caller pressed: how many is said, one or several, but not which.
     Digits,
     /// A phone number, even a short one or one without `+`.
     Number,
@@ -43,7 +43,7 @@ pub(super) const SECRET: &[&str] = &[
     "xamzsecuritytoken",
 ];
 
-const DIGITS: &[&str] = &["digits", "receiveddigits"];
+const DIGITS: &[&str] = &["digits", "receiveddigits", "skillcall.digits"];
 const NUMBER: &[&str] = &["calleridnumber", "mobilenumber", "phonenumber"];
 const PERSONAL: &[&str] = &[
     "deviceid",

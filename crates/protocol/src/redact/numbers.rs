@@ -106,8 +106,10 @@ fn separated(text: &str) -> (usize, usize) {
     (length, digits)
 }
 
-/// Writes the word at the start of `rest` redacted and tells how many bytes it took.
+/// Writes the word at the start of `rest`, or the part of it before a `_`, redacted and tells how many bytes it took. The
+/// names of recordings join identifiers by `_`, and must stay whole to be found.
 fn word(token: &str, rest: &str, dates: bool, out: &mut String) -> usize {
+    let token = token.split('_').next().unwrap_or_default();
     if is_identifier(token) {
         out.push_str(token);
         return token.len();
@@ -292,5 +294,9 @@ mod tests {
             "a/20260131/b***0100.wav"
         );
         assert_eq!(redact("20260131"), "***0131");
+        // UUIDs may be all digits: a call recording is named by its time and two of them.
+        let recording = "Amazon-Chime-SMA-Call-Recordings/2026/11/21/2026-11-21-06-29-34-209_12345678-1234-4234-8234-123456789012_87654321-4321-4321-8321-210987654321.wav";
+        assert_eq!(redact_but_dates(recording), recording);
+        assert_eq!(redact("a_5550100_b"), "a_***0100_b");
     }
 }

@@ -1,6 +1,6 @@
 //! SIP messages.
 
-use super::{HIDDEN, any, numbers, plain, sdp, tokens};
+use super::{DIGIT, HIDDEN, any, numbers, plain, sdp, tokens};
 
 /// Headers in which long numbers are no phone numbers, in lower case, with their compact forms (RFC 3261 §7.3.3).
 const STRUCTURAL: &[&str] = &[
@@ -28,12 +28,14 @@ pub(super) fn is_message(text: &str) -> bool {
 }
 
 /// Redacts a SIP message: credentials in `Authorization` and `Proxy-Authorization` (also in challenges' answers), numbers in
-/// URIs and display names; `User-to-User` in hex stays, as a `clientSessionId` is no secret; the body by its form.
+/// URIs and display names; `User-to-User` in hex stays, as a `clientSessionId` is no secret; the body by its form; the
+/// digit of an INFO (`application/dtmf-relay`, `application/dtmf`).
 #[must_use]
 pub fn sip(input: &str) -> String {
     let (head, gap, body) = split_body(input);
     let mut out = String::with_capacity(input.len());
     let mut header = String::new();
+    let mut is_dtmf = false;
     for (n, line) in head.split_inclusive('\n').enumerate() {
         let content = line.trim_end_matches(['\r', '\n']);
         let ending = line.get(content.len()..).unwrap_or_default();
@@ -54,16 +56,20 @@ pub fn sip(input: &str) -> String {
             header = name.trim_end_matches(':').trim().to_ascii_lowercase();
             out.push_str(name);
             value(&header, rest, &mut out);
+            is_dtmf |= matches!(header.as_str(), "content-type" | "c")
+                && rest
+                    .trim_start()
+                    .to_ascii_lowercase()
+                    .starts_with("application/dtmf");
         }
         out.push_str(ending);
     }
     out.push_str(gap);
-    if !body.is_empty() {
-        if is_dtmf(body) {
-            out.push_str(body)
-        } else {
-            out.push_str(&any(body))
-        }
+    let signal = body.trim_start().strip_prefix("Signal");
+    if is_dtmf || signal.is_some_and(|rest| rest.trim_start().starts_with('=')) {
+        dtmf(body, &mut out);
+    } else if !body.is_empty() {
+        out.push_str(&any(body));
     }
     out
 }
@@ -92,11 +98,24 @@ fn is_secret(header: &str) -> bool {
     )
 }
 
-/// `application/dtmf-relay` carries one digit a message (`Signal=5`), which is no longer than one.
-fn is_dtmf(body: &str) -> bool {
-    body.len() < 64
-        && body.trim_start().starts_with("Signal=")
-        && body.lines().next().is_some_and(|l| l.trim().len() <= 9)
+/// The body of an INFO with a digit: `Signal=5` and `Duration=160` on lines of `application/dtmf-relay`, or the digit alone
+/// (`application/dtmf`). Which one is hidden, whatever the case and the blanks.
+fn dtmf(body: &str, out: &mut String) {
+    for line in body.split_inclusive('\n') {
+        let content = line.trim_end_matches(['\r', '\n']);
+        let ending = line.get(content.len()..).unwrap_or_default();
+        let (name, value) = match content.split_once('=') {
+            Some((name, value)) => (name, value),
+            None => ("", content),
+        };
+        if name.trim().eq_ignore_ascii_case("duration") && value.trim().len() <= 6 {
+            out.push_str(content);
+        } else if !content.trim().is_empty() {
+            out.push_str(if name.is_empty() { "" } else { "Signal=" });
+            out.push_str(DIGIT);
+        }
+        out.push_str(ending);
+    }
 }
 
 fn value(header: &str, text: &str, out: &mut String) {
@@ -223,8 +242,34 @@ mod tests {
     }
 
     #[test]
-    fn one_digit_stays() {
-        let info = "INFO sip:a@b SIP/2.0\r\n\r\nSignal=5\r\nDuration=160\r\n";
-        assert_eq!(sip(info), info);
+    fn the_digit_of_an_info_is_hidden() {
+        for (head, body, hidden) in [
+            (
+                "",
+                "Signal=5\r\nDuration=160\r\n",
+                "Signal=[digit]\r\nDuration=160\r\n",
+            ),
+            (
+                "",
+                "Signal= 5 \nDuration= 160",
+                "Signal=[digit]\nDuration= 160",
+            ),
+            (
+                "Content-Type: application/dtmf-relay\r\n",
+                "signal=#\r\n\r\n",
+                "Signal=[digit]\r\n\r\n",
+            ),
+            ("c: Application/DTMF\r\n", "5", "[digit]"),
+            (
+                "Content-Type: text/plain\r\n",
+                "Signals are fine",
+                "Signals are fine",
+            ),
+        ] {
+            let info = |body| format!("INFO sip:a@b SIP/2.0\r\n{head}\r\n{body}");
+            let output = sip(&info(body));
+            assert_eq!(output, info(hidden));
+            assert_eq!(sip(&output), output, "twice");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! A trace as a ladder: each message once, from lane to lane.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::{Direction, Kind, MediaFigures, Message, Party, Protocol, Record, Trace};
+use super::{Direction, Ids, Kind, MediaFigures, Message, Party, Protocol, Record, Trace};
 
 /// One rung of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,8 +11,20 @@ pub struct Step<'a> {
     pub offset_us: u64,
     /// Who wrote the record.
     pub part: &'a Party,
+    /// The record's ids.
+    pub ids: &'a Ids,
+    /// Whether a SIP message is one that was sent before: a retransmission (RFC 3261 §17).
+    pub again: bool,
     /// What is drawn.
     pub kind: StepKind<'a>,
+}
+
+impl<'a> Step<'a> {
+    /// The SIP Call-ID of a SIP message, by which its dialog is known. A part that has CallIds of its own writes it last.
+    #[must_use]
+    pub fn dialog(&self) -> Option<&'a str> {
+        self.ids.call.last().map(String::as_str)
+    }
 }
 
 /// What is drawn on a rung.
@@ -31,7 +43,9 @@ pub enum StepKind<'a> {
     Media(&'a MediaFigures),
     /// A recording.
     Recording {
-        /// Where it is.
+        /// The bucket that it lies in, if it lies in one.
+        bucket: Option<&'a str>,
+        /// Its key, or its file name.
         path: &'a str,
         /// Its length in seconds.
         seconds: f64,
@@ -46,35 +60,55 @@ impl Trace {
     ///
     /// A message that both ends recorded is drawn once, as its sender saw it; one that only its receiver recorded is drawn as
     /// the receiver saw it. The two ends are joined by parties, protocol and name: each receipt with the first sending of that
-    /// name that is left and not later than the receipt (by more than the second that clocks may differ).
+    /// name that is left and not later than the receipt (by more than the second that clocks may differ). Of a digit the name
+    /// is drawn of the end that tells more.
     #[must_use]
     pub fn ladder(&self) -> Vec<Step<'_>> {
         let start = self.records.first().map_or(0, |record| record.at);
-        let mut sent: HashMap<Ends<'_>, VecDeque<u64>> = HashMap::new();
-        for record in &self.records {
+        let mut sent: HashMap<Ends<'_>, VecDeque<usize>> = HashMap::new();
+        for (index, record) in self.records.iter().enumerate() {
             if let Kind::Message(message) = &record.kind
                 && message.direction == Direction::Sent
             {
-                sent.entry(Ends::of(message))
-                    .or_default()
-                    .push_back(record.at);
+                sent.entry(Ends::of(message)).or_default().push_back(index);
             }
         }
-        self.records
-            .iter()
-            .filter(|record| match &record.kind {
-                Kind::Message(message) if message.direction == Direction::Received => {
-                    !sent.get_mut(&Ends::of(message)).is_some_and(|left| {
-                        left.pop_front_if(|at| *at <= record.at.saturating_add(SKEW_US))
-                            .is_some()
-                    })
-                }
-                _ => true,
-            })
-            .map(|record| Step {
+        let at = |index: usize| self.records.get(index).map_or(0, |record| record.at);
+        // By the sending's place, what its receiver wrote.
+        let mut joined: HashMap<usize, &Message> = HashMap::new();
+        let mut drawn_ones: Vec<usize> = Vec::new();
+        for (index, record) in self.records.iter().enumerate() {
+            if let Kind::Message(message) = &record.kind
+                && message.direction == Direction::Received
+                && let Some(left) = sent.get_mut(&Ends::of(message))
+                && let Some(sending) =
+                    left.pop_front_if(|sending| at(*sending) <= record.at.saturating_add(SKEW_US))
+            {
+                joined.insert(sending, message);
+            } else {
+                drawn_ones.push(index);
+            }
+        }
+        let mut seen: HashSet<(&Party, &str)> = HashSet::new();
+        drawn_ones
+            .into_iter()
+            .filter_map(|index| Some((index, self.records.get(index)?)))
+            .map(|(index, record)| Step {
                 offset_us: record.at.saturating_sub(start),
                 part: &record.part,
-                kind: drawn(record),
+                ids: &record.ids,
+                again: matches!(&record.kind, Kind::Message(message)
+                    if message.protocol == Protocol::Sip
+                        && message.body.as_deref().is_some_and(|body| !seen.insert((&message.from, body)))),
+                kind: match (drawn(record), joined.get(&index)) {
+                    (StepKind::Arrow(sent), Some(&received))
+                        if sent.protocol == Protocol::Rtp
+                            && received.name.len() > sent.name.len() =>
+                    {
+                        StepKind::Arrow(received)
+                    }
+                    (kind, _) => kind,
+                },
             })
             .collect()
     }
@@ -103,7 +137,12 @@ fn drawn(record: &Record) -> StepKind<'_> {
             text,
         },
         Kind::Media(figures) => StepKind::Media(figures),
-        Kind::Recording { path, seconds } => StepKind::Recording {
+        Kind::Recording {
+            bucket,
+            path,
+            seconds,
+        } => StepKind::Recording {
+            bucket: bucket.as_deref(),
             path,
             seconds: *seconds,
         },
@@ -129,7 +168,12 @@ impl<'a> Ends<'a> {
                 let path = words.next().and_then(|path| path.split('?').next());
                 (method, path.unwrap_or_default())
             }
-            _ => (message.name.trim(), ""),
+            // The digit itself may be told by one end only.
+            Protocol::Rtp => (
+                message.name.split_whitespace().next().unwrap_or_default(),
+                "",
+            ),
+            Protocol::Sip | Protocol::Voice => (message.name.trim(), ""),
         };
         Self {
             from: &message.from,

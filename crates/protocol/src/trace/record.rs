@@ -7,6 +7,9 @@ use super::Text;
 /// The schema's version, in each record's `v`.
 pub const VERSION: u8 = 1;
 
+/// The name of a digit's message, before the digit itself if that is told.
+const DIGIT: &str = "digit";
+
 /// One line of a trace file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -93,9 +96,13 @@ pub struct Ids {
     /// requestId of the skill request (facts A1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// W3C trace id, 32 hexadecimal digits.
+    /// W3C trace id, 32 hexadecimal digits. All records of a call have the same one, which follows from its `csi`
+    /// ([`crate::traceparent::TraceParent::of_session`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// W3C trace id that a request came with when it was another one: of a proxy in front of the skill, say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
 }
 
 impl Ids {
@@ -107,6 +114,7 @@ impl Ids {
             &self.session,
             &self.request,
             &self.trace,
+            &self.parent,
         ]
         .into_iter()
         .filter_map(|id| id.as_deref())
@@ -121,6 +129,7 @@ impl Ids {
             (&mut self.session, &other.session),
             (&mut self.request, &other.request),
             (&mut self.trace, &other.trace),
+            (&mut self.parent, &other.parent),
         ];
         for (own, theirs) in pairs {
             if own.is_none() {
@@ -155,7 +164,11 @@ pub enum Kind {
     /// A recording was written.
     #[non_exhaustive]
     Recording {
-        /// Where: bucket and key, or a path.
+        /// The bucket that it lies in; absent when it lies elsewhere.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bucket: Option<Text>,
+        /// Its key in the bucket, or else its file name: never an absolute path, which would tell of the machine and lead
+        /// nowhere once the folder is moved.
         #[serde(deserialize_with = "Text::deserialize_path")]
         path: Text,
         /// Its length in seconds.
@@ -176,13 +189,13 @@ pub struct Message {
     pub direction: Direction,
     /// By what.
     pub protocol: Protocol,
-    /// Such as `POST /alexa IntentRequest`, `INVITE`, `200 OK`. The two ends of a message are joined by it: by its first two
-    /// words for HTTP, by all of it otherwise.
+    /// Such as `POST /alexa IntentRequest`, `INVITE`, `200 OK`, `digit`. The two ends of a message are joined by it: by its
+    /// first two words for HTTP, by its first for RTP, by all of it otherwise.
     pub name: Text,
     /// What came of it: a status such as `200`, `401 BadToken`, `no answer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Text>,
-    /// Microseconds until the outcome.
+    /// Microseconds until the outcome; of a digit, how long it sounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_us: Option<u64>,
     /// What it carried: redacted, and cut at [`BODY_MAX_BYTES`].
@@ -274,6 +287,23 @@ impl Message {
         }
     }
 
+    /// A digit that was sent or received as telephone events (RFC 4733), and how long it sounded. Which one it was is
+    /// told only when `shown` says it: digits may be a PIN.
+    #[must_use]
+    pub fn digit(
+        from: Party,
+        to: Party,
+        direction: Direction,
+        sounded_us: u64,
+        shown: Option<char>,
+    ) -> Self {
+        let name = match shown {
+            Some(digit) => format!("{DIGIT} {digit}"),
+            None => DIGIT.to_owned(),
+        };
+        Self::new(from, to, direction, Protocol::Rtp, &name).took(sounded_us)
+    }
+
     /// What came of it.
     #[must_use]
     pub fn outcome(mut self, outcome: &str) -> Self {
@@ -334,11 +364,22 @@ impl Record {
         Self::new(at, part, ids, Kind::Media(figures))
     }
 
-    /// A recording that was written.
+    /// A recording that was written: its bucket, if it lies in one, and its key or file name.
     #[must_use]
-    pub fn recording(at: u64, part: Party, ids: Ids, path: &str, seconds: f64) -> Self {
-        let path = Text::path(path);
-        Self::new(at, part, ids, Kind::Recording { path, seconds })
+    pub fn recording(
+        at: u64,
+        part: Party,
+        ids: Ids,
+        bucket: Option<&str>,
+        path: &str,
+        seconds: f64,
+    ) -> Self {
+        let kind = Kind::Recording {
+            bucket: bucket.map(Text::line),
+            path: Text::path(path),
+            seconds,
+        };
+        Self::new(at, part, ids, kind)
     }
 
     /// The same record with the writer's count.

@@ -137,7 +137,8 @@ fn a_record_is_one_line_of_json_and_comes_back() {
             4,
             Party::Sidecar,
             Ids::default(),
-            "recordings/2026/11/21/x.wav",
+            Some("recordings"),
+            "2026/11/21/x.wav",
             1.5,
         ),
     ] {
@@ -187,6 +188,7 @@ fn secrets_that_are_planted_are_not_found_again() {
             3,
             Party::Sidecar,
             Ids::default(),
+            Some(secrets[0]),
             &format!("recordings/{}.wav", secrets[0]),
             1.0,
         ),
@@ -296,5 +298,78 @@ fn figures_that_could_not_be_measured_come_back_too() {
     assert_eq!(
         serde_json::from_str::<Record>(&record.to_line()).unwrap(),
         record
+    );
+}
+
+#[test]
+fn a_digit_is_drawn_once_and_as_the_end_that_tells_more_wrote_it() {
+    let digit = |at, part: Party, shown| {
+        let direction = match part {
+            Party::Device => Direction::Sent,
+            _ => Direction::Received,
+        };
+        let message = Message::digit(Party::Device, Party::Sidecar, direction, 160_000, shown);
+        Record::message(at, part, ids(Some("c"), None, None), message)
+    };
+    let records = [
+        digit(1_000_000, Party::Device, None),
+        digit(1_010_000, Party::Sidecar, None),
+        digit(2_000_000, Party::Device, None),
+        digit(2_010_000, Party::Sidecar, Some('4')),
+        digit(3_000_000, Party::Sidecar, None),
+    ];
+    let trace = find(&records, "c");
+    let drawn: Vec<(u64, String)> = trace
+        .ladder()
+        .iter()
+        .filter_map(|step| match step.kind {
+            StepKind::Arrow(message) => Some((step.offset_us, message.label())),
+            _ => None,
+        })
+        .collect();
+    let expected = [(0, "digit"), (1_000_000, "digit 4"), (2_000_000, "digit")];
+    assert_eq!(drawn, expected.map(|(at, name)| (at, name.to_owned())));
+}
+
+#[test]
+fn a_sip_message_that_is_sent_again_is_marked() {
+    let invite = |at, body: &str| {
+        let message = Message::new(
+            Party::Sidecar,
+            Party::Phone,
+            Direction::Sent,
+            Protocol::Sip,
+            "INVITE",
+        )
+        .body(body.as_bytes());
+        Record::message(at, Party::Sidecar, ids(Some("c"), None, None), message)
+    };
+    let records = [
+        invite(1, "INVITE sip:x SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n"),
+        invite(2, "INVITE sip:x SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n"),
+        invite(3, "INVITE sip:x SIP/2.0\r\nCSeq: 2 INVITE\r\n\r\n"),
+    ];
+    let trace = find(&records, "c");
+    let again: Vec<bool> = trace.ladder().iter().map(|step| step.again).collect();
+    assert_eq!(again, [false, true, false]);
+}
+
+#[test]
+fn a_trace_that_led_to_the_call_finds_it() {
+    let mut ids = ids(Some("c"), None, None);
+    ids.parent = Some("0af7651916cd43dd8448eb211c80319c".to_owned());
+    let records = [message(
+        1,
+        Party::Component,
+        Party::Alexa,
+        Party::Component,
+        "POST /alexa",
+        ids,
+    )];
+    assert_eq!(
+        find(&records, "0af7651916cd43dd8448eb211c80319c")
+            .records
+            .len(),
+        1
     );
 }

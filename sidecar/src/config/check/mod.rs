@@ -37,6 +37,14 @@ fn static_findings(config: &SidecarConfig) -> Vec<Finding> {
     calls::routes(config, &at, &mut findings);
     ranges::ranges(config, &at, &mut findings);
     buckets(config, &at, &mut findings);
+    if config.trace.digits {
+        findings.push(at.finding(
+            Severity::Warning,
+            &[Key("trace"), Key("digits")],
+            "the trace says which digits are pressed: PINs and card numbers, too",
+            "digits = false, unless every call is a test",
+        ));
+    }
     findings
 }
 
