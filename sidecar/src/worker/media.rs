@@ -98,6 +98,7 @@ impl Running {
         else {
             return;
         };
+        self.read_sent_digits(slot);
         if let (Some(media), Some(call)) = (self.media.get(slot), self.call(key)) {
             self.shared.trace.media(
                 &call.ids,
@@ -203,6 +204,17 @@ impl Running {
         }
     }
 
+    /// Digits that went out to the leg in a slot, its own and those of the leg that it is bridged with.
+    fn read_sent_digits(&mut self, slot: usize) {
+        while let Some(sent) = self
+            .media
+            .get_mut(slot)
+            .and_then(|media| media.session.poll_sent_digit())
+        {
+            self.trace_digit(slot, Direction::Sent, sent.digit, sent.duration_ms);
+        }
+    }
+
     /// Tells the trace of a digit of the leg in a slot: which one only if `[trace] digits` says so.
     fn trace_digit(&mut self, slot: usize, direction: Direction, digit: dtmf::Digit, ms: u32) {
         let (Some(media), Some(&Some((key, leg)))) =
@@ -270,13 +282,7 @@ impl Running {
             }
             self.record(slot, key, leg, sent);
             self.read_digits(slot);
-            while let Some(sent) = self
-                .media
-                .get_mut(slot)
-                .and_then(|media| media.session.poll_sent_digit())
-            {
-                self.trace_digit(slot, Direction::Sent, sent.digit, sent.duration_ms);
-            }
+            self.read_sent_digits(slot);
         }
     }
 
