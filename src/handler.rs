@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use skillcall_protocol::signing::{NONCE, RequestParts, SignedReply, verify_reply};
 use skillcall_protocol::sma::{Event, Reply, parse_reply};
+use skillcall_protocol::traceparent::TRACEPARENT;
 
 use crate::flow::HandOver;
 use crate::host::{Host, OutboundRequest};
@@ -44,7 +45,10 @@ pub fn ask<H: Host>(
         .find(|(name, _)| name.eq_ignore_ascii_case(NONCE))
         .map(|(_, value)| value.clone())
         .unwrap_or_default();
-    let mut headers = vec![("content-type", "application/json".to_owned())];
+    let mut headers = vec![
+        ("content-type", "application/json".to_owned()),
+        (TRACEPARENT, recorder.traceparent(host)),
+    ];
     headers.extend(signature);
     let request = OutboundRequest {
         method: "POST",

@@ -105,6 +105,14 @@ impl<H: Host> Host for Patient<'_, H> {
         self.host.monotonic_ms()
     }
 
+    fn now_us(&self) -> u64 {
+        self.host.now_us()
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        self.host.monotonic_us()
+    }
+
     fn random(&self, bytes: &mut [u8]) {
         self.host.random(bytes);
     }

@@ -102,6 +102,11 @@ impl Recorder {
         context
     }
 
+    /// The `traceparent` of a request to somebody else.
+    pub fn traceparent<H: Host>(&self, host: &H) -> String {
+        self.context(host).to_string()
+    }
+
     /// Sends a request to Alexa, and records the exchange. The trace context goes with it once it is known: not with the
     /// fetch of the certificates, without which no request is anybody's.
     ///
@@ -231,7 +236,7 @@ impl Recorder {
         let Some(url) = &settings.sidecar_url else {
             return Aftermath::default();
         };
-        let context = self.context(host).to_string();
+        let context = self.traceparent(host);
         let mut gathered = self.gathered.borrow_mut();
         let ids = gathered.ids.clone();
         let mut entries = std::mem::take(&mut gathered.entries);
