@@ -52,6 +52,7 @@ pub(crate) fn line(step: &Step<'_>, message: &Message) -> String {
     if let Some(us) = message.duration_us {
         let ms = us as f64 / 1e3;
         line.push_str(&match message.protocol {
+            Protocol::Rtp if us == 0 => String::new(),
             Protocol::Rtp => format!("  ({ms:.0} ms long)"),
             _ => format!("  ({ms:.1} ms)"),
         });

@@ -220,7 +220,9 @@ mod tests {
             (stored.seconds - 3.0).abs() < 1e-9,
             "a pause takes no time out"
         );
-        let samples = wav::read_file(&stored.path).unwrap().samples;
+        let samples = wav::read_file(&folder.path().join(&stored.object.key))
+            .unwrap()
+            .samples;
         assert!(tone::power_at(&samples[..8000], 400.0) > 0.95);
         assert!(tone::power_at(&samples[8000..9600], 1000.0) > 0.95);
         assert!(samples[9600..16_000].iter().all(|sample| *sample == 0));

@@ -313,6 +313,10 @@ impl Running {
             let Some(&Some((key, leg))) = self.media_owner.get(slot) else {
                 continue;
             };
+            if let Some(found) = found {
+                // How long it sounded is not known when it is told.
+                self.trace_digit(slot, Direction::Received, found, 0);
+            }
             if let Some(digit) = found.and_then(|found| Digit::new(found.as_char())) {
                 self.input(key, Input::Digit { leg, digit });
             }
