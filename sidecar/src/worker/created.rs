@@ -64,10 +64,10 @@ impl Running {
         };
         let Some(call) = self.call(key) else { return };
         if let Some(application) = self.shared.config.application.get(call.application) {
-            let transaction = call.ids.transaction();
+            let transaction = call.engine.transaction_id();
             records.put(CallDetail::new(
                 application,
-                transaction,
+                transaction.as_str(),
                 call.created,
                 &leg,
             ));
