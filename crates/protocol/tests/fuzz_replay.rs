@@ -1,21 +1,10 @@
 //! Replays seeds, and deterministic mutations of them, through every fuzz target.
 
+use fuzz_replay::Replay;
 use skillcall_protocol::fuzz::TARGETS;
 
 /// Mutations of each seed; a fuzzer goes on where this ends.
-const ROUNDS: u64 = 1000;
-
-/// A sequence that is the same each time (xorshift*, after Vigna), so that a failure can be looked at again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16) as usize % limit.max(1)
-    }
-}
+const ROUNDS: u32 = 1000;
 
 /// Pieces that matter to one of the parsers.
 const SPICE: &[&[u8]] = &[
@@ -55,31 +44,6 @@ const SPICE: &[&[u8]] = &[
     b"Skillcall-Signature: v1=",
 ];
 
-fn mutate(seed: &[u8], random: &mut Random) -> Vec<u8> {
-    let mut out = seed.to_vec();
-    for _ in 0..=random.below(4) {
-        let at = random.below(out.len() + 1);
-        let length = random.below(20).min(out.len() - at);
-        match random.below(5) {
-            0 => {
-                out.drain(at..at + length);
-            }
-            1 => {
-                let spice = SPICE[random.below(SPICE.len())];
-                out.splice(at..at, spice.iter().copied());
-            }
-            2 => {
-                let copy = out[at..at + length].to_vec();
-                let to = random.below(out.len() + 1);
-                out.splice(to..to, copy);
-            }
-            3 if at < out.len() => out[at] ^= 1 << random.below(8),
-            _ => out.truncate(at.max(out.len() / 2)),
-        }
-    }
-    out
-}
-
 const SEEDS: &[&str] = &[
     r#"{"version":"1.0","session":{"new":true,"sessionId":"s","application":{"applicationId":"amzn1.ask.skill.00000000-0000-0000-0000-000000000000"},"user":{"userId":"amzn1.ask.account.A","accessToken":"t"}},"context":{"System":{"apiEndpoint":"https://api.amazonalexa.com","apiAccessToken":"t","device":{"deviceId":"amzn1.ask.device.D","supportedInterfaces":{}}},"Viewport":{}},"request":{"type":"IntentRequest","requestId":"amzn1.echo-api.request.1","timestamp":"2024-05-01T10:11:12Z","locale":"en-US","dialogState":"COMPLETED","intent":{"name":"CallIntent","confirmationStatus":"NONE","slots":{"destination":{"name":"destination","value":"the desk","confirmationStatus":"NONE","source":"USER","resolutions":{"resolutionsPerAuthority":[{"authority":"a","status":{"code":"ER_SUCCESS_MATCH"},"values":[{"value":{"name":"front desk","id":"front-desk"}}]}]}}}}}}"#,
     "\u{40}\u{15}\u{32}\u{66}\x00\x00\x00\x002024-05-01T12:11:12.5+02:00",
@@ -98,19 +62,11 @@ const SEEDS: &[&str] = &[
 
 #[test]
 fn no_target_fails_on_the_seeds_or_their_mutations() {
+    let replay = Replay {
+        rounds: ROUNDS,
+        spice: SPICE,
+    };
     for (name, target) in TARGETS {
-        let mut random = Random(0x5eed);
-        for seed in SEEDS {
-            target(seed.as_bytes());
-            for _ in 0..ROUNDS {
-                let input = mutate(seed.as_bytes(), &mut random);
-                let held = std::panic::catch_unwind(|| target(&input));
-                assert!(
-                    held.is_ok(),
-                    "target {name} fails on {:?}",
-                    input.escape_ascii().to_string()
-                );
-            }
-        }
+        replay.run(name, *target, SEEDS);
     }
 }

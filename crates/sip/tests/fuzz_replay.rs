@@ -1,20 +1,10 @@
 //! Replays a corpus, and deterministic mutations of it, through every fuzz target.
 
+use fuzz_replay::Replay;
 use skillcall_sip::fuzz::TARGETS;
 
 /// Mutations of each seed; a fuzzer goes on where this ends.
-const ROUNDS: u64 = 300;
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16) as usize % limit.max(1)
-    }
-}
+const ROUNDS: u32 = 300;
 
 /// Bytes that matter in SIP and SDP.
 const SPICE: &[&[u8]] = &[
@@ -48,31 +38,6 @@ const SPICE: &[&[u8]] = &[
     b"c=IN IP6 ::\r\n",
     b"a=rtpmap:",
 ];
-
-fn mutate(seed: &[u8], random: &mut Random) -> Vec<u8> {
-    let mut out = seed.to_vec();
-    for _ in 0..=random.below(4) {
-        let at = random.below(out.len() + 1);
-        let length = random.below(20).min(out.len() - at);
-        match random.below(5) {
-            0 => {
-                out.drain(at..at + length);
-            }
-            1 => {
-                let spice = SPICE[random.below(SPICE.len())];
-                out.splice(at..at, spice.iter().copied());
-            }
-            2 => {
-                let copy = out[at..at + length].to_vec();
-                let to = random.below(out.len() + 1);
-                out.splice(to..to, copy);
-            }
-            3 if at < out.len() => out[at] ^= 1 << random.below(8),
-            _ => out.truncate(at.max(out.len() / 2)),
-        }
-    }
-    out
-}
 
 fn corpus() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = Vec::new();
@@ -219,19 +184,11 @@ fn corpus() -> Vec<Vec<u8>> {
 fn no_target_fails_on_the_corpus_or_its_mutations() {
     let corpus = corpus();
     assert!(corpus.len() > 55, "the corpus is not there");
+    let replay = Replay {
+        rounds: ROUNDS,
+        spice: SPICE,
+    };
     for (name, target) in TARGETS {
-        let mut random = Random(0x5eed);
-        for seed in &corpus {
-            target(seed);
-            for _ in 0..ROUNDS {
-                let input = mutate(seed, &mut random);
-                let held = std::panic::catch_unwind(|| target(&input));
-                assert!(
-                    held.is_ok(),
-                    "target {name} fails on {:?}",
-                    input.escape_ascii().to_string()
-                );
-            }
-        }
+        replay.run(name, *target, &corpus);
     }
 }

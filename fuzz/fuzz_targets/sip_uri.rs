@@ -1,4 +1,0 @@
-//! `skillcall_sip::fuzz::uri` under libFuzzer. Good seeds: `crates/sip/tests/rfc4475`.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| skillcall_sip::fuzz::uri(data));
