@@ -7,6 +7,7 @@
 mod abilities;
 mod body;
 mod call;
+mod cancel;
 mod challenge;
 mod change;
 mod client;
@@ -19,6 +20,8 @@ mod ids;
 mod in_dialog;
 mod outgoing;
 mod outside;
+mod peer_change;
+mod prack;
 mod receive;
 mod refer;
 mod reliable;
@@ -27,12 +30,12 @@ mod requests;
 mod serve;
 mod server;
 mod session_timer;
+mod texts;
 mod uac;
 mod uas;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -50,13 +53,14 @@ pub use session_timer::{RefreshedBy, SessionTimerPolicy};
 
 pub(crate) use reply::{received_via, response_address};
 
-use crate::message::{Framing, Message, Method, parse};
+use crate::message::{Framing, Message, parse};
 use crate::transaction::{Timer, TimerLanes};
 use call::{Call, CallState, CallTimer, Established};
 use client::ClientTx;
 use ids::{Ids, Token};
 use serve::Surfaced;
 use server::ServerTx;
+use texts::{Texts, slot};
 
 /// The methods that we answer, as Allow says it (RFC 3261 §20.5).
 pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
@@ -121,75 +125,6 @@ enum Due {
     Unanswered {
         id: RequestId,
     },
-}
-
-/// Header values that never change.
-#[derive(Debug)]
-struct Texts {
-    via: [String; 3],
-    contact: [String; 3],
-    supported: String,
-    allow: Arc<str>,
-    /// `100rel` is supported.
-    reliable: bool,
-}
-
-const fn slot(transport: Transport) -> usize {
-    match transport {
-        Transport::Udp => 0,
-        Transport::Tcp => 1,
-        Transport::Tls => 2,
-    }
-}
-
-impl Texts {
-    fn new(config: &EndpointConfig) -> Self {
-        let at = |transport: Transport| match transport {
-            Transport::Udp => &config.udp,
-            Transport::Tcp | Transport::Tls => config.tcp.as_ref().unwrap_or(&config.udp),
-        };
-        let all = [Transport::Udp, Transport::Tcp, Transport::Tls];
-        let via = all.map(|transport| {
-            let Advertised { host, port } = at(transport);
-            format!("SIP/2.0/{transport} {host}:{port};rport;branch=z9hG4bK")
-        });
-        let contact = all.map(|transport| {
-            let Advertised { host, port } = at(transport);
-            let param = match transport {
-                Transport::Udp => "",
-                Transport::Tcp => ";transport=tcp",
-                Transport::Tls => ";transport=tls",
-            };
-            format!("<sip:{}@{host}:{port}{param}>", config.contact_user)
-        });
-        Self {
-            via,
-            contact,
-            supported: config.supported.join(", "),
-            allow: allow(config).into(),
-            reliable: config
-                .supported
-                .iter()
-                .any(|tag| tag.eq_ignore_ascii_case("100rel")),
-        }
-    }
-}
-
-/// What Allow says: [`ALLOW`] and what else is served.
-fn allow(config: &EndpointConfig) -> String {
-    let mut allow = ALLOW.to_owned();
-    let prack = config
-        .supported
-        .iter()
-        .any(|tag| tag.eq_ignore_ascii_case("100rel"));
-    let more = prack.then_some(&Method::Prack);
-    for method in more.into_iter().chain(&config.methods) {
-        if !allow.split(", ").any(|known| known == method.as_str()) {
-            allow.push_str(", ");
-            allow.push_str(method.as_str());
-        }
-    }
-    allow
 }
 
 impl Endpoint {

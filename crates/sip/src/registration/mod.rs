@@ -7,6 +7,7 @@ mod binding;
 mod client;
 mod contacts;
 mod registrar;
+mod rules;
 
 pub use binding::{Binding, FlowId};
 pub use client::{Outcome, Registration, RegistrationConfig, RegistrationState};
