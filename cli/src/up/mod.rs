@@ -132,13 +132,19 @@ pub(crate) async fn run(installation: &Installation, args: &Up, json: bool) -> a
     };
     let everything = Everything::start(installation, options).await?;
     say_where(&everything.running, json)?;
-    wait_for_the_end().await?;
+    let failed = tokio::select! {
+        failed = everything.sidecar.failed() => Some(failed),
+        ended = wait_for_the_end() => {
+            ended?;
+            None
+        }
+    };
     eprintln!("skillcall: stopping; running calls get their time (Ctrl-C again stops at once)");
     tokio::select! {
         () = everything.stop() => {}
         ended = wait_for_the_end() => ended?,
     }
-    Ok(())
+    failed.map_or(Ok(()), |failed| Err(failed).context("the sidecar"))
 }
 
 fn say_where(running: &Running, json: bool) -> anyhow::Result<()> {
