@@ -152,6 +152,10 @@ async fn the_api_makes_a_call_and_updates_it() {
         ]
     );
 
+    // The handler hears of the end a moment before the call is gone.
+    bench
+        .figures_become("the call is gone", |figures| figures.calls == 0)
+        .await;
     for (path, body, status, name) in [
         (
             calls.as_str(),
