@@ -10,7 +10,6 @@
 
 pub mod codec;
 pub mod dtmf;
-pub mod focus;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod jitter;
@@ -27,6 +26,7 @@ pub mod rtp;
 pub mod session;
 pub mod silence;
 pub mod tone;
+pub mod voice_focus;
 pub mod wav;
 
 /// Samples a second of all audio in this crate: the clock rate of G.711 (RFC 3551 §4.5.14).

@@ -7,10 +7,10 @@ use std::time::Instant;
 use mio::net::UdpSocket;
 use skillcall_media::codec::Codec;
 use skillcall_media::dtmf::{COMMA_MS, Digit, ToneDetector};
-use skillcall_media::focus::NoiseSuppressor;
 use skillcall_media::player::{Player, Step};
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_media::session::{AudioSession, Outgoing};
+use skillcall_media::voice_focus::NoiseSuppressor;
 use skillcall_media::{Frame, SILENT_FRAME};
 
 use super::negotiation::Agreed;

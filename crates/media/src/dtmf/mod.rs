@@ -1,14 +1,14 @@
 //! DTMF digits: as telephone events (RFC 4733), with their payload, a sender and a receiver; and as tones in the audio.
 
-mod audible;
 mod inband;
 mod receiver;
 mod sender;
+mod tones;
 
-pub use audible::{COMMA_MS, audible};
 pub use inband::ToneDetector;
 pub use receiver::{DigitReport, DtmfReceiver, ReceivedDigit};
 pub use sender::{DtmfSender, EventPacket, SendStep, TooManyDigits};
+pub use tones::{COMMA_MS, audible};
 
 use std::fmt;
 

@@ -1,11 +1,11 @@
 //! A custom skill's requests and responses (facts A), and the rules of their signature that need no
 //! cryptography (facts B).
 
+mod can_fulfill;
 pub mod dialog;
+mod events;
 mod freshness;
-mod fulfil;
 mod grant;
-mod happening;
 mod intent;
 mod limits;
 mod progressive;
@@ -13,13 +13,13 @@ mod request;
 mod response;
 mod signature_url;
 
-pub use freshness::{Freshness, FreshnessError, SKILL_EVENT_TOLERANCE, TOLERANCE};
-pub use fulfil::{CanFulfill, CanFulfillSlot, Sureness};
-pub use grant::{GrantAnswer, GrantEvent, GrantHeader};
-pub use happening::{
+pub use can_fulfill::{CanFulfill, CanFulfillSlot, Sureness};
+pub use events::{
     AcceptedPermissions, AcceptedScope, Cause, ExceptionEncountered, Fault, MessageReceived,
     SessionEnded, TaskDone, TaskStatus,
 };
+pub use freshness::{Freshness, FreshnessError, SKILL_EVENT_TOLERANCE, TOLERANCE};
+pub use grant::{GrantAnswer, GrantEvent, GrantHeader};
 pub use intent::{
     ConfirmationStatus, DialogState, EntityValue, Intent, Reading, Resolution, ResolutionStatus,
     Resolutions, ResolvedValue, Slot, SlotValue, StatusCode,
