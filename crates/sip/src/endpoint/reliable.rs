@@ -12,6 +12,7 @@ use super::event::{CallHandle, Event};
 use super::flow::Flow;
 use super::receive::{Answer, Refusal};
 use super::reply::ReplyPath;
+use super::uas::must_be_provisional;
 use super::{CallError, Endpoint};
 use crate::message::{ExtraHeader, HeaderName, Method, RAck, Request, StatusCode};
 
@@ -88,12 +89,7 @@ impl Endpoint {
         headers: &[ExtraHeader],
         sdp: Option<Bytes>,
     ) -> Result<(), CallError> {
-        if !status.is_provisional() || status == StatusCode::TRYING {
-            return Err(CallError::Status {
-                status: status.get(),
-                expected: "101 to 199",
-            });
-        }
+        must_be_provisional(status)?;
         let able = self.has_100rel();
         let first = u32::try_from(self.ids.nonce() % 0x3fff_ffff).unwrap_or(1) + 1;
         let CallState::Incoming(incoming) = &mut self.call_mut(call).ok_or(CallError::Gone)?.state

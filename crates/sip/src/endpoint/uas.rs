@@ -70,12 +70,7 @@ impl Endpoint {
         headers: &[ExtraHeader],
         sdp: Option<Bytes>,
     ) -> Result<(), CallError> {
-        if !status.is_provisional() || status == StatusCode::TRYING {
-            return Err(CallError::Status {
-                status: status.get(),
-                expected: "101 to 199",
-            });
-        }
+        must_be_provisional(status)?;
         if self.must_be_reliable(call) {
             return self.provisional_reliable(now, call, status, reason, headers, sdp);
         }
@@ -315,4 +310,15 @@ impl Endpoint {
         self.events.push_back(Event::AckTimeout { call });
         self.end_call(now, call, EndedBy::AckTimeout, &[]);
     }
+}
+
+/// 100 is the transaction's own, and a final response has its own commands.
+pub(super) fn must_be_provisional(status: StatusCode) -> Result<(), CallError> {
+    if status.is_provisional() && status != StatusCode::TRYING {
+        return Ok(());
+    }
+    Err(CallError::Status {
+        status: status.get(),
+        expected: "101 to 199",
+    })
 }
