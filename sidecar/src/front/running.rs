@@ -192,19 +192,16 @@ impl Running {
             }
             Message::Request(request) => request,
         };
+        let worker = dispatch::of_request(&request, self.workers.len());
         let verdict = if listed {
-            let depth = |worker: usize| {
-                let port = self.workers.get(worker);
-                port.is_none_or(|port| port.is_full(now))
-            };
-            let worker = dispatch::of_request(&request, self.workers.len());
-            self.admission.judge(&request, now, depth(worker))
+            let port = self.workers.get(worker);
+            let is_full = port.is_none_or(|port| port.is_full(now));
+            self.admission.judge(&request, now, is_full)
         } else {
             Verdict::Stranger
         };
         match verdict {
             Verdict::Pass => {
-                let worker = dispatch::of_request(&request, self.workers.len());
                 self.hand_over(
                     worker,
                     FromFront::Message {

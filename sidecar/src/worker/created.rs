@@ -1,7 +1,6 @@
 //! A call that is made through the API, and the records that legs leave behind.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use skillcall_protocol::sma::CallId;
@@ -26,13 +25,7 @@ impl Running {
             return false;
         };
         let now = Instant::now();
-        let traced = self.sampling.takes(now);
-        if !traced {
-            self.shared
-                .figures
-                .calls_untraced
-                .fetch_add(1, Ordering::Relaxed);
-        }
+        let traced = self.takes_trace(now);
         let ids = Arc::new(CallIds::new(call.transaction_id.to_string(), None, traced));
         let engine = Call::outbound(
             config,
@@ -40,19 +33,11 @@ impl Running {
             Box::new(|| CallId::new(Uuid::new_v4().to_string())),
             Now::from_system(),
         );
-        self.serial += 1;
-        if self.calls.is_empty() {
-            self.next_tick = now + super::TICK;
-        }
-        let key = CallKey {
-            slot: self.calls.vacant_key(),
-            serial: self.serial,
-        };
-        let mut entry = CallEntry::new(self.serial, engine, ids, application, now, held);
-        entry.created = true;
-        self.calls.insert(entry);
-        let figures = &self.shared.figures;
-        figures.calls_total.fetch_add(1, Ordering::Relaxed);
+        let key = self.place(now, |serial| {
+            let mut entry = CallEntry::new(serial, engine, ids, application, now, held);
+            entry.created = true;
+            entry
+        });
         self.carry_out(key);
         true
     }

@@ -101,13 +101,7 @@ impl Running {
                 }
             }
         }
-        let traced = self.sampling.takes(now);
-        if !traced {
-            self.shared
-                .figures
-                .calls_untraced
-                .fetch_add(1, Ordering::Relaxed);
-        }
+        let traced = self.takes_trace(now);
         let transaction = Uuid::new_v4().to_string();
         let ids = Arc::new(CallIds::new(transaction.clone(), csi.clone(), traced));
         let call_id = CallId::new(Uuid::new_v4().to_string());
@@ -134,34 +128,18 @@ impl Running {
         leg.media = Some(slot);
         leg.sdp = Some(sdp);
         leg.answer = answer;
-        self.serial += 1;
-        if self.calls.is_empty() {
-            self.next_tick = now + super::TICK;
-        }
-        let key = CallKey {
-            slot: self.calls.vacant_key(),
-            serial: self.serial,
-        };
-        let mut entry = CallEntry::new(
-            self.serial,
-            engine,
-            Arc::clone(&ids),
-            application,
-            now,
-            held,
-        );
-        entry.legs.push(leg);
-        entry.csi = csi.map(Into::into);
-        self.calls.insert(entry);
+        let key = self.place(now, |serial| {
+            let ids = Arc::clone(&ids);
+            let mut entry = CallEntry::new(serial, engine, ids, application, now, held);
+            entry.legs.push(leg);
+            entry.csi = csi.map(Into::into);
+            entry
+        });
         self.own_media(slot, key, LegId::A);
         self.note_dialog(handle, key, LegId::A);
         self.shared
             .trace
             .sip(&ids, LegId::A, Direction::Received, request.wire());
-        self.shared
-            .figures
-            .calls_total
-            .fetch_add(1, Ordering::Relaxed);
         let _ = self.endpoint.trying(now, handle);
         self.carry_out(key);
     }
@@ -175,6 +153,33 @@ impl Running {
             figures.refused_overload.fetch_add(1, Ordering::Relaxed);
         }
         place
+    }
+
+    /// Whether a call that begins now is traced.
+    pub(super) fn takes_trace(&mut self, now: Instant) -> bool {
+        let takes = self.sampling.takes(now);
+        if !takes {
+            self.shared
+                .figures
+                .calls_untraced
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        takes
+    }
+
+    /// Gives a call its place; `entry` makes it from its serial number.
+    pub(super) fn place(&mut self, now: Instant, entry: impl FnOnce(u64) -> CallEntry) -> CallKey {
+        self.serial += 1;
+        if self.calls.is_empty() {
+            self.next_tick = now + super::TICK;
+        }
+        let serial = self.serial;
+        let slot = self.calls.insert(entry(serial));
+        self.shared
+            .figures
+            .calls_total
+            .fetch_add(1, Ordering::Relaxed);
+        CallKey { slot, serial }
     }
 
     /// The INVITE of a call that is not placed, and why; the refusal and its ACK follow as they go and come.

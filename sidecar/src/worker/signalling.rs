@@ -36,12 +36,7 @@ impl Running {
         let mut batch = std::mem::take(&mut self.datagrams);
         let mut senders = std::mem::take(&mut self.datagram_ids);
         while let Some(transmit) = self.endpoint.poll_transmit() {
-            let seen = peek(&transmit.bytes);
-            if let Some((ids, leg)) = seen.and_then(|seen| self.dialogs.get(seen.call_id)) {
-                self.shared
-                    .trace
-                    .sip(ids, *leg, Direction::Sent, &transmit.bytes);
-            }
+            self.trace_sent(&transmit.bytes);
             let Some(to) = address_of(&transmit.destination) else {
                 // Names are looked up before the INVITE; one in a Contact or Route is a peer's that
                 // cannot be reached by its address.
@@ -69,6 +64,15 @@ impl Running {
         senders.clear();
         self.datagrams = batch;
         self.datagram_ids = senders;
+    }
+
+    fn trace_sent(&self, message: &Bytes) {
+        if self.dialogs.is_empty() {
+            return;
+        }
+        if let Some((ids, leg)) = peek(message).and_then(|seen| self.dialogs.get(seen.call_id)) {
+            self.shared.trace.sip(ids, *leg, Direction::Sent, message);
+        }
     }
 
     fn send_datagrams(&mut self, batch: &[(SocketAddr, Bytes)], senders: &[Option<TransmitId>]) {
@@ -302,9 +306,12 @@ impl Running {
         }
     }
 
-    /// Remembers whose the messages of a SIP dialog are.
+    /// Remembers whose a SIP dialog is, and for the trace whose its messages are.
     pub(super) fn note_dialog(&mut self, handle: CallHandle, key: CallKey, leg: LegId) {
         self.by_handle.insert(handle, (key, leg));
+        if !self.call(key).is_some_and(|call| call.ids.is_traced()) {
+            return;
+        }
         let Some(call_id) = self.endpoint.call_id(handle).map(Box::<[u8]>::from) else {
             return;
         };
