@@ -91,17 +91,15 @@ struct Found {
 }
 
 fn search(setup: &Setup, pace: Pace) -> anyhow::Result<Found> {
+    let try_rate = |rate| {
+        let time = pace.step;
+        step(setup, Load { rate, time })
+    };
     let (mut clean, mut failed) = (0, None);
     let mut limit = "the highest rate tried was clean.".to_owned();
     let mut best = None;
     for rate in RATES {
-        match step(
-            setup,
-            Load {
-                rate,
-                time: pace.step,
-            },
-        )? {
+        match try_rate(rate)? {
             Ok(outcome) => {
                 clean = rate;
                 best = Some((rate, outcome));
@@ -116,13 +114,7 @@ fn search(setup: &Setup, pace: Pace) -> anyhow::Result<Found> {
     if let Some(mut failed) = failed {
         for _ in 0..pace.bisections {
             let rate = clean.midpoint(failed);
-            match step(
-                setup,
-                Load {
-                    rate,
-                    time: pace.step,
-                },
-            )? {
+            match try_rate(rate)? {
                 Ok(outcome) => {
                     clean = rate;
                     best = Some((rate, outcome));
