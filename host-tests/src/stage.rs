@@ -16,7 +16,7 @@ use skillcall_sidecar::{Sidecar, SidecarConfig};
 use skillcall_simulator::config::{PhoneConfig, Secret, SipTransport};
 use skillcall_simulator::customer::Customer;
 use skillcall_simulator::line::{Call, CallState, Side};
-use skillcall_simulator::{Said, Simulator, SimulatorConfig};
+use skillcall_simulator::{Outcome, Said, Simulator, SimulatorConfig};
 use tempfile::TempDir;
 use url::Url;
 
@@ -423,6 +423,21 @@ impl Stage {
             .clone()
             .unwrap_or_else(|| panic!("no call was ordered: {said:?}"));
         (said, call)
+    }
+
+    /// "Call the front desk", which the skill must refuse with 400; no call may come of it.
+    ///
+    /// # Panics
+    /// When anything else happens; `what` is told then.
+    pub async fn refused(&self, what: &str) -> Said {
+        let said = self.simulator.say("call the front desk").await;
+        let said = said.expect("it is said");
+        assert!(
+            matches!(said.outcome, Outcome::Refused { status: 400, .. }),
+            "{what}: {said:?}"
+        );
+        assert!(self.device_calls().is_empty(), "{what}");
+        said
     }
 
     /// Waits until a call of the simulator is as `wanted`.

@@ -71,6 +71,11 @@ async fn sipp_gets_no_200_when_nobody_answers_the_bridge() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sipp_is_answered_spoken_to_and_hung_up_on() {
+    sipp_hears_goodbye(Over::Udp).await;
+}
+
+/// SIPp calls, is answered, spoken to and hung up on.
+pub(crate) async fn sipp_hears_goodbye(over: Over) {
     let actions = vec![
         action("Speak", json!({"Text": "Goodbye."})),
         action("Hangup", json!({})),
@@ -80,7 +85,7 @@ async fn sipp_is_answered_spoken_to_and_hung_up_on() {
         .handled_by(handler.url())
         .start()
         .await;
-    sipp::call(&stage, Over::Udp, "menu", &[]).succeeds().await;
+    sipp::call(&stage, over, "menu", &[]).succeeds().await;
     handler.event("HANGUP").await;
     assert_eq!(stage.sidecar.figures().calls_answered, 1);
     stage.end().await;

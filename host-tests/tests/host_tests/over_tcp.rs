@@ -1,12 +1,12 @@
 //! The whole call with SIP over TCP: the device's side, the bridge's, and SIPp at either end.
 
-use serde_json::json;
-use skillcall_host_tests::handler::action;
 use skillcall_host_tests::program::free_port;
 use skillcall_host_tests::sipp::{self, Over};
-use skillcall_host_tests::{Handler, Stage, Staging, plans, sound};
+use skillcall_host_tests::{Stage, Staging, plans, sound};
 use skillcall_protocol::trace::{Kind, Protocol};
 use skillcall_simulator::line::{CallState, EndedBy, Voice};
+
+use crate::foreign_peers::sipp_hears_goodbye;
 
 const GUEST: f64 = 440.0;
 const DESK: f64 = 1000.0;
@@ -89,19 +89,7 @@ async fn sipp_as_the_phone_is_called_over_tcp_and_echoes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sipp_over_tcp_is_answered_spoken_to_and_hung_up_on() {
-    let actions = vec![
-        action("Speak", json!({"Text": "Goodbye."})),
-        action("Hangup", json!({})),
-    ];
-    let handler = Handler::playing(actions).await;
-    let stage = Staging::new(plans::straight())
-        .handled_by(handler.url())
-        .start()
-        .await;
-    sipp::call(&stage, Over::Tcp, "menu", &[]).succeeds().await;
-    handler.event("HANGUP").await;
-    assert_eq!(stage.sidecar.figures().calls_answered, 1);
-    stage.end().await;
+    sipp_hears_goodbye(Over::Tcp).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,6 @@
 use skillcall_host_tests::stage::Hosted;
 use skillcall_host_tests::{Manifest, Staging, plans, until};
 use skillcall_protocol::trace::{Kind, Party};
-use skillcall_simulator::Outcome;
 use skillcall_simulator::line::{CallState, EndedBy};
 use skillcall_simulator::trouble::{Fault, Place, Trouble};
 
@@ -67,16 +66,8 @@ async fn a_signed_request_starts_a_call_and_its_events_are_answered() {
 async fn the_projects_manifest_lets_nothing_reach_a_test_authority() {
     let staging = Staging::new(plans::straight()).on_spin(Manifest::Projects);
     let stage = staging.start().await;
-    let said = stage
-        .simulator
-        .say("call the front desk")
-        .await
-        .expect("said");
-    assert!(
-        matches!(said.outcome, Outcome::Refused { status: 400, .. }),
-        "the chain cannot be fetched from where spin.toml does not allow: {said:?}"
-    );
-    assert!(stage.device_calls().is_empty());
+    let why = "the chain cannot be fetched from where spin.toml does not allow";
+    stage.refused(why).await;
     let health = stage.http.get(stage.component("/health")).send().await;
     let health = health.expect("an answer").text().await.expect("its body");
     assert!(health.contains("TEST TRUST"), "{health}");
