@@ -8,7 +8,7 @@ use skillcall_protocol::sma::{Event, Reply, parse_reply};
 use skillcall_protocol::traceparent::TRACEPARENT;
 
 use crate::flow::HandOver;
-use crate::host::{Host, OutboundRequest};
+use crate::host::{Host, OutboundRequest, outcome};
 use crate::http;
 use crate::settings::Settings;
 use crate::sidecar_link;
@@ -59,10 +59,7 @@ pub fn ask<H: Host>(
         max_reply: MAX_REPLY,
     };
     let reply = host.send(&request);
-    let outcome = match &reply {
-        Ok(reply) => reply.status.to_string(),
-        Err(error) => error.to_string(),
-    };
+    let outcome = outcome(&reply);
     recorder.note(
         host,
         &format!("{} was handed over: {outcome}", event.invocation_event_type),

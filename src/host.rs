@@ -35,6 +35,14 @@ pub struct OutboundReply {
     pub body: Vec<u8>,
 }
 
+/// What became of a request, for a line of the trace: the status, or why there was none.
+pub(crate) fn outcome(reply: &Result<OutboundReply, SendError>) -> String {
+    match reply {
+        Ok(reply) => reply.status.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
 impl OutboundReply {
     /// The first value of a header, whatever the case of its name.
     #[must_use]

@@ -12,7 +12,7 @@
 //! | [`alexa`] | the answers to Alexa's requests (facts A) |
 //! | [`caller`] | who calls: from a profile, the linked account, or the plan (facts C, D5) |
 //! | [`limits`] | how many calls a customer places within an hour |
-//! | [`patience`] | words while the skill still works (facts A5) |
+//! | [`progressive`] | words while the skill still works (facts A5) |
 //! | [`session`] | StartCommunicationSession, and what is remembered of it (facts D) |
 //! | [`flow`] | the call's decisions by the call plan (facts E3, F) |
 //! | [`handler`] | calls that the plan hands over |
@@ -33,7 +33,7 @@ pub mod host;
 pub mod http;
 pub mod limits;
 pub mod once;
-pub mod patience;
+pub mod progressive;
 pub mod session;
 pub mod settings;
 pub mod sidecar_link;

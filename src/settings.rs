@@ -60,32 +60,36 @@ pub enum SettingsError {
     Host(#[from] HostError),
 }
 
+impl SettingsError {
+    /// The required settings of these that are absent.
+    pub(crate) fn missing(required: &[(&'static str, bool)]) -> Self {
+        let absent = required.iter().filter(|(_, absent)| *absent);
+        Self::Missing(absent.map(|(name, _)| *name).collect())
+    }
+}
+
+/// A setting's text; none when it is blank.
+pub(crate) fn text<H: Host>(host: &H, name: &str) -> Result<Option<String>, HostError> {
+    Ok(host.setting(name)?.filter(|value| !value.trim().is_empty()))
+}
+
 impl Settings {
     /// Reads all settings and checks them.
     ///
     /// # Errors
     /// When required ones are missing (all of them are named) or one cannot be used.
     pub fn load<H: Host>(host: &H) -> Result<Self, SettingsError> {
-        let text = |name: &str| {
-            Ok::<_, HostError>(host.setting(name)?.filter(|value| !value.trim().is_empty()))
-        };
+        let text = |name: &str| text(host, name);
         let plan = host.setting_bytes("plan")?.filter(|plan| !plan.is_empty());
         let (sidecar_keys, session_key) = (text("sidecar_keys")?, text("session_key")?);
         let (Some(plan), Some(sidecar_keys), Some(session_key)) =
             (&plan, &sidecar_keys, &session_key)
         else {
-            let missing = [
+            return Err(SettingsError::missing(&[
                 ("plan", plan.is_none()),
                 ("sidecar_keys", sidecar_keys.is_none()),
                 ("session_key", session_key.is_none()),
-            ];
-            return Err(SettingsError::Missing(
-                missing
-                    .iter()
-                    .filter(|(_, absent)| *absent)
-                    .map(|(name, _)| *name)
-                    .collect(),
-            ));
+            ]));
         };
         let (session_key, former_session_key) = match session_key.split_once(',') {
             Some((new, former)) => (key_bytes(new)?, Some(key_bytes(former)?)),

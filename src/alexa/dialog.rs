@@ -75,6 +75,20 @@ fn without_slot(intent: &Intent, slot: &str) -> Intent {
     intent
 }
 
+/// A question for a slot, by the dialog where there is one.
+fn asking_for_slot(
+    response: ResponseEnvelope,
+    envelope: &Envelope,
+    intent: &Intent,
+    slot: &str,
+) -> ResponseEnvelope {
+    if has_dialog(envelope) && intent.slots.contains_key(slot) {
+        response.with_directive(dialog::elicit_slot(&without_slot(intent, slot), slot))
+    } else {
+        response
+    }
+}
+
 /// Asks whom to call.
 pub(super) fn ask_whom(
     speech: &Speech<'_>,
@@ -84,16 +98,7 @@ pub(super) fn ask_whom(
     key: TextKey,
 ) -> Result<ResponseEnvelope, DecodeError> {
     let response = speech.ask(key)?;
-    Ok(
-        if has_dialog(envelope) && intent.slots.contains_key(call.slot) {
-            response.with_directive(dialog::elicit_slot(
-                &without_slot(intent, call.slot),
-                call.slot,
-            ))
-        } else {
-            response
-        },
-    )
+    Ok(asking_for_slot(response, envelope, intent, call.slot))
 }
 
 /// Offers a choice.
@@ -115,16 +120,7 @@ pub(super) fn ask_which(
     let ids = several.iter().map(|d| d.id.to_owned()).collect();
     let response = ResponseEnvelope::ask(question.clone(), question)
         .with_attribute(ATTRIBUTE, Pending::Choice(ids).attribute());
-    Ok(
-        if has_dialog(envelope) && intent.slots.contains_key(call.slot) {
-            response.with_directive(dialog::elicit_slot(
-                &without_slot(intent, call.slot),
-                call.slot,
-            ))
-        } else {
-            response
-        },
-    )
+    Ok(asking_for_slot(response, envelope, intent, call.slot))
 }
 
 /// Asks whether to call.

@@ -1,10 +1,10 @@
 //! The answers to Alexa's requests (facts A).
 
 mod call;
+mod can_fulfill;
 mod choice;
 mod dialog;
 mod events;
-mod fulfil;
 mod grant;
 mod intents;
 mod speech;
@@ -61,7 +61,7 @@ pub fn answer<H: Host>(
             speech.ask(TextKey::Welcome)?
         }
         Kind::Intent(intent) => intents::answer(serving, envelope, intent, &speech)?,
-        Kind::CanFulfillIntent(intent) => fulfil::answer(serving, envelope, intent)?,
+        Kind::CanFulfillIntent(intent) => can_fulfill::answer(serving, envelope, intent)?,
         Kind::AuthorizationGrant => {
             return Ok(Answer::Grant(grant::answer(serving, envelope)));
         }

@@ -8,7 +8,7 @@ use skillcall_protocol::lwa::SKILL_MESSAGING_SCOPE;
 use skillcall_protocol::messaging::{self, SkillMessage};
 
 use super::{Problem, Response};
-use crate::host::{Deadline, Host, OutboundRequest};
+use crate::host::{Deadline, Host, OutboundRequest, outcome};
 use crate::settings::Settings;
 use crate::tokens::{TokenError, Tokens};
 use crate::trace::Recorder;
@@ -82,10 +82,7 @@ pub(super) fn send<H: Host>(
         max_reply: MAX_REPLY,
     };
     let reply = host.send(&request);
-    let outcome = match &reply {
-        Ok(reply) => reply.status.to_string(),
-        Err(error) => error.to_string(),
-    };
+    let outcome = outcome(&reply);
     recorder.note(host, &format!("the Skill Messaging API: {outcome}"));
     match reply {
         Ok(reply) if (200..300).contains(&reply.status) => Response::json(202, b"{}".to_vec()),

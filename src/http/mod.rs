@@ -20,7 +20,7 @@ use crate::flow::{self, KnownSession};
 use crate::handler;
 use crate::host::{Deadline, Host};
 use crate::once;
-use crate::patience::{Patient, Words};
+use crate::progressive::{Patient, Words};
 use crate::session;
 use crate::settings::{Settings, SettingsError};
 use crate::sidecar_link;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use skillcall_protocol::lwa::{FORM, Grant, TokenAnswer, TokenError, TokenErrorCode};
 
 use super::TokenSettings;
-use crate::host::{Deadline, Host, OutboundRequest};
+use crate::host::{Deadline, Host, OutboundRequest, outcome};
 use crate::trace::Recorder;
 
 const LIMIT: Duration = Duration::from_millis(2500);
@@ -95,10 +95,7 @@ fn once<H: Host>(
         max_reply: MAX_REPLY,
     };
     let reply = host.send(&request);
-    let outcome = match &reply {
-        Ok(reply) => reply.status.to_string(),
-        Err(error) => error.to_string(),
-    };
+    let outcome = outcome(&reply);
     recorder.note(
         host,
         // What follows the name of a secret is taken for one, so the name comes last.

@@ -4,7 +4,7 @@ use skillcall_protocol::lwa::TOKEN_URL;
 use skillcall_protocol::signing::KeyRing;
 
 use crate::host::Host;
-use crate::settings::SettingsError;
+use crate::settings::{SettingsError, text};
 
 /// The most client secrets that are valid at once.
 const MAX_SECRETS: usize = 2;
@@ -26,24 +26,13 @@ impl TokenSettings {
     /// # Errors
     /// When one is missing or cannot be used.
     pub fn load<H: Host>(host: &H) -> Result<Self, SettingsError> {
-        let text = |name: &str| {
-            Ok::<_, crate::host::HostError>(
-                host.setting(name)?.filter(|value| !value.trim().is_empty()),
-            )
-        };
+        let text = |name: &str| text(host, name);
         let (secrets, keys) = (text("lwa_client_secrets")?, text("token_keys")?);
         let (Some(secrets), Some(keys)) = (&secrets, &keys) else {
-            let missing = [
+            return Err(SettingsError::missing(&[
                 ("lwa_client_secrets", secrets.is_none()),
                 ("token_keys", keys.is_none()),
-            ];
-            return Err(SettingsError::Missing(
-                missing
-                    .iter()
-                    .filter(|(_, absent)| *absent)
-                    .map(|(name, _)| *name)
-                    .collect(),
-            ));
+            ]));
         };
         let client_secrets: Vec<String> = secrets
             .split(',')
