@@ -40,7 +40,7 @@ fn play(network: &mut Network, offerless: bool) -> Seen {
     let mut callee: Option<CallHandle> = None;
     let mut seen = Seen::default();
     let mut answered_at = None;
-    let (mut held, mut asked, mut hung_up) = (false, false, false);
+    let (mut held, mut asked, mut hung_up) = ([false; 2], false, false);
     let until = network.now + Duration::from_secs(250);
     while network.now < until {
         let next = network.now + Duration::from_millis(250);
@@ -118,12 +118,14 @@ fn play(network: &mut Network, offerless: bool) -> Seen {
         }
         let Some(at) = answered_at else { continue };
         let since = network.now.duration_since(at);
-        if !held && since > Duration::from_secs(1) {
-            held = true;
-            // Both at once, for the glare of it.
+        if since > Duration::from_secs(1) {
+            // Both at once, for the glare of it; the callee later if its ACK is still on the way.
             for (peer, call) in [(0, Some(caller)), (1, callee)] {
+                let Some(call) = call.filter(|_| !held[peer]) else {
+                    continue;
+                };
                 network.act(peer, |endpoint, now| {
-                    call.map(|call| endpoint.reinvite(now, call, sdp("hold"), &[]))
+                    held[peer] = endpoint.reinvite(now, call, sdp("hold"), &[]).is_ok();
                 });
             }
         }
