@@ -30,12 +30,13 @@ bench           taskset    util-linux    -           the sidecar on a core of it
 test            baresip    baresip-core  baresip     a SIP phone that nobody here wrote
 test            node       nodejs        node        checks the signing vectors as a handler author would
 test            python3    python3       python3     checks the signing vectors as a handler author would
+test            /usr/share/python-wheels python3-venv - the Python environment of PJSIP, a phone that nobody here wrote
 TABLE
 }
 
 present() {
   case $1 in
-    /usr/include/*) [ "$(uname -s)" = Darwin ] || [ -e "$1" ] ;;
+    /usr/include/* | /usr/share/*) [ "$(uname -s)" = Darwin ] || [ -e "$1" ] ;;
     *) have "$1" ;;
   esac
 }

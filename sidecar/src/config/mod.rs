@@ -7,6 +7,7 @@
 
 mod addresses;
 mod check;
+mod dialog;
 mod finding;
 mod limits;
 mod locate;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
 pub use check::check;
+pub use dialog::{DialogConfig, ReliableProvisional, SessionRefresher};
 pub use finding::{Finding, Severity};
 pub use limits::LimitsConfig;
 pub(crate) use routing::Answerer;
@@ -39,6 +41,8 @@ pub use sections::{
 pub struct SidecarConfig {
     /// SIP listeners and who may call.
     pub sip: SipConfig,
+    /// How calls are kept up with their peers.
+    pub dialog: DialogConfig,
     /// RTP address and ports.
     pub rtp: RtpConfig,
     /// The control API.

@@ -5,6 +5,7 @@
 
 mod calls;
 mod guard;
+mod legs;
 mod meetings;
 mod openapi;
 mod problem;
@@ -68,6 +69,7 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("get", "/v1/calls/{id}"),
     ("delete", "/v1/calls/{id}"),
     ("post", "/v1/calls/{id}/update"),
+    ("post", "/v1/legs/{id}/hold"),
     ("get", "/v1/figures"),
     ("get", "/v1/traces/{id}"),
     ("post", "/v1/traces"),
@@ -87,6 +89,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::show).delete(calls::end))
         .route("/v1/calls/{id}/update", post(calls::update))
+        .route("/v1/legs/{id}/hold", post(legs::hold))
         .route("/v1/figures", get(figures))
         .route("/meetings", post(meetings::create))
         .route("/meetings/{id}", get(meetings::get).delete(meetings::end))

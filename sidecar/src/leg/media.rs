@@ -62,6 +62,9 @@ pub(crate) struct LegMedia {
     pub(crate) session: AudioSession,
     /// Whether offer and answer are complete: before, nothing is sent.
     pub(crate) agreed: bool,
+    /// Whether we hold the peer: it does not hear who it is bridged with.
+    pub(crate) holding: bool,
+    follows: Option<Agreed>,
     /// Whether the peer may hear something: from the answer on, or from early media on.
     pub(crate) open: bool,
     announced: SocketAddr,
@@ -105,6 +108,8 @@ impl LegMedia {
             port: pair.port,
             session,
             agreed: false,
+            holding: false,
+            follows: None,
             open: false,
             announced: nowhere,
             announced_rtcp: nowhere,
@@ -128,7 +133,13 @@ impl LegMedia {
     }
 
     /// Follows an offer and answer. The next valid packet decides where ours go (see [`Learned`]).
+    ///
+    /// What changes nothing, as the refresh of a session does, leaves all as it is.
     pub(crate) fn agree(&mut self, agreed: &Agreed) {
+        if self.follows == Some(*agreed) {
+            return;
+        }
+        self.follows = Some(*agreed);
         self.session.set_format(agreed.format);
         self.announced = agreed.remote;
         self.announced_rtcp = agreed.remote_rtcp;
@@ -189,7 +200,7 @@ impl LegMedia {
 
     /// Whether packets of the bridged leg go out, or something is played over them.
     pub(crate) fn takes_bridge(&self) -> bool {
-        self.playing.is_none() && self.agreed
+        self.playing.is_none() && self.agreed && !self.holding
     }
 
     /// Whether somebody wants the leg's digits: those in the audio count when the peer has agreed on no telephone events.
@@ -319,7 +330,8 @@ impl LegMedia {
             }
             None if self.bridged.is_some() => {
                 kind = SentFrame::Bridged;
-                let outgoing = cleaned.map_or(Outgoing::Nothing, Outgoing::Pcm);
+                let heard = cleaned.filter(|_| !self.holding);
+                let outgoing = heard.map_or(Outgoing::Nothing, Outgoing::Pcm);
                 self.session.tick(now, outgoing, out)
             }
             None => self

@@ -2,8 +2,10 @@
 
 mod media;
 mod negotiation;
+mod offers;
 mod target;
 
 pub(crate) use media::{LegMedia, Playing, SentFrame, send};
 pub(crate) use negotiation::{Agreed, codec_name};
+pub(crate) use offers::LegOffers;
 pub(crate) use target::{Target, TargetHost};

@@ -41,6 +41,7 @@ impl Sidecar {
                 calls: 2 * config.limits.calls as usize + 64,
                 ..SipLimits::default()
             };
+            config.dialog.apply(&mut endpoint);
             let udp = front.udp_sender().map_err(io("UDP socket"))?;
             let pool = PortPool::new(config.rtp.address, config.rtp.ports, rest, index, count);
             let (worker, port) =

@@ -8,11 +8,11 @@ use std::time::Instant;
 use skillcall_media::prompt::EncodedPrompt;
 use skillcall_protocol::sma::CallId;
 use skillcall_sip::endpoint::CallHandle;
-use skillcall_sip::sdp::MediaSession;
 use tokio::task::AbortHandle;
 
 use crate::engine::{Call, LegId, PlayId, RecordingEnd, RecordingId, SpeechId};
 use crate::figures::Held;
+use crate::leg::LegOffers;
 use crate::trace::CallIds;
 
 /// A call of a worker: its place, and a serial number that tells it from an earlier call in the same place.
@@ -86,11 +86,11 @@ pub(super) struct LegEntry {
     /// The place of its audio.
     pub(super) media: Option<usize>,
     /// Offers and answers.
-    pub(super) sdp: Option<MediaSession>,
+    pub(super) offers: Option<LegOffers>,
     /// Our answer to the caller's offer, once it is made: 183 and 200 carry the same.
     pub(super) answer: Option<bytes::Bytes>,
-    /// The answer that came before the final one: early media.
-    pub(super) early_answer: Option<bytes::Bytes>,
+    /// Our description went out in a reliable provisional response: the 200 does not say it again (RFC 6337 §3.1).
+    pub(super) described_reliably: bool,
     /// Looking up the name of the called host.
     pub(super) lookup: Option<AbortHandle>,
     pub(super) _held: Held,
@@ -104,9 +104,9 @@ impl LegEntry {
             handle: None,
             state,
             media: None,
-            sdp: None,
+            offers: None,
             answer: None,
-            early_answer: None,
+            described_reliably: false,
             lookup: None,
             _held: held,
         }

@@ -11,6 +11,7 @@ use super::view::{CallView, MediaView};
 use super::{Running, ToWorker};
 use crate::engine::{Failure, Input, LegId, RecordingEnd, RecordingId, SpeechId};
 use crate::handler::Question;
+use crate::leg::LegOffers;
 use crate::recording::Report;
 use crate::speech::{SpeechRequest, ssml};
 
@@ -172,6 +173,11 @@ impl Running {
                     }
                     let _ = reply.send(found.is_some());
                 }
+                ToWorker::Leg {
+                    call_id,
+                    order,
+                    reply,
+                } => self.on_order(&call_id, order, reply),
                 ToWorker::Create {
                     application,
                     call,
@@ -292,10 +298,13 @@ impl Running {
             .iter()
             .filter_map(|leg| {
                 let media = self.media.get(leg.media?)?;
+                let offers = leg.offers.as_ref();
                 Some(MediaView {
                     call_id: leg.call_id.to_string(),
                     port: media.port,
                     codec: crate::leg::codec_name(media.session.format().codec).to_owned(),
+                    held: offers.is_some_and(LegOffers::is_held),
+                    holding: offers.is_some_and(LegOffers::is_holding),
                     quality: (&media.session.figures()).into(),
                 })
             })

@@ -12,7 +12,6 @@ use skillcall_media::silence::SilenceDetector;
 use skillcall_protocol::sma::ErrorType;
 use skillcall_protocol::sma::action::Track;
 use skillcall_sip::message::StatusCode;
-use skillcall_sip::sdp::MediaSession;
 
 use super::call::{CallKey, LegState};
 use super::outgoing::Dial;
@@ -240,42 +239,6 @@ impl Running {
         }
     }
 
-    fn ring(&mut self, key: CallKey, leg: LegId, early_media: bool) {
-        let Some(entry) = self.call(key).and_then(|call| call.leg(leg)) else {
-            return;
-        };
-        let (Some(handle), answer) = (entry.handle, entry.answer.clone()) else {
-            return;
-        };
-        let (status, sdp) = match (early_media, answer) {
-            (true, Some(answer)) => (StatusCode::SESSION_PROGRESS, Some(answer)),
-            _ => (StatusCode::RINGING, None),
-        };
-        if sdp.is_some() {
-            self.open_media(key, leg);
-        }
-        let sent = self
-            .endpoint
-            .provisional(Instant::now(), handle, status, "", &[], sdp);
-        self.note_refused(key, "ring", sent.err().map(|e| e.to_string()));
-    }
-
-    fn answer(&mut self, key: CallKey, leg: LegId) {
-        let Some(entry) = self.call(key).and_then(|call| call.leg(leg)) else {
-            return;
-        };
-        let Some(handle) = entry.handle else { return };
-        // Without an offer in the INVITE ours goes with the 200, and the answer comes with the ACK.
-        let sdp = entry.answer.clone().or_else(|| {
-            let entry = self.call_mut(key).and_then(|call| call.leg_mut(leg))?;
-            entry.sdp.as_mut().map(MediaSession::offer)
-        });
-        match self.endpoint.accept(Instant::now(), handle, &[], sdp) {
-            Ok(()) => self.set_state(key, leg, LegState::Connected),
-            Err(error) => self.note_refused(key, "answer", Some(error.to_string())),
-        }
-    }
-
     fn reject(&mut self, key: CallKey, leg: LegId, status: u16) {
         let Some(handle) = self.call(key).and_then(|call| call.leg(leg)?.handle) else {
             return;
@@ -300,7 +263,7 @@ impl Running {
         self.release_leg(key, leg);
     }
 
-    fn note_refused(&self, key: CallKey, what: &str, error: Option<String>) {
+    pub(super) fn note_refused(&self, key: CallKey, what: &str, error: Option<String>) {
         if let (Some(error), Some(call)) = (error, self.call(key)) {
             self.shared
                 .trace

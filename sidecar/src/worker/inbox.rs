@@ -9,6 +9,7 @@ use skillcall_media::prompt::EncodedPrompt;
 use tokio::sync::oneshot;
 
 use super::call::CallKey;
+use super::orders::{LegOrder, LegReply};
 use super::view::CallView;
 use crate::engine::{Failure, HandlerOutcome, LegId, OutboundCall, PlayId, RecordingId, SpeechId};
 use crate::recording::Report;
@@ -69,6 +70,12 @@ pub(crate) enum ToWorker {
         id: String,
         arguments: std::collections::BTreeMap<String, String>,
         reply: oneshot::Sender<bool>,
+    },
+    /// Do something with the leg that has this CallId.
+    Leg {
+        call_id: String,
+        order: LegOrder,
+        reply: LegReply,
     },
     /// Make a call (facts F10); replies whether it is made.
     Create {

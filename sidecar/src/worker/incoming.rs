@@ -19,7 +19,7 @@ use crate::engine::{Call, InboundCall, LegId, Now};
 use crate::figures::Held;
 use crate::front::ToFront;
 use crate::front::client_session_id;
-use crate::leg::Agreed;
+use crate::leg::{Agreed, LegOffers};
 use crate::trace::CallIds;
 
 /// Seconds after which a caller may try again when no RTP port was free.
@@ -84,11 +84,11 @@ impl Running {
             Ok(slot) => slot,
             Err(error) => return refuse(self, StatusCode::SERVICE_UNAVAILABLE, &error),
         };
-        let mut sdp = self.media_session(slot);
+        let mut offers = LegOffers::new(self.media_session(slot));
         let mut answer = None;
         // What nobody could hear is refused before the handler is asked (RFC 3261 §21.4.26).
         if let Some(offer) = &offer {
-            match sdp.answer(offer) {
+            match offers.answer(None, offer) {
                 Ok((text, negotiated)) => {
                     if let Some(media) = self.media.get_mut(slot) {
                         media.agree(&Agreed::from(&negotiated));
@@ -126,7 +126,7 @@ impl Running {
         let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming, self.count_leg());
         leg.handle = Some(handle);
         leg.media = Some(slot);
-        leg.sdp = Some(sdp);
+        leg.offers = Some(offers);
         leg.answer = answer;
         let key = self.place(now, |serial| {
             let ids = Arc::clone(&ids);

@@ -7,22 +7,30 @@
 //! | `inbox` | what the cold side tells it |
 //! | `signalling` | the SIP endpoint's events and messages |
 //! | `incoming`, `outgoing` | a call that comes in, a leg that goes out |
+//! | `answering` | what a caller is told before the answer, and the answer |
 //! | `created` | a call that is made through the API; the records of legs |
 //! | `commands` | what the action engine wants done |
 //! | `cold` | speech, files, handlers, recordings, the control API |
+//! | `session` | changes of a session: offers and answers |
+//! | `inside` | INFO and MESSAGE in calls |
+//! | `orders` | what the control API wants of a leg |
 //! | `meeting` | a call that takes part in a meeting |
 //! | `media` | RTP, and the tick of 20 ms |
 //! | `supervision` | what is left of a worker that panicked, and its new start |
 
+mod answering;
 mod call;
 mod cold;
 mod commands;
 mod created;
 mod inbox;
 mod incoming;
+mod inside;
 mod media;
 mod meeting;
+mod orders;
 mod outgoing;
+mod session;
 mod signalling;
 mod supervision;
 mod view;
@@ -57,6 +65,7 @@ use crate::trace::{CallIds, Sampling, TraceSink};
 use call::CallEntry;
 pub(crate) use call::CallKey;
 pub(crate) use inbox::{ToWorker, WorkerHandle};
+pub(crate) use orders::LegOrder;
 use outgoing::WaitingDial;
 pub(crate) use view::CallView;
 

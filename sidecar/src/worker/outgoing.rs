@@ -12,7 +12,7 @@ use super::call::{CallKey, LegEntry, LegState};
 use super::{Running, ToWorker};
 use crate::config::RouteTarget;
 use crate::engine::{Input, LegId};
-use crate::leg::{Target, TargetHost};
+use crate::leg::{LegOffers, Target, TargetHost};
 
 /// What an outgoing leg asks for.
 pub(super) struct Dial {
@@ -144,8 +144,10 @@ impl Running {
         let Some(slot) = self.call(key).and_then(|call| call.leg(dial.leg)?.media) else {
             return Err((500, "the leg has no RTP ports".into()));
         };
-        let mut sdp = self.media_session(slot);
-        let offer = sdp.offer();
+        let mut offers = LegOffers::new(self.media_session(slot));
+        let offer = offers
+            .offer(None)
+            .map_err(|error| (500, error.to_string()))?;
         let host = Host::Ip(self.shared.sip_host.ip());
         let from = Uri::sip(
             Some(&dial.caller_id),
@@ -165,7 +167,7 @@ impl Running {
             .map_err(|error| (503, error.to_string()))?;
         if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(dial.leg)) {
             entry.handle = Some(handle);
-            entry.sdp = Some(sdp);
+            entry.offers = Some(offers);
         }
         self.note_dialog(handle, key, dial.leg);
         Ok(())

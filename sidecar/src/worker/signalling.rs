@@ -9,16 +9,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use skillcall_protocol::trace::Direction;
 use skillcall_sip::endpoint::{CallHandle, EndedBy, Event, Flow, TransmitId, Transport};
-use skillcall_sip::message::{Message, StatusCode};
+use skillcall_sip::message::{HeaderName, Message, Response, StatusCode};
 use skillcall_sip::peek::peek;
-use skillcall_sip::sdp::SdpError;
 
 use super::Running;
 use super::call::{CallKey, LegState};
 use crate::engine::{Input, LegId};
 use crate::figures::Held;
 use crate::front::{ToFront, address_of};
-use crate::leg::Agreed;
 
 impl Running {
     /// A message that the front has let in.
@@ -115,17 +113,16 @@ impl Running {
                 }
             }
             Event::Provisional {
-                call, status, sdp, ..
-            } => {
-                if let Some(&(key, leg)) = self.by_handle.get(&call) {
-                    // What cannot be heard early may be heard later.
-                    let _ = self.read_leg_answer(key, leg, sdp, false);
-                    if status.get() >= 180 {
-                        self.input(key, Input::Ringing { leg });
-                    }
-                }
-            }
-            Event::Answered { call, sdp, .. } => self.on_answered(now, call, sdp),
+                call,
+                status,
+                response,
+                sdp,
+            } => self.on_provisional(call, status, &response, sdp),
+            Event::Answered {
+                call,
+                response,
+                sdp,
+            } => self.on_answered(now, call, &response, sdp),
             Event::Failed {
                 call,
                 status,
@@ -146,6 +143,35 @@ impl Running {
                 }
             }
             Event::Reinvite { call, offer, .. } => self.on_reinvite(now, call, offer),
+            Event::Update {
+                call,
+                id,
+                request,
+                offer,
+            } => {
+                let tag = request.headers().from_tag();
+                let offer = offer.unwrap_or_default();
+                self.on_offer_in_request(now, call, id, tag, &offer);
+            }
+            Event::Pracked {
+                call,
+                request,
+                sdp,
+                answer_with,
+            } => match answer_with {
+                Some(id) => {
+                    let tag = request.headers().from_tag();
+                    let offer = sdp.unwrap_or_default();
+                    self.on_offer_in_request(now, call, id, tag, &offer);
+                }
+                None => self.on_pracked(now, call, sdp),
+            },
+            Event::Changed { call, sdp, .. } => self.on_changed(call, sdp),
+            Event::ChangeFailed { call, status, .. } => self.on_change_failed(call, status),
+            Event::Info { call, request } => self.on_info(call, &request),
+            Event::Request {
+                id, call, request, ..
+            } => self.on_message(now, id, call, &request),
             Event::Ended { call, by, .. } => {
                 if let Some((key, leg)) = self.by_handle.remove(&call) {
                     self.set_state(key, leg, LegState::Gone);
@@ -157,43 +183,45 @@ impl Running {
                     self.input(key, Input::HungUp { leg, code });
                 }
             }
-            // A withdrawn re-INVITE leaves all as it was; INFO digits are not telephone events (facts I2).
+            // A withdrawn re-INVITE leaves all as it was.
             _ => {}
         }
     }
 
-    /// The ACK carries the answer when our 200 carried the offer; without one nothing could be heard.
-    fn on_acknowledged(&mut self, now: Instant, call: CallHandle, sdp: Option<Bytes>) {
+    fn on_provisional(
+        &mut self,
+        call: CallHandle,
+        status: StatusCode,
+        response: &Response,
+        sdp: Option<Bytes>,
+    ) {
         let Some(&(key, leg)) = self.by_handle.get(&call) else {
             return;
         };
-        let never_agreed = self
-            .call(key)
-            .and_then(|call| call.leg(leg)?.sdp.as_ref())
-            .is_some_and(|session| session.negotiated().is_none());
-        if (never_agreed || sdp.is_some())
-            && let Err(error) = self.read_leg_answer(key, leg, sdp, true)
-        {
-            if let Some(call) = self.call(key) {
-                self.shared.trace.note(
-                    &call.ids,
-                    true,
-                    &format!("the ACK's answer: {error}; the leg is ended"),
-                );
-            }
-            let _ = self.endpoint.bye(now, call, &[]);
-            self.by_handle.remove(&call);
-            self.set_state(key, leg, LegState::Gone);
-            self.release_leg(key, leg);
-            self.input(key, Input::HungUp { leg, code: 488 });
+        if let (Some(sdp), Some(tag)) = (sdp, response.headers().to_tag()) {
+            let reliable = response
+                .headers()
+                .tokens(HeaderName::Require)
+                .any(|tag| tag.eq_ignore_ascii_case(b"100rel"));
+            self.on_early_answer(key, leg, tag, &sdp, reliable);
+        }
+        if status.get() >= 180 {
+            self.input(key, Input::Ringing { leg });
         }
     }
 
-    fn on_answered(&mut self, now: Instant, call: CallHandle, sdp: Option<Bytes>) {
+    fn on_answered(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        response: &Response,
+        sdp: Option<Bytes>,
+    ) {
         let Some(&(key, leg)) = self.by_handle.get(&call) else {
             return;
         };
-        if let Err(error) = self.read_leg_answer(key, leg, sdp, true) {
+        let tag = response.headers().to_tag();
+        if let Err(error) = self.take_answer(key, leg, tag, sdp.as_deref()) {
             // It was answered with what cannot be heard: the call is ended, and the action fails.
             let _ = self.endpoint.bye(now, call, &[]);
             self.by_handle.remove(&call);
@@ -212,76 +240,6 @@ impl Running {
         }
         self.set_state(key, leg, LegState::Connected);
         self.input(key, Input::Answered { leg });
-    }
-
-    /// Follows the answer to our offer. `last`: nothing better will come.
-    fn read_leg_answer(
-        &mut self,
-        key: CallKey,
-        leg: LegId,
-        sdp: Option<Bytes>,
-        last: bool,
-    ) -> Result<(), SdpError> {
-        let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) else {
-            return Ok(());
-        };
-        let Some(session) = &mut entry.sdp else {
-            return Ok(());
-        };
-        let negotiated = match (sdp, last) {
-            // Early media may be answered once more, and differently, by the 200: the offer stays open for it.
-            (Some(sdp), false) => {
-                let negotiated = session.clone().accept_answer(&sdp)?;
-                entry.early_answer = Some(sdp);
-                negotiated
-            }
-            (Some(sdp), true) => session.accept_answer(&sdp)?,
-            (None, false) => return Ok(()),
-            // A reliable provisional response may have carried the answer (RFC 3261 §13.2.1).
-            (None, true) => {
-                session.accept_answer(entry.early_answer.as_deref().unwrap_or_default())?
-            }
-        };
-        if let Some(media) = entry.media.and_then(|slot| self.media.get_mut(slot)) {
-            media.agree(&Agreed::from(&negotiated));
-        }
-        Ok(())
-    }
-
-    fn on_reinvite(&mut self, now: Instant, call: CallHandle, offer: Option<Bytes>) {
-        let Some(&(key, leg)) = self.by_handle.get(&call) else {
-            let _ = self
-                .endpoint
-                .reject(now, call, StatusCode::CALL_DOES_NOT_EXIST, "", &[]);
-            return;
-        };
-        let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) else {
-            return;
-        };
-        let (Some(session), slot) = (&mut entry.sdp, entry.media) else {
-            return;
-        };
-        let Some(offer) = offer else {
-            // It asks for our offer (RFC 3261 §14.2): the one that we would make now.
-            let sdp = session.offer();
-            let _ = self.endpoint.accept(now, call, &[], Some(sdp));
-            return;
-        };
-        match session.answer(&offer) {
-            Ok((answer, negotiated)) => {
-                if let Some(media) = slot.and_then(|slot| self.media.get_mut(slot)) {
-                    media.agree(&Agreed::from(&negotiated));
-                }
-                let _ = self.endpoint.accept(now, call, &[], Some(answer));
-            }
-            Err(error) => {
-                let text = format!("a re-INVITE's offer was refused: {error}");
-                if let Some(call) = self.call(key) {
-                    self.shared.trace.note(&call.ids, true, &text);
-                }
-                let _ = self.endpoint.reject(now, call, error.status(), "", &[]);
-            }
-        }
     }
 
     pub(super) fn set_state(&mut self, key: CallKey, leg: LegId, state: LegState) {

@@ -48,6 +48,10 @@ pub(crate) struct MediaView {
     pub(crate) port: u16,
     /// PCMU or PCMA.
     pub(crate) codec: String,
+    /// Whether the peer has put us on hold.
+    pub(crate) held: bool,
+    /// Whether we have put the peer on hold.
+    pub(crate) holding: bool,
     /// Packets, loss, jitter, MOS.
     #[serde(flatten)]
     pub(crate) quality: Quality,

@@ -4,6 +4,7 @@
 
 pub(crate) mod handler;
 pub(crate) mod phone;
+pub(crate) mod pjsua;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -25,7 +25,7 @@ pub(super) struct OwnChange {
     /// `None` while it waits to be tried again.
     tx: Option<TxRef>,
     method: Method,
-    sdp: Option<Bytes>,
+    pub(super) sdp: Option<Bytes>,
     headers: Vec<ExtraHeader>,
     tries: u8,
     serial: u32,

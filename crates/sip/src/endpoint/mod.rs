@@ -25,6 +25,7 @@ mod prack;
 mod receive;
 mod refer;
 mod reliable;
+mod renewal;
 mod reply;
 mod requests;
 mod serve;

@@ -46,6 +46,18 @@ pub(super) fn ranges(config: &SidecarConfig, at: &Located<'_>, findings: &mut Ve
         1,
         10_000_000,
     );
+    let least = u64::from(crate::config::dialog::SHORTEST_SESSION);
+    if config.dialog.session_seconds != 0 {
+        let session = u64::from(config.dialog.session_seconds);
+        positive("dialog", "session-seconds", session, least, 86_400);
+    }
+    positive(
+        "dialog",
+        "least-session-seconds",
+        config.dialog.least_session_seconds.into(),
+        least,
+        86_400,
+    );
     positive("limits", "queue", config.limits.queue.into(), 16, 1_000_000);
     positive("limits", "workers", config.limits.workers.into(), 0, 250);
     positive(
