@@ -27,9 +27,11 @@ mod meetings;
 mod playback;
 mod ports;
 mod recording;
+mod resolve;
 mod sidecar;
 pub mod speech;
 mod trace;
+mod trunks;
 mod worker;
 
 pub use config::{Finding, Severity, SidecarConfig, check};

@@ -5,14 +5,47 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use skillcall_sip::endpoint::Transport;
 
 /// How SIP messages travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum SipTransport {
     /// Datagrams.
     Udp,
     /// Streams, framed by Content-Length (RFC 3261 §18.3).
     Tcp,
+    /// TLS over TCP.
+    Tls,
+    /// WebSocket (RFC 7118).
+    Ws,
+    /// WebSocket over TLS (RFC 7118).
+    Wss,
+}
+
+impl From<SipTransport> for Transport {
+    fn from(transport: SipTransport) -> Self {
+        match transport {
+            SipTransport::Udp => Self::Udp,
+            SipTransport::Tcp => Self::Tcp,
+            SipTransport::Tls => Self::Tls,
+            SipTransport::Ws => Self::Ws,
+            SipTransport::Wss => Self::Wss,
+        }
+    }
+}
+
+impl fmt::Display for SipTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        })
+    }
 }
 
 /// A listener: `udp:127.0.0.1:5060`, `tcp:[::1]:5060`; port 0 lets the system choose.
@@ -55,11 +88,7 @@ impl TryFrom<String> for ListenAddress {
 
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let transport = match self.transport {
-            SipTransport::Udp => "udp",
-            SipTransport::Tcp => "tcp",
-        };
-        write!(f, "{transport}:{}", self.address)
+        write!(f, "{}:{}", self.transport, self.address)
     }
 }
 
@@ -77,6 +106,11 @@ impl From<ListenAddress> for String {
 pub struct SourceNet(ipnet::IpNet);
 
 impl SourceNet {
+    /// How many leading bits are fixed: the more, the smaller the network.
+    pub fn prefix_len(&self) -> u8 {
+        self.0.prefix_len()
+    }
+
     /// Whether an address lies in the network. An IPv4 address mapped into IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())

@@ -8,6 +8,7 @@
 mod addresses;
 mod check;
 mod dialog;
+mod dns;
 mod finding;
 mod limits;
 mod locate;
@@ -15,6 +16,7 @@ mod routing;
 mod secrets;
 mod sections;
 mod text;
+mod trunk;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
 pub use check::check;
 pub use dialog::{DialogConfig, ReliableProvisional, SessionRefresher};
+pub use dns::DnsConfig;
 pub use finding::{Finding, Severity};
 pub use limits::LimitsConfig;
 pub(crate) use routing::Answerer;
@@ -33,6 +36,7 @@ pub use sections::{
     ControlConfig, RecordsConfig, RtpConfig, SipConfig, SpeechConfig, SpeechEngineName,
     TraceConfig, UnlistedSource,
 };
+pub use trunk::{TrunkConfig, TrunkTarget};
 
 /// Everything `sidecar.toml` says.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -49,6 +53,10 @@ pub struct SidecarConfig {
     pub control: ControlConfig,
     /// SIP media applications: which handler answers which numbers.
     pub application: Vec<ApplicationConfig>,
+    /// Carriers, PBXs and proxies, by name.
+    pub trunk: Vec<TrunkConfig>,
+    /// Name servers.
+    pub dns: DnsConfig,
     /// Where outgoing legs go.
     pub route: Vec<RouteConfig>,
     /// Bucket name → folder (relative to this file).

@@ -150,8 +150,20 @@ pub struct RouteConfig {
     /// The Arn of a Voice Connector (or group) that actions name.
     #[serde(default)]
     pub voice_connector: Option<String>,
-    /// Request-URI; `{number}` stands for the number, or for the endpoint's `Uri`.
-    pub uri: String,
+    /// Request-URI; `{number}` stands for the number, or for the endpoint's `Uri`. Needed without `trunk`; with one the
+    /// default is the number at the trunk's target.
+    #[serde(default)]
+    pub uri: Option<String>,
+    /// The `[[trunk]]` that the leg goes by; default: the `uri`'s own host.
+    #[serde(default)]
+    pub trunk: Option<String>,
+}
+
+impl RouteConfig {
+    /// The Request-URI for a number or user part, where the route writes one.
+    pub fn uri_for(&self, user: &str) -> Option<String> {
+        Some(self.uri.as_ref()?.replace("{number}", user))
+    }
 }
 
 /// What an outgoing leg asks for (facts F6, CallAndBridge).
@@ -168,20 +180,26 @@ pub enum RouteTarget<'a> {
     },
 }
 
-impl RouteTarget<'_> {
-    /// The Request-URI of the best route, or none when no route fits.
-    pub fn request_uri(&self, routes: &[RouteConfig]) -> Option<String> {
+impl<'a> RouteTarget<'a> {
+    /// The number, or the user part.
+    pub const fn user(&self) -> &'a str {
+        match *self {
+            Self::Number(user) | Self::VoiceConnector { user, .. } => user,
+        }
+    }
+
+    /// The best route, or none when no route fits.
+    pub fn route<'r>(&self, routes: &'r [RouteConfig]) -> Option<&'r RouteConfig> {
         match *self {
             Self::Number(number) => routes
                 .iter()
                 .filter_map(|route| Some((route.prefix.as_deref()?, route)))
                 .filter(|(prefix, _)| number.starts_with(prefix))
                 .max_by_key(|(prefix, _)| prefix.len())
-                .map(|(_, route)| route.uri.replace("{number}", number)),
-            Self::VoiceConnector { arn, user } => routes
+                .map(|(_, route)| route),
+            Self::VoiceConnector { arn, .. } => routes
                 .iter()
-                .find(|route| route.voice_connector.as_deref() == Some(arn))
-                .map(|route| route.uri.replace("{number}", user)),
+                .find(|route| route.voice_connector.as_deref() == Some(arn)),
         }
     }
 }
@@ -194,7 +212,8 @@ mod tests {
         RouteConfig {
             prefix: prefix.map(Into::into),
             voice_connector: arn.map(Into::into),
-            uri: uri.into(),
+            uri: Some(uri.into()),
+            trunk: None,
         }
     }
 
@@ -207,7 +226,7 @@ mod tests {
             route(Some("+16075550100"), None, "sip:100@pbx.example"),
             route(None, Some(arn), "sip:{number}@pbx.example:5070"),
         ];
-        let to = |target: RouteTarget<'_>| target.request_uri(&routes);
+        let to = |target: RouteTarget<'_>| target.route(&routes)?.uri_for(target.user());
         assert_eq!(
             to(RouteTarget::Number("+442079460000")).unwrap(),
             "sip:+442079460000@trunk.example"
@@ -231,7 +250,7 @@ mod tests {
             }),
             None
         );
-        assert_eq!(RouteTarget::Number("+1").request_uri(&[]), None);
+        assert!(RouteTarget::Number("+1").route(&[]).is_none());
     }
 
     #[test]

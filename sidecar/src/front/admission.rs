@@ -13,6 +13,7 @@ use super::sessions::Sessions;
 use super::verdicts::Recent;
 use crate::config::{SidecarConfig, SipConfig, UnlistedSource};
 use crate::figures::Figures;
+use crate::trunks::Trunks;
 
 /// What is done with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,7 @@ impl Verdict {
 /// The judge of all that comes in.
 pub(super) struct Admission {
     sip: SipConfig,
+    trunks: Trunks,
     figures: Arc<Figures>,
     sessions: Sessions,
     recent: Recent<Verdict>,
@@ -57,10 +59,16 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    pub(super) fn new(config: &SidecarConfig, figures: Arc<Figures>, now: Instant) -> Self {
+    pub(super) fn new(
+        config: &SidecarConfig,
+        trunks: Trunks,
+        figures: Arc<Figures>,
+        now: Instant,
+    ) -> Self {
         let limits = &config.limits;
         Self {
             sip: config.sip.clone(),
+            trunks,
             figures,
             sessions: Sessions::new(
                 limits.sessions as usize,
@@ -79,13 +87,14 @@ impl Admission {
         }
     }
 
+    /// Whether SIP from this address is taken: it is listed, or a trunk's.
     pub(super) fn allows(&self, address: IpAddr) -> bool {
-        self.sip.allows(address)
+        self.sip.allows(address) || self.trunks.now().of_source(address).is_some()
     }
 
     /// Whether a connection is taken at all: a stranger's would hold a place that a trunk needs.
     pub(super) fn allows_connection(&self, address: IpAddr) -> bool {
-        self.sip.allows(address)
+        self.allows(address)
     }
 
     pub(super) fn drops_strangers(&self) -> bool {

@@ -26,6 +26,7 @@ use skillcall_sip::endpoint::{ConnectionId, Destination};
 use crate::config::{SidecarConfig, SipTransport};
 use crate::figures::Figures;
 use crate::trace::TraceSink;
+use crate::trunks::Trunks;
 pub(crate) use admission::client_session_id;
 pub(crate) use dispatch::worker_prefix;
 pub(crate) use inbox::{FromFront, WorkerPort};
@@ -159,11 +160,12 @@ impl Front {
     pub(crate) fn run(
         self,
         config: Arc<SidecarConfig>,
+        trunks: Trunks,
         workers: Vec<WorkerPort>,
         figures: Arc<Figures>,
         trace: TraceSink,
     ) -> io::Result<()> {
-        Running::new(self, &config, workers, figures, trace).run()
+        Running::new(self, &config, trunks, workers, figures, trace).run()
     }
 }
 

@@ -17,6 +17,7 @@ use super::{Front, TCP, ToFront, UDP, WAKE, admission, dispatch, refusal};
 use crate::config::SidecarConfig;
 use crate::figures::Figures;
 use crate::trace::TraceSink;
+use crate::trunks::Trunks;
 
 /// How often connections that died and verdicts that expired are looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -38,6 +39,7 @@ impl Running {
     pub(super) fn new(
         front: Front,
         config: &SidecarConfig,
+        trunks: Trunks,
         workers: Vec<WorkerPort>,
         figures: Arc<Figures>,
         trace: TraceSink,
@@ -45,7 +47,7 @@ impl Running {
         Self {
             front,
             workers,
-            admission: Admission::new(config, Arc::clone(&figures), Instant::now()),
+            admission: Admission::new(config, trunks, Arc::clone(&figures), Instant::now()),
             figures,
             trace,
             reader: Some(UdpReader::new()),

@@ -8,4 +8,4 @@ mod target;
 pub(crate) use media::{LegMedia, Playing, SentFrame, send};
 pub(crate) use negotiation::{Agreed, codec_name};
 pub(crate) use offers::LegOffers;
-pub(crate) use target::{Target, TargetHost};
+pub(crate) use target::Target;

@@ -1,64 +1,60 @@
 //! Where an outgoing leg is sent.
 
-use std::net::SocketAddr;
-
 use skillcall_sip::endpoint::Transport;
-use skillcall_sip::message::{HostRef, Scheme, Uri};
+use skillcall_sip::message::{Host, Scheme, Uri};
 
-/// A Request-URI and what its host and parameters say about the way there.
-#[derive(Debug, Clone)]
+/// A Request-URI and what its scheme, host and parameters say about the way there (RFC 3263 §4).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     /// The Request-URI.
     pub(crate) uri: Uri,
-    /// UDP, or what `;transport=` asks for.
-    pub(crate) transport: Transport,
-    /// Whom to send to.
-    pub(crate) host: TargetHost,
+    /// Whether only TLS will do: `sips:`.
+    pub(crate) secure: bool,
+    /// What `;transport=` asks for.
+    pub(crate) transport: Option<Transport>,
+    /// An address, or a name that has to be looked up.
+    pub(crate) host: Host,
+    /// The port, if it is written.
+    pub(crate) port: Option<u16>,
 }
-
-/// The host of a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TargetHost {
-    /// An address and port.
-    Address(SocketAddr),
-    /// A name that has to be looked up, and the port.
-    Name(String, u16),
-}
-
-/// The port of SIP over UDP and TCP (RFC 3261 §19.1.2).
-const SIP_PORT: u16 = 5060;
 
 impl Target {
-    /// Reads a `sip:` URI.
+    /// Reads a `sip:` or `sips:` URI.
     ///
     /// # Errors
     /// What is wrong in it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let uri = Uri::parse(text).map_err(|error| error.to_string())?;
         let parts = uri.as_ref();
-        if parts.scheme() != Scheme::Sip {
-            return Err("only sip: is served; sips: and tel: are not".into());
-        }
-        let transport = match parts.param("transport").as_deref() {
-            None => Transport::Udp,
-            Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-            Some(other) => {
-                return Err(format!(
-                    "transport `{other}` is not served; udp and tcp are"
-                ));
+        let secure = match parts.scheme() {
+            Scheme::Sip => false,
+            Scheme::Sips => true,
+            Scheme::Tel | Scheme::Other(_) => {
+                return Err("sip: and sips: are served; tel: and others are not".into());
             }
         };
-        let port = parts.port().unwrap_or(SIP_PORT);
-        let host = match parts.host() {
-            Some(HostRef::Ip(ip)) => TargetHost::Address(SocketAddr::new(ip, port)),
-            Some(HostRef::Name(name)) => TargetHost::Name(name.to_owned(), port),
-            None => return Err("it has no host".into()),
+        let transport = match parts.param("transport").as_deref() {
+            None => None,
+            Some(name) => Some(Transport::named(name).ok_or_else(|| {
+                format!("transport `{name}` is not served; udp, tcp, tls, ws and wss are")
+            })?),
         };
+        let transport = match transport {
+            Some(Transport::Udp) if secure => {
+                return Err("sips: does not go over UDP (RFC 3261 §26.2.2)".into());
+            }
+            Some(Transport::Tcp) if secure => Some(Transport::Tls),
+            Some(Transport::Ws) if secure => Some(Transport::Wss),
+            other => other,
+        };
+        let host = parts.host().ok_or("it has no host")?.to_owned();
+        let port = parts.port();
         Ok(Self {
-            uri,
+            secure,
             transport,
             host,
+            port,
+            uri,
         })
     }
 }
@@ -70,17 +66,18 @@ mod tests {
     #[test]
     fn targets() {
         let target = Target::parse("sip:+16075550199@127.0.0.1:5070;transport=TCP").unwrap();
-        assert_eq!(target.transport, Transport::Tcp);
-        assert_eq!(
-            target.host,
-            TargetHost::Address("127.0.0.1:5070".parse().unwrap())
-        );
+        assert_eq!(target.transport, Some(Transport::Tcp));
+        assert_eq!(target.host, Host::Ip("127.0.0.1".parse().unwrap()));
+        assert_eq!(target.port, Some(5070));
         let target = Target::parse("sip:desk@pbx.example").unwrap();
-        assert_eq!(target.host, TargetHost::Name("pbx.example".into(), 5060));
+        assert_eq!(target.host, Host::Name("pbx.example".into()));
+        assert_eq!((target.port, target.transport), (None, None));
+        let target = Target::parse("sips:desk@pbx.example;transport=tcp").unwrap();
+        assert_eq!(target.transport, Some(Transport::Tls));
         for wrong in [
             "desk",
             "tel:+16075550199",
-            "sips:a@b",
+            "sips:a@b;transport=udp",
             "sip:a@b;transport=sctp",
             "sip:a b@c",
             "sip:a@",

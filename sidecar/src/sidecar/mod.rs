@@ -21,10 +21,12 @@ use crate::handler::{HandlerError, Handlers};
 use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
 use crate::recording::RecordingStore;
+use crate::resolve::Names;
 use crate::speech::SpeechService;
 use crate::trace::{Files, TraceSink, TraceStore};
+use crate::trunks::{TrunkTable, Trunks};
 use crate::worker::{Shared, ToWorker, WorkerHandle};
-use threads::{advertised, engines, join};
+use threads::{advertised, engines, join, usable};
 
 /// After the calls were hung up, so long their handlers may take to hear of it.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -136,6 +138,10 @@ impl Sidecar {
         let meetings = Arc::new(Meetings::default());
         let front = Front::bind(&config).map_err(io("SIP listener"))?;
         let (sip_udp, sip_tcp) = (front.udp_address(), front.tcp_address());
+        let trunks = Trunks::new(TrunkTable::new(&config));
+        let names = Names::new(&config.dns, usable(sip_udp, sip_tcp))
+            .map_err(std::io::Error::other)
+            .map_err(io("[dns] name servers"))?;
         let sip_host = advertised(&config, sip_udp.or(sip_tcp));
         let shared = Arc::new(Shared {
             config: Arc::clone(&config),
@@ -151,6 +157,8 @@ impl Sidecar {
             call_details: call_details.clone(),
             meetings: Arc::clone(&meetings),
             runtime: tokio::runtime::Handle::current(),
+            trunks: trunks.clone(),
+            names: Arc::new(names),
             media_address: config.sip.public_address.unwrap_or(config.rtp.address),
             sip_host,
         });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use skillcall_sip::endpoint::{Advertised, EndpointConfig, Limits as SipLimits};
+use skillcall_sip::endpoint::{Advertised, EndpointConfig, Limits as SipLimits, Transport};
 
 use super::{Sidecar, StartError, io};
 use crate::config::SidecarConfig;
@@ -15,6 +15,7 @@ use crate::engine::{EngineConfig, Limits, Throttle};
 use crate::failure::said;
 use crate::front::{Front, ToFront, worker_prefix};
 use crate::ports::PortPool;
+use crate::resolve::Usable;
 use crate::worker::{Shared, ToWorker, Worker};
 
 impl Sidecar {
@@ -56,13 +57,14 @@ impl Sidecar {
             self.threads.push(thread);
         }
         let (figures, trace) = (Arc::clone(&self.figures), self.trace.clone());
+        let trunks = shared.trunks.clone();
         let failures = self.failures.clone();
         let thread = std::thread::Builder::new()
             .name("front".into())
             .spawn(move || {
                 // Every call's messages pass it, and its state is all calls': nothing can take its place.
                 let ran = catch_unwind(AssertUnwindSafe(|| {
-                    front.run(config, ports, figures, trace)
+                    front.run(config, trunks, ports, figures, trace)
                 }));
                 match ran {
                     Ok(Ok(())) => {}
@@ -100,6 +102,16 @@ pub(super) fn advertised(config: &SidecarConfig, bound: Option<SocketAddr>) -> S
         config.sip.public_address.unwrap_or(bound.ip()),
         bound.port(),
     )
+}
+
+/// What the listeners can send by.
+pub(super) fn usable(udp: Option<SocketAddr>, tcp: Option<SocketAddr>) -> Usable {
+    let bound = [(Transport::Udp, udp), (Transport::Tcp, tcp)];
+    let transports: Vec<Transport> = bound
+        .iter()
+        .filter_map(|(transport, address)| address.map(|_| *transport))
+        .collect();
+    Usable::new(&transports, udp.is_some_and(|udp| udp.is_ipv6()))
 }
 
 pub(super) fn engines(config: &SidecarConfig) -> Vec<Arc<EngineConfig>> {

@@ -10,10 +10,12 @@ use skillcall_protocol::sma::CallId;
 use skillcall_sip::endpoint::CallHandle;
 use tokio::task::AbortHandle;
 
+use super::outgoing::Attempt;
 use crate::engine::{Call, LegId, PlayId, RecordingEnd, RecordingId, SpeechId};
 use crate::figures::Held;
 use crate::leg::LegOffers;
 use crate::trace::CallIds;
+use crate::trunks::Trunk;
 
 /// A call of a worker: its place, and a serial number that tells it from an earlier call in the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,6 +93,10 @@ pub(super) struct LegEntry {
     pub(super) answer: Option<bytes::Bytes>,
     /// Our description went out in a reliable provisional response: the 200 does not say it again (RFC 6337 §3.1).
     pub(super) described_reliably: bool,
+    /// The trunk that it came or went by.
+    pub(super) trunk: Option<Arc<Trunk>>,
+    /// Where else it may be tried, while it is being called.
+    pub(super) attempt: Option<Box<Attempt>>,
     /// Looking up the name of the called host.
     pub(super) lookup: Option<AbortHandle>,
     pub(super) _held: Held,
@@ -107,6 +113,8 @@ impl LegEntry {
             offers: None,
             answer: None,
             described_reliably: false,
+            trunk: None,
+            attempt: None,
             lookup: None,
             _held: held,
         }

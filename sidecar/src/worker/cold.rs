@@ -149,7 +149,7 @@ impl Running {
                 ToWorker::CallRecording { call, leg, report } => {
                     self.on_call_recording(call, leg, report)
                 }
-                ToWorker::Resolved { call, leg, address } => self.on_resolved(call, leg, address),
+                ToWorker::Resolved { call, leg, hops } => self.on_resolved(call, leg, hops),
                 ToWorker::List { reply } => {
                     let views = self.calls.iter().map(|(_, call)| self.view(call)).collect();
                     // Whoever asked may have gone.

@@ -1,6 +1,5 @@
 //! What a worker is told by the cold side: handlers, speech, files, recordings, the control API.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
@@ -13,6 +12,7 @@ use super::orders::{LegOrder, LegReply};
 use super::view::CallView;
 use crate::engine::{Failure, HandlerOutcome, LegId, OutboundCall, PlayId, RecordingId, SpeechId};
 use crate::recording::Report;
+use crate::resolve::Hop;
 
 /// Something for a worker. Its amount is bounded by the number of calls.
 pub(crate) enum ToWorker {
@@ -50,11 +50,11 @@ pub(crate) enum ToWorker {
         leg: LegId,
         report: Report,
     },
-    /// The called host's address, or why there is none.
+    /// Where the called host is reached, or why it is not.
     Resolved {
         call: CallKey,
         leg: LegId,
-        address: Result<SocketAddr, String>,
+        hops: Result<Vec<Hop>, String>,
     },
     /// All calls, for the control API.
     List {

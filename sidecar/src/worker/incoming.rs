@@ -33,7 +33,7 @@ impl Running {
         now: Instant,
         handle: CallHandle,
         request: &Request,
-        _flow: Flow,
+        flow: Flow,
         offer: Option<Bytes>,
     ) {
         let csi = client_session_id(request);
@@ -125,6 +125,12 @@ impl Running {
         ids.add_leg(LegId::A, &call_id);
         let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming, self.count_leg());
         leg.handle = Some(handle);
+        leg.trunk = self
+            .shared
+            .trunks
+            .now()
+            .of_source(flow.remote.ip())
+            .cloned();
         leg.media = Some(slot);
         leg.offers = Some(offers);
         leg.answer = answer;

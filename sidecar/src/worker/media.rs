@@ -91,7 +91,9 @@ impl Running {
 
     /// Gives back what a leg holds, and tells its figures to the trace.
     pub(super) fn release_leg(&mut self, key: CallKey, leg: LegId) {
-        self.waiting_dials.remove(&(key, leg));
+        if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) {
+            entry.attempt = None;
+        }
         let Some(slot) = self
             .call_mut(key)
             .and_then(|call| call.leg_mut(leg)?.media.take())

@@ -60,13 +60,14 @@ use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
 use crate::ports::PortPool;
 use crate::recording::RecordingStore;
+use crate::resolve::Names;
 use crate::speech::SpeechService;
 use crate::trace::{CallIds, Sampling, TraceSink};
+use crate::trunks::Trunks;
 use call::CallEntry;
 pub(crate) use call::CallKey;
 pub(crate) use inbox::{ToWorker, WorkerHandle};
 pub(crate) use orders::LegOrder;
-use outgoing::WaitingDial;
 pub(crate) use view::CallView;
 
 const WAKE: Token = Token(0);
@@ -99,6 +100,10 @@ pub(crate) struct Shared {
     pub(crate) call_details: Option<CallDetails>,
     pub(crate) meetings: Arc<Meetings>,
     pub(crate) runtime: tokio::runtime::Handle,
+    /// The trunks of now.
+    pub(crate) trunks: Trunks,
+    /// Who looks names up.
+    pub(crate) names: Arc<Names>,
     /// The address that SDP names.
     pub(crate) media_address: IpAddr,
     /// Host and port of our From.
@@ -206,7 +211,6 @@ struct Running {
     dialogs: HashMap<Box<[u8]>, (Arc<CallIds>, LegId)>,
     ended_dialogs: VecDeque<(Instant, Box<[u8]>)>,
     inputs: VecDeque<Pending>,
-    waiting_dials: HashMap<(CallKey, LegId), WaitingDial>,
     serial: u64,
     next_tick: Instant,
     /// Legs whose sockets were not read empty.
@@ -259,7 +263,6 @@ impl Running {
             dialogs: HashMap::new(),
             ended_dialogs: VecDeque::new(),
             inputs: VecDeque::new(),
-            waiting_dials: HashMap::new(),
             serial: 0,
             next_tick: Instant::now(),
             unread: Vec::new(),

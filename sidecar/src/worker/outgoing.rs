@@ -1,18 +1,21 @@
-//! A leg that goes out: route, name, ports, INVITE.
+//! A leg that goes out: route, trunk, name, ports, INVITE; and the next place when one fails.
 
-use std::net::SocketAddr;
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use skillcall_protocol::sma::action::BridgeEndpoint;
 use skillcall_protocol::sma::{CallId, SipHeaders};
-use skillcall_sip::endpoint::{OutgoingInvite, Party};
-use skillcall_sip::message::{ExtraHeader, Host, Uri};
+use skillcall_sip::endpoint::{FailureCause, OutgoingInvite, Party};
+use skillcall_sip::message::{ExtraHeader, Host, StatusCode, Uri};
 
 use super::call::{CallKey, LegEntry, LegState};
 use super::{Running, ToWorker};
 use crate::config::RouteTarget;
 use crate::engine::{Input, LegId};
-use crate::leg::{LegOffers, Target, TargetHost};
+use crate::leg::{LegOffers, Target};
+use crate::resolve::{Hop, Search};
+use crate::trunks::{Trunk, by_priority};
 
 /// What an outgoing leg asks for.
 pub(super) struct Dial {
@@ -22,6 +25,20 @@ pub(super) struct Dial {
     pub(super) caller_id: String,
     pub(super) headers: SipHeaders,
 }
+
+/// A leg on its way: what it asks for, and where it has not been tried yet.
+pub(super) struct Attempt {
+    dial: Dial,
+    trunk: Option<Arc<Trunk>>,
+    /// The Request-URI of each place, and where to send for it.
+    places: VecDeque<(Uri, Target)>,
+    uri: Option<Uri>,
+    hops: VecDeque<Hop>,
+    /// What the last one that failed said.
+    failure: (u16, String),
+}
+
+type Refusal = (u16, String);
 
 impl Running {
     /// Calls another party. Whatever goes wrong is told as a refusal.
@@ -37,21 +54,27 @@ impl Running {
                 held,
             ));
         }
-        if let Err((status, reason)) = self.try_dial(key, dial, now) {
-            self.set_state(key, leg, LegState::Gone);
-            self.release_leg(key, leg);
-            self.input(
-                key,
-                Input::Refused {
-                    leg,
-                    status,
-                    reason,
-                },
-            );
+        match self.plan(key, dial, now) {
+            Ok(attempt) => self.try_next(key, leg, Box::new(attempt), now),
+            Err(refusal) => self.refused(key, leg, refusal),
         }
     }
 
-    fn try_dial(&mut self, key: CallKey, dial: Dial, now: Instant) -> Result<(), (u16, String)> {
+    fn refused(&mut self, key: CallKey, leg: LegId, (status, reason): Refusal) {
+        self.set_state(key, leg, LegState::Gone);
+        self.release_leg(key, leg);
+        self.input(
+            key,
+            Input::Refused {
+                leg,
+                status,
+                reason,
+            },
+        );
+    }
+
+    /// Finds the route and the places it leads to, and takes ports.
+    fn plan(&mut self, key: CallKey, dial: Dial, now: Instant) -> Result<Attempt, Refusal> {
         let wanted = match &dial.endpoint {
             BridgeEndpoint::Pstn { uri } => RouteTarget::Number(uri),
             BridgeEndpoint::Aws { uri, arn } => RouteTarget::VoiceConnector {
@@ -59,91 +82,159 @@ impl Running {
                 user: uri,
             },
         };
-        let uri = wanted
-            .request_uri(&self.shared.config.route)
-            .ok_or_else(|| {
-                (
-                    404,
-                    format!("no [[route]] leads to {}", dial.endpoint.uri()),
-                )
-            })?;
-        let target = Target::parse(&uri)
-            .map_err(|error| (500, format!("the route's URI {uri}: {error}")))?;
+        let route = wanted.route(&self.shared.config.route).ok_or_else(|| {
+            (
+                404,
+                format!("no [[route]] leads to {}", dial.endpoint.uri()),
+            )
+        })?;
+        let table = self.shared.trunks.now();
+        let trunk = match &route.trunk {
+            Some(name) => Some(
+                table
+                    .named(name)
+                    .cloned()
+                    .ok_or_else(|| (404, format!("there is no [[trunk]] `{name}` any more")))?,
+            ),
+            None => None,
+        };
+        let written = route.uri_for(wanted.user());
+        let places = match (&trunk, written) {
+            (Some(trunk), written) => places_of(trunk, written.as_deref(), wanted.user())?,
+            (None, Some(uri)) => {
+                let target = Target::parse(&uri)
+                    .map_err(|error| (500, format!("the route's URI {uri}: {error}")))?;
+                VecDeque::from([(target.uri.clone(), target)])
+            }
+            (None, None) => return Err((500, "the route has neither uri nor trunk".into())),
+        };
         let slot = self.take_media(now).map_err(|error| (503, error))?;
         self.own_media(slot, key, dial.leg);
         if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(dial.leg)) {
             entry.media = Some(slot);
+            entry.trunk = trunk.clone();
         }
-        match &target.host {
-            TargetHost::Address(address) => self.invite(key, &dial, &target, *address, now),
-            TargetHost::Name(name, port) => {
-                let (worker, name, port, leg) =
-                    (self.handle.clone(), name.clone(), *port, dial.leg);
-                let task = self.shared.runtime.spawn(async move {
-                    let address = match tokio::net::lookup_host((name.as_str(), port)).await {
-                        Ok(mut found) => {
-                            found.next().ok_or_else(|| format!("{name} has no address"))
-                        }
-                        Err(error) => Err(format!("{name}: {error}")),
-                    };
-                    worker.send(ToWorker::Resolved {
-                        call: key,
-                        leg,
-                        address,
-                    });
-                });
-                let waiting = WaitingDial { dial, target };
-                if let Some(entry) = self
-                    .call_mut(key)
-                    .and_then(|call| call.leg_mut(waiting.dial.leg))
-                {
-                    entry.lookup = Some(task.abort_handle());
+        Ok(Attempt {
+            dial,
+            trunk,
+            places,
+            uri: None,
+            hops: VecDeque::new(),
+            failure: (503, "no target is left".into()),
+        })
+    }
+
+    /// Sends the INVITE to the next place, or looks its name up first.
+    fn try_next(&mut self, key: CallKey, leg: LegId, mut attempt: Box<Attempt>, now: Instant) {
+        loop {
+            if let Some(hop) = attempt.hops.pop_front() {
+                match self.invite(key, &attempt, &hop, now) {
+                    Ok(()) => return self.keep_attempt(key, leg, attempt),
+                    Err(refusal) => attempt.failure = refusal,
                 }
-                self.waiting_dials.insert((key, leg), waiting);
-                Ok(())
+                continue;
             }
+            let Some((uri, target)) = attempt.places.pop_front() else {
+                return self.refused(key, leg, attempt.failure);
+            };
+            attempt.uri = Some(uri);
+            let udp_only = attempt.udp_only();
+            if target.host.ip().is_some() {
+                let names = &self.shared.names;
+                let usable = names.usable();
+                let usable = if udp_only { usable.only_udp() } else { usable };
+                attempt.hops = Search::new(&target, usable).hops().into();
+                if attempt.hops.is_empty() {
+                    attempt.failure = (503, format!("{}: no listener can send to it", target.uri));
+                }
+                continue;
+            }
+            let (worker, names) = (self.handle.clone(), Arc::clone(&self.shared.names));
+            let task = self.shared.runtime.spawn(async move {
+                let hops = names.find(&target, udp_only).await;
+                worker.send(ToWorker::Resolved {
+                    call: key,
+                    leg,
+                    hops,
+                });
+            });
+            if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) {
+                entry.lookup = Some(task.abort_handle());
+            }
+            return self.keep_attempt(key, leg, attempt);
         }
     }
 
+    fn keep_attempt(&mut self, key: CallKey, leg: LegId, attempt: Box<Attempt>) {
+        if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) {
+            entry.attempt = Some(attempt);
+        }
+    }
+
+    fn take_attempt(&mut self, key: CallKey, leg: LegId) -> Option<Box<Attempt>> {
+        self.call_mut(key)?.leg_mut(leg)?.attempt.take()
+    }
+
     /// The name of the called host was looked up.
-    pub(super) fn on_resolved(
+    pub(super) fn on_resolved(&mut self, key: CallKey, leg: LegId, hops: Result<Vec<Hop>, String>) {
+        let Some(mut attempt) = self.take_attempt(key, leg) else {
+            return;
+        };
+        if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) {
+            entry.lookup = None;
+        }
+        match hops {
+            Ok(hops) => attempt.hops = hops.into(),
+            Err(reason) => attempt.failure = (503, reason),
+        }
+        self.try_next(key, leg, attempt, Instant::now());
+    }
+
+    /// An INVITE failed. True: another place is tried (RFC 3263 §4.3), because this one did not answer, could not be
+    /// reached, or said 503.
+    pub(super) fn try_elsewhere(
         &mut self,
         key: CallKey,
         leg: LegId,
-        address: Result<SocketAddr, String>,
-    ) {
-        let Some(WaitingDial { dial, target }) = self.waiting_dials.remove(&(key, leg)) else {
-            return;
+        status: StatusCode,
+        reason: &str,
+        cause: FailureCause,
+    ) -> bool {
+        let unreachable = match cause {
+            FailureCause::Timeout | FailureCause::Transport => true,
+            FailureCause::Refused => status == StatusCode::SERVICE_UNAVAILABLE,
+            FailureCause::Cancelled | FailureCause::BadAnswer => false,
         };
-        let now = Instant::now();
-        let done = address
-            .map_err(|reason| (503, reason))
-            .and_then(|address| self.invite(key, &dial, &target, address, now));
-        if let Err((status, reason)) = done {
-            self.set_state(key, leg, LegState::Gone);
-            self.release_leg(key, leg);
-            self.input(
-                key,
-                Input::Refused {
-                    leg,
-                    status,
-                    reason,
-                },
-            );
+        let Some(mut attempt) = self.take_attempt(key, leg) else {
+            return false;
+        };
+        if !unreachable || (attempt.hops.is_empty() && attempt.places.is_empty()) {
+            return false;
         }
+        if let Some(call) = self.call(key) {
+            let text = format!("{} {reason}: the next target is tried", status.get());
+            self.shared.trace.note(&call.ids, false, &text);
+        }
+        if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) {
+            entry.handle = None;
+        }
+        attempt.failure = (status.get(), reason.to_owned());
+        self.try_next(key, leg, attempt, Instant::now());
+        true
     }
 
     fn invite(
         &mut self,
         key: CallKey,
-        dial: &Dial,
-        target: &Target,
-        to: SocketAddr,
+        attempt: &Attempt,
+        hop: &Hop,
         now: Instant,
-    ) -> Result<(), (u16, String)> {
+    ) -> Result<(), Refusal> {
+        let dial = &attempt.dial;
         let Some(slot) = self.call(key).and_then(|call| call.leg(dial.leg)?.media) else {
             return Err((500, "the leg has no RTP ports".into()));
         };
+        let uri = attempt.uri.clone().ok_or((500, String::new()))?;
         let mut offers = LegOffers::new(self.media_session(slot));
         let offer = offers
             .offer(None)
@@ -155,8 +246,11 @@ impl Running {
             Some(self.shared.sip_host.port()),
         )
         .map_err(|error| (500, error.to_string()))?;
-        let mut invite = OutgoingInvite::new(target.uri.clone(), to, Party::new(from), Some(offer));
-        invite.transport = target.transport;
+        let mut invite = OutgoingInvite::new(uri, hop.address, Party::new(from), Some(offer));
+        invite.transport = hop.transport;
+        if let Some(proxy) = attempt.trunk.as_ref().and_then(|trunk| trunk.route()) {
+            invite.routes.push(proxy);
+        }
         for (name, value) in dial.headers.iter() {
             let header = ExtraHeader::new(name, value).map_err(|error| (500, error.to_string()))?;
             invite.headers.push(header);
@@ -176,29 +270,52 @@ impl Running {
     /// Gives up calling.
     pub(super) fn cancel_dial(&mut self, key: CallKey, leg: LegId) {
         let now = Instant::now();
-        let handle = self.call(key).and_then(|call| call.leg(leg)?.handle);
+        // Wherever it has not been tried yet, it is not tried any more.
+        let _ = self.take_attempt(key, leg);
+        let entry = self.call_mut(key).and_then(|call| call.leg_mut(leg));
+        let (handle, lookup) = entry.map_or((None, None), |e| (e.handle, e.lookup.take()));
+        let was_looked_up = lookup.is_some();
+        if let Some(task) = lookup {
+            task.abort();
+        }
         let cancelled = handle.is_some_and(|handle| self.endpoint.cancel(now, handle, &[]).is_ok());
-        if !cancelled {
+        if !cancelled && (was_looked_up || handle.is_none()) {
             // Still at its name: nobody was called.
-            let waiting = self.waiting_dials.remove(&(key, leg)).is_some();
-            if waiting || handle.is_none() {
-                self.set_state(key, leg, LegState::Gone);
-                self.release_leg(key, leg);
-                self.input(
-                    key,
-                    Input::Refused {
-                        leg,
-                        status: 487,
-                        reason: "cancelled".into(),
-                    },
-                );
-            }
+            self.refused(key, leg, (487, "cancelled".into()));
         }
     }
 }
 
-/// A leg whose host's name is being looked up.
-pub(super) struct WaitingDial {
-    dial: Dial,
-    target: Target,
+impl Attempt {
+    fn udp_only(&self) -> bool {
+        self.trunk
+            .as_ref()
+            .is_some_and(|trunk| trunk.config.udp_only)
+    }
+}
+
+/// A trunk's places in the order to try them: Request-URI, and where to send for it.
+fn places_of(
+    trunk: &Trunk,
+    written: Option<&str>,
+    user: &str,
+) -> Result<VecDeque<(Uri, Target)>, Refusal> {
+    let ranks: Vec<(u16, u16)> = trunk
+        .places
+        .iter()
+        .map(|p| (p.priority, p.weight))
+        .collect();
+    let ordered = by_priority(&ranks, |most| rand::random_range(0..=most));
+    let mut places = VecDeque::new();
+    for place in ordered.iter().filter_map(|at| trunk.places.get(*at)) {
+        let text = match written {
+            Some(uri) => uri.to_owned(),
+            None => place.config.uri_text(Some(user)),
+        };
+        let uri = Uri::parse(&text).map_err(|error| (500, format!("{text}: {error}")))?;
+        // All its requests pass the proxy first (RFC 3261 §8.1.2).
+        let next = trunk.proxy.as_ref().unwrap_or(&place.target).clone();
+        places.push_back((uri, next));
+    }
+    Ok(places)
 }

@@ -49,7 +49,7 @@ impl Running {
                     batch.push((to, transmit.bytes));
                     senders.push(transmit.id);
                 }
-                Transport::Tcp | Transport::Tls => self.shared.front.send(ToFront::Send {
+                _ => self.shared.front.send(ToFront::Send {
                     connection: transmit.connection,
                     to,
                     bytes: transmit.bytes,
@@ -127,9 +127,13 @@ impl Running {
                 call,
                 status,
                 reason,
+                cause,
                 ..
             } => {
                 if let Some((key, leg)) = self.by_handle.remove(&call) {
+                    if self.try_elsewhere(key, leg, status, &reason, cause) {
+                        return;
+                    }
                     self.set_state(key, leg, LegState::Gone);
                     self.release_leg(key, leg);
                     self.input(

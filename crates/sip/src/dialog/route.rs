@@ -18,14 +18,16 @@ fn transport(uri: &[u8], default: Transport) -> Transport {
     let Ok(uri) = UriRef::parse(uri) else {
         return default;
     };
-    if uri.scheme() == Scheme::Sips {
-        return Transport::Tls;
-    }
-    match uri.param("transport").as_deref() {
-        Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-        Some(name) if name.eq_ignore_ascii_case("tls") => Transport::Tls,
-        _ => default,
+    let named = uri
+        .param("transport")
+        .and_then(|name| Transport::named(&name));
+    match (uri.scheme(), named) {
+        // `transport=ws` stands for both kinds (RFC 7118 §5.3): the dialog's own connection knows which.
+        (_, Some(Transport::Ws)) if default == Transport::Wss => Transport::Wss,
+        (Scheme::Sips, Some(Transport::Ws | Transport::Wss)) => Transport::Wss,
+        (Scheme::Sips, _) => Transport::Tls,
+        (_, Some(named)) => named,
+        (_, None) => default,
     }
 }
 

@@ -31,6 +31,12 @@ pub struct EndpointConfig {
     pub udp: Advertised,
     /// The same over TCP; `None` uses `udp`'s.
     pub tcp: Option<Advertised>,
+    /// The same over TLS; `None` uses `udp`'s.
+    pub tls: Option<Advertised>,
+    /// The same over WebSocket; `None` uses `udp`'s.
+    pub ws: Option<Advertised>,
+    /// The same over secure WebSocket; `None` uses `udp`'s.
+    pub wss: Option<Advertised>,
     /// User part of our Contact.
     pub contact_user: String,
     /// Value of User-Agent and Server; empty for none.
@@ -62,6 +68,9 @@ impl EndpointConfig {
         Self {
             udp: udp.into(),
             tcp: None,
+            tls: None,
+            ws: None,
+            wss: None,
             contact_user: "skillcall".to_owned(),
             product: concat!("skillcall/", env!("CARGO_PKG_VERSION")).to_owned(),
             id_prefix: String::new(),

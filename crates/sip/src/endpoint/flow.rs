@@ -16,9 +16,28 @@ pub enum Transport {
     Tcp,
     /// TLS over TCP.
     Tls,
+    /// WebSocket (RFC 7118).
+    Ws,
+    /// WebSocket over TLS (RFC 7118).
+    Wss,
 }
 
 impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Tls, Self::Ws, Self::Wss];
+
+    /// The transport that a URI's `transport` parameter or a Via names; `ws` is the one without TLS.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|known| known.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether TLS protects it.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
     /// Whether the transport delivers by itself; retransmission timers stay off then (RFC 3261 §17.1.1.2).
     pub const fn is_reliable(self) -> bool {
         !matches!(self, Self::Udp)
@@ -45,6 +64,8 @@ impl Transport {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
+            Self::Ws => "WS",
+            Self::Wss => "WSS",
         }
     }
 }
@@ -68,7 +89,7 @@ pub struct Flow {
     pub local: SocketAddr,
     /// The peer's address.
     pub remote: SocketAddr,
-    /// The connection, on TCP and TLS.
+    /// The connection, on all but UDP.
     pub connection: Option<ConnectionId>,
 }
 
@@ -85,8 +106,18 @@ impl Flow {
 
     /// A TCP path over the connection `connection`.
     pub const fn tcp(local: SocketAddr, remote: SocketAddr, connection: ConnectionId) -> Self {
+        Self::stream(Transport::Tcp, local, remote, connection)
+    }
+
+    /// A path over the connection `connection` of any transport but UDP.
+    pub const fn stream(
+        transport: Transport,
+        local: SocketAddr,
+        remote: SocketAddr,
+        connection: ConnectionId,
+    ) -> Self {
         Self {
-            transport: Transport::Tcp,
+            transport,
             local,
             remote,
             connection: Some(connection),

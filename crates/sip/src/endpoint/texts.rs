@@ -8,8 +8,8 @@ use crate::message::Method;
 /// Header values that never change.
 #[derive(Debug)]
 pub(super) struct Texts {
-    pub(super) via: [String; 3],
-    pub(super) contact: [String; 3],
+    pub(super) via: [String; 5],
+    pub(super) contact: [String; 5],
     pub(super) supported: String,
     pub(super) allow: Arc<str>,
     /// `100rel` is supported.
@@ -21,16 +21,24 @@ pub(super) const fn slot(transport: Transport) -> usize {
         Transport::Udp => 0,
         Transport::Tcp => 1,
         Transport::Tls => 2,
+        Transport::Ws => 3,
+        Transport::Wss => 4,
     }
 }
 
 impl Texts {
     pub(super) fn new(config: &EndpointConfig) -> Self {
-        let at = |transport: Transport| match transport {
-            Transport::Udp => &config.udp,
-            Transport::Tcp | Transport::Tls => config.tcp.as_ref().unwrap_or(&config.udp),
+        let at = |transport: Transport| {
+            let own = match transport {
+                Transport::Udp => &None,
+                Transport::Tcp => &config.tcp,
+                Transport::Tls => &config.tls,
+                Transport::Ws => &config.ws,
+                Transport::Wss => &config.wss,
+            };
+            own.as_ref().unwrap_or(&config.udp)
         };
-        let all = [Transport::Udp, Transport::Tcp, Transport::Tls];
+        let all = Transport::ALL;
         let via = all.map(|transport| {
             let Advertised { host, port } = at(transport);
             format!("SIP/2.0/{transport} {host}:{port};rport;branch=z9hG4bK")
@@ -41,6 +49,8 @@ impl Texts {
                 Transport::Udp => "",
                 Transport::Tcp => ";transport=tcp",
                 Transport::Tls => ";transport=tls",
+                // `wss` is no value of the parameter (RFC 7118 §5.3): the flow says whether TLS is beneath.
+                Transport::Ws | Transport::Wss => ";transport=ws",
             };
             format!("<sip:{}@{host}:{port}{param}>", config.contact_user)
         });

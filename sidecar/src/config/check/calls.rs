@@ -127,14 +127,44 @@ pub(super) fn routes(config: &SidecarConfig, at: &Located<'_>, findings: &mut Ve
                 "keep one of the two",
             ),
         }
-        if let Err(error) =
-            crate::leg::Target::parse(&route.uri.replace("{number}", "+10000000000"))
-        {
-            report(
+        match (route.uri_for("+10000000000"), &route.trunk) {
+            (None, None) => report(
                 "uri",
-                format!("`{}`: {error}", route.uri),
-                "uri = \"sip:{number}@127.0.0.1:5070\"",
-            );
+                "a route needs a uri or a trunk".into(),
+                "uri = \"sip:{number}@127.0.0.1:5070\", or trunk = \"pbx\"",
+            ),
+            (None, Some(_)) => {}
+            (Some(uri), trunk) => {
+                // A trunk's target says where to send: then the URI may name anything that it understands.
+                let wrong = match trunk {
+                    Some(_) => skillcall_sip::message::Uri::parse(&uri)
+                        .err()
+                        .map(|error| error.to_string()),
+                    None => crate::leg::Target::parse(&uri).err(),
+                };
+                if let Some(error) = wrong {
+                    report(
+                        "uri",
+                        format!("`{}`: {error}", route.uri.as_deref().unwrap_or_default()),
+                        "uri = \"sip:{number}@127.0.0.1:5070\"",
+                    );
+                }
+            }
+        }
+        if let Some(name) = &route.trunk {
+            match config.trunk.iter().find(|trunk| trunk.name == *name) {
+                None => report(
+                    "trunk",
+                    format!("no [[trunk]] has the name `{name}`"),
+                    "name one that is there",
+                ),
+                Some(trunk) if trunk.target.is_empty() => report(
+                    "trunk",
+                    format!("`{name}` has no target to send calls to"),
+                    "give the trunk a target",
+                ),
+                Some(_) => {}
+            }
         }
     }
 }

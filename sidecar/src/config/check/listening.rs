@@ -36,7 +36,8 @@ pub(super) fn listeners(config: &SidecarConfig, at: &Located<'_>, findings: &mut
         if listen.address.ip().is_loopback() {
             continue;
         }
-        if sip.sources.as_ref().is_none_or(Vec::is_empty) {
+        let by_trunk = config.trunk.iter().any(|trunk| !trunk.addresses.is_empty());
+        if !by_trunk && sip.sources.as_ref().is_none_or(Vec::is_empty) {
             findings.push(at.finding(
                 Severity::Error,
                 &path,

@@ -3,6 +3,7 @@
 mod calls;
 mod listening;
 mod ranges;
+mod trunks;
 
 use super::locate::{Located, Step};
 use super::{Finding, Severity, SidecarConfig, SpeechEngineName};
@@ -34,6 +35,7 @@ fn static_findings(config: &SidecarConfig) -> Vec<Finding> {
     listening::listeners(config, &at, &mut findings);
     listening::control(config, &at, &mut findings);
     calls::applications(config, &at, &mut findings);
+    trunks::trunks(config, &at, &mut findings);
     calls::routes(config, &at, &mut findings);
     ranges::ranges(config, &at, &mut findings);
     buckets(config, &at, &mut findings);

@@ -58,6 +58,13 @@ pub(super) fn ranges(config: &SidecarConfig, at: &Located<'_>, findings: &mut Ve
         least,
         86_400,
     );
+    positive(
+        "dns",
+        "timeout-ms",
+        config.dns.timeout_ms.into(),
+        100,
+        30_000,
+    );
     positive("limits", "queue", config.limits.queue.into(), 16, 1_000_000);
     positive("limits", "workers", config.limits.workers.into(), 0, 250);
     positive(

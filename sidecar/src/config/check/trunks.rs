@@ -1,0 +1,69 @@
+//! Trunks: their names, places and networks, and the routes that name them.
+
+use std::collections::BTreeSet;
+
+use super::super::locate::Located;
+use super::super::locate::Step::{Index, Key};
+use super::super::{Finding, Severity, SidecarConfig, SipTransport};
+use crate::leg::Target;
+
+pub(super) fn trunks(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
+    let mut names = BTreeSet::new();
+    for (index, trunk) in config.trunk.iter().enumerate() {
+        let mut report = |key: &str, what: String, remedy: &str| {
+            findings.push(at.finding(
+                Severity::Error,
+                &[Key("trunk"), Index(index), Key(key)],
+                what,
+                remedy,
+            ));
+        };
+        if trunk.name.is_empty() {
+            report("name", "a trunk needs a name".into(), "name = \"pbx\"");
+        } else if !names.insert(&trunk.name) {
+            report(
+                "name",
+                format!("the name `{}` stands twice", trunk.name),
+                "give each trunk its own name",
+            );
+        }
+        if trunk.target.is_empty() && trunk.addresses.is_empty() {
+            report(
+                "target",
+                format!("`{}` has neither a target nor addresses", trunk.name),
+                "target = [{ address = \"pbx.example\" }]",
+            );
+        }
+        for target in &trunk.target {
+            if let Err(error) = target.read() {
+                report(
+                    "target",
+                    format!("`{}`: {error}", target.address),
+                    "address = \"pbx.example\", \"192.0.2.7:5070\" or \"sip:pbx.example;transport=tcp\"",
+                );
+            } else if trunk.udp_only && target.transport.is_some_and(|t| t != SipTransport::Udp) {
+                report(
+                    "udp-only",
+                    format!("`{}` is not reached by UDP", target.address),
+                    "udp-only = false",
+                );
+            }
+        }
+        if let Some(proxy) = &trunk.outbound_proxy
+            && let Err(error) = Target::parse(proxy)
+        {
+            report(
+                "outbound-proxy",
+                format!("`{proxy}`: {error}"),
+                "outbound-proxy = \"sip:proxy.example;lr\"",
+            );
+        }
+        if trunk.check_seconds > 86_400 {
+            report(
+                "check-seconds",
+                format!("check-seconds is {}", trunk.check_seconds),
+                "0 to 86400",
+            );
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Trunks at work: whose a source address is, and in which order a trunk's targets are tried.
+
+mod order;
+
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub(crate) use order::by_priority;
+
+use crate::config::{SidecarConfig, SourceNet, TrunkConfig, TrunkTarget};
+use crate::leg::Target;
+
+/// One trunk. A leg keeps its own for as long as it lives, whatever a reload brings.
+#[derive(Debug)]
+pub(crate) struct Trunk {
+    /// What the file says of it.
+    pub(crate) config: TrunkConfig,
+    /// The proxy that requests pass first.
+    pub(crate) proxy: Option<Target>,
+    /// Its targets in the file's order.
+    pub(crate) places: Vec<Place>,
+}
+
+/// A target of a trunk.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) target: Target,
+    /// What the file says of it.
+    pub(crate) config: TrunkTarget,
+    pub(crate) priority: u16,
+    pub(crate) weight: u16,
+}
+
+impl Trunk {
+    /// A trunk of checked settings; a target that cannot be read is left out.
+    fn new(config: &TrunkConfig) -> Self {
+        let places = config.target.iter().filter_map(|place| {
+            Some(Place {
+                target: place.read().ok()?,
+                config: place.clone(),
+                priority: place.priority,
+                weight: place.weight,
+            })
+        });
+        Self {
+            proxy: config
+                .outbound_proxy
+                .as_deref()
+                .and_then(|proxy| Target::parse(proxy).ok()),
+            places: places.collect(),
+            config: config.clone(),
+        }
+    }
+
+    /// The Route value that leads through its proxy, which is always a loose one (RFC 3261 §16.12).
+    pub(crate) fn route(&self) -> Option<String> {
+        let uri = &self.proxy.as_ref()?.uri;
+        let lr = if uri.as_ref().param("lr").is_some() {
+            ""
+        } else {
+            ";lr"
+        };
+        Some(format!("<{uri}{lr}>"))
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+}
+
+/// All trunks of one state of the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct TrunkTable {
+    trunks: Vec<Arc<Trunk>>,
+    /// The smallest networks first.
+    networks: Vec<(SourceNet, usize)>,
+}
+
+impl TrunkTable {
+    pub(crate) fn new(config: &SidecarConfig) -> Self {
+        let mut networks: Vec<(SourceNet, usize)> = config
+            .trunk
+            .iter()
+            .enumerate()
+            .flat_map(|(index, trunk)| trunk.addresses.iter().map(move |net| (*net, index)))
+            .collect();
+        networks.sort_by_key(|(net, _)| std::cmp::Reverse(net.prefix_len()));
+        Self {
+            trunks: config
+                .trunk
+                .iter()
+                .map(|trunk| Arc::new(Trunk::new(trunk)))
+                .collect(),
+            networks,
+        }
+    }
+
+    /// The trunk of this name.
+    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Trunk>> {
+        self.trunks.iter().find(|trunk| trunk.name() == name)
+    }
+
+    /// The trunk that sends from this address: that of the smallest network that holds it.
+    pub(crate) fn of_source(&self, address: IpAddr) -> Option<&Arc<Trunk>> {
+        let (_, index) = self
+            .networks
+            .iter()
+            .find(|(net, _)| net.contains(address))?;
+        self.trunks.get(*index)
+    }
+}
+
+/// The trunks of now, shared by all threads; a reload replaces them whole.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trunks(Arc<RwLock<Arc<TrunkTable>>>);
+
+impl Trunks {
+    pub(crate) fn new(table: TrunkTable) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(table))))
+    }
+
+    /// The table of this moment.
+    pub(crate) fn now(&self) -> Arc<TrunkTable> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another table in its place: new calls go by it, running ones keep their trunk.
+    #[cfg_attr(not(test), allow(dead_code, reason = "what a reload calls"))]
+    pub(crate) fn replace(&self, table: TrunkTable) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_smallest_network_names_the_trunk() {
+        let config = SidecarConfig::parse(
+            r#"
+[[trunk]]
+name = "carrier"
+addresses = ["192.0.2.0/24", "2001:db8::/32"]
+[[trunk]]
+name = "pbx"
+addresses = ["192.0.2.7"]
+target = [{ address = "192.0.2.7" }]
+"#,
+            Path::new("sidecar.toml"),
+        )
+        .unwrap();
+        let trunks = Trunks::new(TrunkTable::new(&config));
+        let table = trunks.now();
+        let of = |address: &str| {
+            table
+                .of_source(address.parse().unwrap())
+                .map(|trunk| trunk.name().to_owned())
+        };
+        assert_eq!(of("192.0.2.7").as_deref(), Some("pbx"));
+        assert_eq!(of("::ffff:192.0.2.7").as_deref(), Some("pbx"));
+        assert_eq!(of("192.0.2.8").as_deref(), Some("carrier"));
+        assert_eq!(of("2001:db8::1").as_deref(), Some("carrier"));
+        assert_eq!(of("198.51.100.1"), None);
+        let kept = Arc::clone(table.named("pbx").unwrap());
+        trunks.replace(TrunkTable::default());
+        assert!(trunks.now().named("pbx").is_none());
+        assert_eq!(kept.name(), "pbx");
+    }
+}
