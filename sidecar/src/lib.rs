@@ -11,6 +11,7 @@
 //! sidecar.shutdown().await;
 //! ```
 
+mod applications;
 mod bridge;
 pub mod bucket;
 mod cdr;

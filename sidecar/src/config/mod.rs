@@ -10,6 +10,7 @@ mod check;
 mod dialog;
 mod dns;
 mod finding;
+mod lambda;
 mod limits;
 mod locate;
 mod routing;
@@ -28,6 +29,8 @@ pub use check::check;
 pub use dialog::{DialogConfig, ReliableProvisional, SessionRefresher};
 pub use dns::DnsConfig;
 pub use finding::{Finding, Severity};
+pub use lambda::LambdaConfig;
+pub(crate) use lambda::account as lambda_account;
 pub use limits::LimitsConfig;
 pub(crate) use routing::Answerer;
 pub use routing::{ApplicationConfig, RouteConfig, RouteTarget};
@@ -57,6 +60,8 @@ pub struct SidecarConfig {
     pub trunk: Vec<TrunkConfig>,
     /// Name servers.
     pub dns: DnsConfig,
+    /// The handlers behind the Lambda functions that the control plane names.
+    pub lambda: Vec<LambdaConfig>,
     /// Where outgoing legs go.
     pub route: Vec<RouteConfig>,
     /// Bucket name → folder (relative to this file).

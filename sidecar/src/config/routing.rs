@@ -70,11 +70,19 @@ impl ApplicationConfig {
     /// An application with the defaults of the file.
     pub fn new(id: impl Into<String>, handler: Url) -> Self {
         Self {
+            handler: Some(handler),
+            ..Self::unanswered(id)
+        }
+    }
+
+    /// An application that nobody answers for.
+    pub(crate) fn unanswered(id: impl Into<String>) -> Self {
+        Self {
             id: id.into(),
             aws_account: account(),
             region: region(),
             rule_id: None,
-            handler: Some(handler),
+            handler: None,
             actions: None,
             fallback_handlers: Vec::new(),
             handler_concurrency: None,

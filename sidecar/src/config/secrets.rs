@@ -24,6 +24,8 @@ pub struct Secrets {
     pub access_keys: Option<String>,
     /// Per application (in the file's order): its keys, as text `ID:BASE64,…`.
     pub application_keys: Vec<Option<String>>,
+    /// Per `[[lambda]]` (in the file's order): its keys.
+    pub lambda_keys: Vec<Option<String>>,
 }
 
 impl fmt::Debug for Secrets {
@@ -32,6 +34,7 @@ impl fmt::Debug for Secrets {
             .field("control_token", &self.control_token.as_ref().map(|_| "…"))
             .field("access_keys", &self.access_keys.as_ref().map(|_| "…"))
             .field("application_keys", &self.application_keys.len())
+            .field("lambda_keys", &self.lambda_keys.len())
             .finish()
     }
 }
@@ -101,6 +104,11 @@ impl Secrets {
                 .application
                 .iter()
                 .map(|application| application_keys(config, application))
+                .collect::<Result<_, _>>()?,
+            lambda_keys: config
+                .lambda
+                .iter()
+                .map(|lambda| secret(config, lambda.keys_file.as_deref(), KEYS_VARIABLE))
                 .collect::<Result<_, _>>()?,
         })
     }

@@ -121,6 +121,10 @@ pub struct ControlConfig {
     /// (Signature Version 4); or env `SKILLCALL_SIDECAR_ACCESS_KEYS`.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub access_keys_file: Option<PathBuf>,
+    /// Folder of what the API has made and a restart must not lose: SIP media applications and SIP rules; made when it is
+    /// needed; default `state`.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub state_folder: PathBuf,
     /// Host names, beside the listener's address and `localhost`, that requests may name in
     /// `Host`; needed behind a reverse proxy.
     pub hosts: Vec<String>,
@@ -132,6 +136,7 @@ impl Default for ControlConfig {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7080),
             token_file: None,
             access_keys_file: None,
+            state_folder: PathBuf::from("state"),
             hosts: Vec::new(),
         }
     }

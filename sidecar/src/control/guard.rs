@@ -10,9 +10,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
+use super::exception::Exception;
 use super::problem::Problem;
 use super::sigv4::{self, Signed};
-use super::voice::Exception;
 use super::{Control, MOST_BODY};
 
 /// Refuses requests that a page in a browser could have been made to send: another `Host` means that a name was bound to
@@ -102,7 +102,7 @@ async fn signed(control: &Control, request: Request, next: Next) -> Response {
         });
     match sigv4::verify(&control.access_keys, &signed, now) {
         Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
-        Err(why) => Exception::new(StatusCode::FORBIDDEN, "UnauthorizedClientException", why)
+        Err(why) => Exception::new(StatusCode::UNAUTHORIZED, "UnauthorizedClientException", why)
             .into_response(),
     }
 }

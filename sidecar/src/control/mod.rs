@@ -3,31 +3,37 @@
 //! Everything but `GET /health` wants the bearer token, or a signature by an access key as the AWS SDKs make it; `POST /v1/traces` wants a signature instead. A foreign `Host`
 //! or `Origin` is refused, so that no page in a browser on the same machine gets in.
 
+mod applications;
 mod calls;
+mod exception;
 mod guard;
 mod legs;
 mod meetings;
 mod openapi;
 mod problem;
+mod rules;
 mod sigv4;
 mod traces;
 mod voice;
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
 use axum::middleware;
 use axum::routing::{get, post};
 use skillcall_protocol::signing::NonceWindow;
 
-use crate::config::ApplicationConfig;
+use crate::applications::{Applications, Book, Configured, Refusal};
+use crate::engine::Throttle;
 use crate::figures::{Figures, FiguresSnapshot};
-use crate::handler::Handlers;
 use crate::meetings::Meetings;
 use crate::speech::{SpeechFigures, SpeechService};
 use crate::trace::TraceStore;
 use crate::worker::WorkerHandle;
+use exception::Exception;
 use problem::Problem;
 pub(crate) use sigv4::AccessKeys;
 
@@ -35,6 +41,9 @@ pub(crate) use sigv4::AccessKeys;
 const MOST_BODY: usize = 1 << 20;
 /// Nonces of trace posts that are remembered.
 const NONCES: usize = 100_000;
+
+/// Changes of applications and rules that are taken in a second (ours).
+const CHANGES_PER_SECOND: usize = 50;
 
 /// What the routes work on.
 pub(crate) struct Control {
@@ -46,18 +55,47 @@ pub(crate) struct Control {
     pub(crate) figures: Arc<Figures>,
     pub(crate) speech: Arc<SpeechService>,
     pub(crate) traces: TraceStore,
-    pub(crate) handlers: Arc<Handlers>,
     pub(crate) nonces: Mutex<NonceWindow>,
-    pub(crate) applications: Vec<ApplicationConfig>,
+    pub(crate) applications: Arc<Applications>,
     pub(crate) meetings: Arc<Meetings>,
+    /// How often applications and rules change.
+    pub(crate) changes: Throttle,
+    /// How often calls are made: `[limits] calls-per-second`.
+    pub(crate) creations: Throttle,
+    /// `[limits] calls-per-second`.
+    pub(crate) most_creations: usize,
     /// `[limits] calls`.
     pub(crate) most_calls: usize,
 }
 
 impl Control {
+    /// Changes what the API has made: so many times a second, because each change goes to the disk.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Book, &Configured) -> Result<T, Refusal>,
+    ) -> Result<T, Exception> {
+        if !self.changes.take(Instant::now()) {
+            return Err(throttled("changes", CHANGES_PER_SECOND));
+        }
+        Ok(self.applications.change(change)?)
+    }
+
+    pub(crate) fn changes() -> Throttle {
+        Throttle::per_second(CHANGES_PER_SECOND)
+    }
+
     pub(crate) fn nonces() -> Mutex<NonceWindow> {
         Mutex::new(NonceWindow::new(NONCES))
     }
+}
+
+/// ThrottledClientException, which the AWS SDKs answer by trying again.
+fn throttled(what: &str, most: usize) -> Exception {
+    Exception::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "ThrottledClientException",
+        format!("more than {most} {what} a second; try again later"),
+    )
 }
 
 /// Everything that is served: method and path. `docs/openapi/sidecar.yaml` says the same; a test compares.
@@ -78,6 +116,28 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("delete", "/meetings/{id}"),
     ("get", "/meetings/{id}/attendees"),
     ("post", "/meetings/{id}/attendees"),
+    ("get", "/meetings/{id}/attendees/{attendee}"),
+    ("delete", "/meetings/{id}/attendees/{attendee}"),
+    ("get", "/sip-media-applications"),
+    ("post", "/sip-media-applications"),
+    ("get", "/sip-media-applications/{id}"),
+    ("put", "/sip-media-applications/{id}"),
+    ("delete", "/sip-media-applications/{id}"),
+    ("get", "/sip-media-applications/{id}/logging-configuration"),
+    ("put", "/sip-media-applications/{id}/logging-configuration"),
+    (
+        "get",
+        "/sip-media-applications/{id}/alexa-skill-configuration",
+    ),
+    (
+        "put",
+        "/sip-media-applications/{id}/alexa-skill-configuration",
+    ),
+    ("get", "/sip-rules"),
+    ("post", "/sip-rules"),
+    ("get", "/sip-rules/{id}"),
+    ("put", "/sip-rules/{id}"),
+    ("delete", "/sip-rules/{id}"),
     ("post", "/sip-media-applications/{id}/calls"),
     ("post", "/sip-media-applications/{id}/calls/{transaction}"),
 ];
@@ -96,6 +156,33 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route(
             "/meetings/{id}/attendees",
             get(meetings::attendees).post(meetings::invite),
+        )
+        .route(
+            "/meetings/{id}/attendees/{attendee}",
+            get(meetings::attendee).delete(meetings::remove),
+        )
+        .route(
+            "/sip-media-applications",
+            get(applications::list).post(applications::create),
+        )
+        .route(
+            "/sip-media-applications/{id}",
+            get(applications::get)
+                .put(applications::update)
+                .delete(applications::delete),
+        )
+        .route(
+            "/sip-media-applications/{id}/logging-configuration",
+            get(applications::get_logging).put(applications::put_logging),
+        )
+        .route(
+            "/sip-media-applications/{id}/alexa-skill-configuration",
+            get(applications::get_skill).put(applications::put_skill),
+        )
+        .route("/sip-rules", get(rules::list).post(rules::create))
+        .route(
+            "/sip-rules/{id}",
+            get(rules::get).put(rules::update).delete(rules::delete),
         )
         .route("/sip-media-applications/{id}/calls", post(voice::create))
         .route(

@@ -85,7 +85,7 @@ fn verified<'a>(
     };
     let now = unix_seconds();
     let mut last = None;
-    for keys in control.handlers.key_rings() {
+    for keys in control.applications.key_rings() {
         match verify_request(keys, parts, &lookup, now) {
             Ok(signed) => {
                 let mut nonces = control

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use skillcall_protocol::sma::{CallId, SipHeaders, TransactionId};
@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::Control;
+use super::exception::{Exception, object};
+use crate::applications::Application;
 use crate::engine::OutboundCall;
 use crate::worker::ToWorker;
 
@@ -43,43 +45,6 @@ impl Made {
     }
 }
 
-/// An exception as the AWS SDKs read it: its name in a header and in `Code`.
-#[derive(Debug)]
-pub(super) struct Exception {
-    status: StatusCode,
-    name: &'static str,
-    message: String,
-}
-
-impl Exception {
-    pub(super) fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BadRequestException", message)
-    }
-
-    pub(super) fn not_found(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "NotFoundException", message)
-    }
-
-    pub(super) fn new(status: StatusCode, name: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            name,
-            message: message.into(),
-        }
-    }
-}
-
-impl IntoResponse for Exception {
-    fn into_response(self) -> Response {
-        let body = serde_json::json!({ "Code": self.name, "Message": self.message });
-        let mut response = (self.status, Json(body)).into_response();
-        response
-            .headers_mut()
-            .insert("x-amzn-errortype", HeaderValue::from_static(self.name));
-        response
-    }
-}
-
 /// CreateSipMediaApplicationCall: 201, before the handler has heard of it.
 pub(super) async fn create(
     State(control): State<Arc<Control>>,
@@ -90,8 +55,7 @@ pub(super) async fn create(
     let body = object(&body)?;
     let to = number(&body, "ToPhoneNumber")?;
     let from = number(&body, "FromPhoneNumber")?;
-    let config = &control.applications[application];
-    if !config.may_show(&from) {
+    if !application.config.may_show(&from) {
         return Err(Exception::new(
             StatusCode::FORBIDDEN,
             "ForbiddenException",
@@ -107,6 +71,9 @@ pub(super) async fn create(
             "ResourceLimitExceededException",
             "[limits] calls are up already",
         ));
+    }
+    if !control.creations.take(Instant::now()) {
+        return Err(super::throttled("calls", control.most_creations));
     }
     let transaction = Uuid::new_v4().to_string();
     let call = OutboundCall {
@@ -162,22 +129,11 @@ pub(super) async fn update(
     }
 }
 
-fn application(control: &Control, id: &str) -> Result<usize, Exception> {
+fn application(control: &Control, id: &str) -> Result<Arc<Application>, Exception> {
     control
         .applications
-        .iter()
-        .position(|application| application.id == id)
-        .ok_or_else(|| Exception::not_found(format!("no [[application]] has the id {id}")))
-}
-
-pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, Exception> {
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(map)) => Ok(map),
-        Ok(_) => Err(Exception::bad_request("the body is no JSON object")),
-        Err(error) => Err(Exception::bad_request(format!(
-            "the body is no JSON: {error}"
-        ))),
-    }
+        .by_id(id)
+        .ok_or_else(|| Exception::not_found(format!("no SIP media application has the id {id}")))
 }
 
 /// `^\+?[1-9]\d{1,14}$` (facts F10); the plus sign is added.

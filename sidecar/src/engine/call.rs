@@ -28,6 +28,8 @@ pub type CallIds = Box<dyn FnMut() -> CallId + Send>;
 /// The state of one call, from its INVITE to its last HANGUP (facts E, F).
 pub struct Call {
     pub(super) config: Arc<EngineConfig>,
+    /// The other applications of the rule, in order.
+    pub(super) targets: VecDeque<Arc<EngineConfig>>,
     pub(super) ids: CallIds,
     pub(super) transaction_id: TransactionId,
     pub(super) attributes: Option<TransactionAttributes>,
@@ -78,6 +80,11 @@ impl Call {
         call
     }
 
+    /// The other applications of the rule: each is asked, in this order, when the one before cannot be (facts F3).
+    pub fn or_else(&mut self, targets: impl IntoIterator<Item = Arc<EngineConfig>>) {
+        self.targets.extend(targets);
+    }
+
     /// A call with its leg A, before anything has happened.
     pub(super) fn begin(
         config: Arc<EngineConfig>,
@@ -88,6 +95,7 @@ impl Call {
     ) -> Self {
         let mut call = Self {
             config,
+            targets: VecDeque::new(),
             ids,
             transaction_id,
             attributes: None,

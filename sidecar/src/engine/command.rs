@@ -120,6 +120,8 @@ pub enum Command {
         /// The event, whose serde form is the body.
         event: Arc<Event>,
     },
+    /// The rule's next application takes the call (facts F3): what is asked from now on is asked there.
+    NextTarget,
     /// Nobody waits for this attempt any more; its connection may be dropped. Its result is ignored if it comes.
     AbandonAsk {
         /// The event's Sequence.

@@ -10,6 +10,7 @@ use skillcall_protocol::sma::{
 
 use super::call::Call;
 use super::command::{Command, LegId};
+use super::config::EngineConfig;
 use super::input::HandlerOutcome;
 use super::timers::Timer;
 
@@ -58,6 +59,8 @@ pub(super) struct Handler {
     waiting: VecDeque<Waiting>,
     asking: Option<Asking>,
     sequence: u32,
+    /// Attempts of events that another application was asked with the same number.
+    attempts_before: u32,
 }
 
 impl Handler {
@@ -157,7 +160,7 @@ impl Call {
         }
         self.handler.asking = Some(Asking {
             event: Arc::new(event),
-            attempt: 0,
+            attempt: std::mem::take(&mut self.handler.attempts_before),
             errors: 0,
             usage: next.usage,
             trigger: next.trigger,
@@ -269,11 +272,37 @@ impl Call {
             self.problem(format!("event {sequence} ({kind}) is given up: {told}"));
             return;
         }
+        if *kind == InvocationEventType::NewInboundCall
+            && let Some(next) = self.targets.pop_front()
+        {
+            let told = format!(
+                "event {sequence} ({kind}): {told}; the SIP rule's next application takes the call: {}",
+                next.sip_media_application_id
+            );
+            self.problem(told);
+            return self.begin_anew(next, asking.attempt);
+        }
         self.problem(format!("event {sequence} ({kind}): {told}; the call ends"));
         self.handler
             .waiting
             .retain(|waiting| waiting.kind == InvocationEventType::Hangup);
         self.end_all(480);
+    }
+
+    /// Another application takes the call, and has heard nothing of it.
+    fn begin_anew(&mut self, next: Arc<EngineConfig>, attempts: u32) {
+        self.config = next;
+        self.handler.waiting.clear();
+        self.handler.sequence = 0;
+        // A late result for the application before is told apart by its attempt.
+        self.handler.attempts_before = attempts;
+        self.push(Command::NextTarget);
+        self.report(
+            InvocationEventType::NewInboundCall,
+            None,
+            ReplyUse::Actions,
+            LegId::A,
+        );
     }
 
     fn on_reply(&mut self, asking: &Asking, reply: Result<Reply, ReplyError>) {

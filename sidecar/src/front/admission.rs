@@ -11,6 +11,7 @@ use skillcall_sip::message::{HeaderName, Method, Request};
 use super::dispatch::fingerprint;
 use super::sessions::Sessions;
 use super::verdicts::Recent;
+use crate::applications::Applications;
 use crate::config::{SidecarConfig, SipConfig, UnlistedSource};
 use crate::figures::Figures;
 use crate::trunks::Trunks;
@@ -48,6 +49,7 @@ impl Verdict {
 pub(super) struct Admission {
     sip: SipConfig,
     trunks: Trunks,
+    applications: Arc<Applications>,
     figures: Arc<Figures>,
     sessions: Sessions,
     recent: Recent<Verdict>,
@@ -62,6 +64,7 @@ impl Admission {
     pub(super) fn new(
         config: &SidecarConfig,
         trunks: Trunks,
+        applications: Arc<Applications>,
         figures: Arc<Figures>,
         now: Instant,
     ) -> Self {
@@ -69,6 +72,7 @@ impl Admission {
         Self {
             sip: config.sip.clone(),
             trunks,
+            applications,
             figures,
             sessions: Sessions::new(
                 limits.sessions as usize,
@@ -131,7 +135,10 @@ impl Admission {
         }
         let skill = request.headers().named("X-Alexa-LWA-ClientId");
         let allowed = match skill.as_deref().map(str::trim) {
-            Some(skill) => self.sip.skills.iter().any(|allowed| allowed == skill),
+            Some(skill) => {
+                self.sip.skills.iter().any(|allowed| allowed == skill)
+                    || self.applications.knows_skill(skill)
+            }
             None => !self.sip.require_skill,
         };
         if !allowed {

@@ -23,6 +23,7 @@ use crossbeam_channel::{Receiver, Sender};
 use mio::{Interest, Poll, Token, Waker};
 use skillcall_sip::endpoint::{ConnectionId, Destination};
 
+use crate::applications::Applications;
 use crate::config::{SidecarConfig, SipTransport};
 use crate::figures::Figures;
 use crate::trace::TraceSink;
@@ -161,11 +162,12 @@ impl Front {
         self,
         config: Arc<SidecarConfig>,
         trunks: Trunks,
+        applications: Arc<Applications>,
         workers: Vec<WorkerPort>,
         figures: Arc<Figures>,
         trace: TraceSink,
     ) -> io::Result<()> {
-        Running::new(self, &config, trunks, workers, figures, trace).run()
+        Running::new(self, &config, trunks, applications, workers, figures, trace).run()
     }
 }
 

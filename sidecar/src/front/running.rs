@@ -14,6 +14,7 @@ use super::admission::{Admission, Verdict};
 use super::inbox::{FromFront, WorkerPort};
 use super::udp::UdpReader;
 use super::{Front, TCP, ToFront, UDP, WAKE, admission, dispatch, refusal};
+use crate::applications::Applications;
 use crate::config::SidecarConfig;
 use crate::figures::Figures;
 use crate::trace::TraceSink;
@@ -40,6 +41,7 @@ impl Running {
         front: Front,
         config: &SidecarConfig,
         trunks: Trunks,
+        applications: Arc<Applications>,
         workers: Vec<WorkerPort>,
         figures: Arc<Figures>,
         trace: TraceSink,
@@ -47,7 +49,13 @@ impl Running {
         Self {
             front,
             workers,
-            admission: Admission::new(config, trunks, Arc::clone(&figures), Instant::now()),
+            admission: Admission::new(
+                config,
+                trunks,
+                applications,
+                Arc::clone(&figures),
+                Instant::now(),
+            ),
             figures,
             trace,
             reader: Some(UdpReader::new()),

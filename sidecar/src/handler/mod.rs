@@ -15,7 +15,7 @@ use skillcall_protocol::sma::Event;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::config::{Answerer, ApplicationConfig, Secrets, SidecarConfig};
+use crate::config::{Answerer, ApplicationConfig, SidecarConfig};
 use crate::engine::HandlerOutcome;
 use crate::figures::Figures;
 use crate::trace::{CallIds, HandlerExchange, TraceSink};
@@ -71,21 +71,23 @@ pub enum HandlerError {
     },
 }
 
-/// The handlers of all applications.
+/// Asks handlers.
 pub(crate) struct Handlers {
     client: reqwest::Client,
-    answering: Vec<Answering>,
     figures: Arc<Figures>,
     trace: TraceSink,
 }
 
-enum Answering {
+/// Who decides an application's calls.
+pub(crate) enum Answering {
+    /// Handlers, the first one first.
     Handlers(Vec<Handler>),
+    /// A reply in a file.
     Fixed(FixedReply),
 }
 
 /// One URL of an application.
-struct Handler {
+pub(crate) struct Handler {
     url: Url,
     keys: Option<KeyRing>,
     signed_replies: bool,
@@ -116,8 +118,8 @@ impl Handler {
 /// What is to be posted.
 #[derive(Clone)]
 pub(crate) struct Question {
-    /// The application's place in the configuration.
-    pub(crate) application: usize,
+    /// Who decides the call.
+    pub(crate) answering: Arc<Answering>,
     /// The event.
     pub(crate) event: Arc<Event>,
     /// 1 for the first attempt.
@@ -129,13 +131,60 @@ pub(crate) struct Question {
     pub(crate) target: Arc<AtomicUsize>,
 }
 
-impl Handlers {
-    pub(crate) fn new(
+impl Answering {
+    /// Who decides an application's calls; `keys` are those of its `keys-file`.
+    ///
+    /// # Errors
+    /// The keys or the file of actions cannot be used, or it is not clear who decides.
+    pub(crate) fn of(
         config: &SidecarConfig,
-        secrets: &Secrets,
-        figures: Arc<Figures>,
-        trace: TraceSink,
+        application: &ApplicationConfig,
+        keys: Option<&str>,
     ) -> Result<Self, HandlerError> {
+        let id = || application.id.clone();
+        match Answerer::of(application) {
+            Answerer::Handler(_) => {}
+            Answerer::Actions(file) => {
+                let reply = read_actions(&config.resolve(file))
+                    .map_err(|problem| HandlerError::Actions { id: id(), problem })?;
+                return Ok(Self::Fixed(reply));
+            }
+            Answerer::Unclear => return Err(HandlerError::Unclear { id: id() }),
+        }
+        let keys = keys.map(parse_keys).transpose();
+        let keys = keys.map_err(|problem| HandlerError::Keys { id: id(), problem })?;
+        Ok(Self::Handlers(
+            application
+                .handlers()
+                .map(|url| Handler::new(url, application, keys.clone()))
+                .collect(),
+        ))
+    }
+
+    /// Nobody decides: the Lambda function that an application names has no handler.
+    pub(crate) fn nobody() -> Self {
+        Self::Handlers(Vec::new())
+    }
+
+    /// The key ring: the component signs its trace records with one of them.
+    pub(crate) fn keys(&self) -> Option<&KeyRing> {
+        match self {
+            Self::Handlers(handlers) => handlers.first()?.keys.as_ref(),
+            Self::Fixed(_) => None,
+        }
+    }
+
+    /// What is answered without asking anyone; none when there is a handler.
+    pub(crate) fn fixed(&self, event: &Event) -> Option<HandlerOutcome> {
+        match self {
+            Self::Handlers(_) => None,
+            Self::Fixed(reply) => Some(reply.outcome(event)),
+        }
+    }
+}
+
+impl Handlers {
+    pub(crate) fn new(figures: Arc<Figures>, trace: TraceSink) -> Result<Self, HandlerError> {
         // Set once for the process; another library may have been first with the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -145,65 +194,20 @@ impl Handlers {
             .pool_max_idle_per_host(64)
             .user_agent(concat!("skillcall-sidecar/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        let answering = config
-            .application
-            .iter()
-            .zip(&secrets.application_keys)
-            .map(|(application, keys)| {
-                let id = || application.id.clone();
-                match Answerer::of(application) {
-                    Answerer::Handler(_) => {}
-                    Answerer::Actions(file) => {
-                        let reply = read_actions(&config.resolve(file))
-                            .map_err(|problem| HandlerError::Actions { id: id(), problem })?;
-                        return Ok(Answering::Fixed(reply));
-                    }
-                    Answerer::Unclear => return Err(HandlerError::Unclear { id: id() }),
-                }
-                let keys = keys.as_deref().map(parse_keys).transpose();
-                let keys = keys.map_err(|problem| HandlerError::Keys { id: id(), problem })?;
-                Ok(Answering::Handlers(
-                    application
-                        .handlers()
-                        .map(|url| Handler::new(url, application, keys.clone()))
-                        .collect(),
-                ))
-            })
-            .collect::<Result<_, HandlerError>>()?;
         Ok(Self {
             client,
-            answering,
             figures,
             trace,
         })
-    }
-
-    /// Key rings of all applications: the component signs its trace records with one of them.
-    pub(crate) fn key_rings(&self) -> impl Iterator<Item = &KeyRing> {
-        self.answering
-            .iter()
-            .filter_map(|answering| match answering {
-                Answering::Handlers(handlers) => handlers.first()?.keys.as_ref(),
-                Answering::Fixed(_) => None,
-            })
-    }
-
-    /// What an application answers without asking anyone; none when it has a handler.
-    pub(crate) fn fixed(&self, application: usize, event: &Event) -> Option<HandlerOutcome> {
-        match self.answering.get(application)? {
-            Answering::Handlers(_) => None,
-            Answering::Fixed(reply) => Some(reply.outcome(event)),
-        }
     }
 
     /// Posts an event and reads the reply. When one handler fails, the next of the application is asked; a further
     /// attempt, after a time-out, begins with the next one too.
     pub(crate) async fn ask(&self, question: Question) -> HandlerOutcome {
         let unreachable = |reason: String| HandlerOutcome::Unreachable { reason };
-        let handlers = match self.answering.get(question.application) {
-            Some(Answering::Handlers(handlers)) => handlers.as_slice(),
-            Some(Answering::Fixed(reply)) => return reply.outcome(&question.event),
-            None => &[],
+        let handlers = match &*question.answering {
+            Answering::Handlers(handlers) => handlers.as_slice(),
+            Answering::Fixed(reply) => return reply.outcome(&question.event),
         };
         let body = match serde_json::to_vec(&*question.event) {
             Ok(body) => body,
@@ -211,7 +215,7 @@ impl Handlers {
         };
         let later = usize::try_from(question.attempt.saturating_sub(1)).unwrap_or(0);
         let first = question.target.load(Ordering::Relaxed) + later;
-        let mut last = unreachable("the application is not configured".into());
+        let mut last = unreachable("no [[lambda]] names the application's LambdaArn".into());
         for step in 0..handlers.len() {
             let place = (first + step) % handlers.len();
             let Some(handler) = handlers.get(place) else {

@@ -27,9 +27,15 @@ pub(crate) enum MeetingError {
     /// The token is nobody's.
     #[error("the JoinToken is that of no attendee of the meeting")]
     NoAttendee,
+    /// No attendee has this id.
+    #[error("the meeting has no attendee with the id {0}")]
+    NoAttendeeId(String),
     /// The attendee takes part already.
     #[error("the attendee takes part in the meeting already")]
     TakesPart,
+    /// The `ClientRequestToken` made another meeting.
+    #[error("the ClientRequestToken was used for a meeting with other parameters")]
+    TokenUsed,
     /// There are too many of them.
     #[error("there are {0} already, the most that there may be")]
     TooMany(usize),
@@ -41,13 +47,26 @@ pub(crate) struct Meetings {
     meetings: Mutex<HashMap<String, Arc<Meeting>>>,
 }
 
+/// What a meeting is to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct NewMeeting {
+    /// `ExternalMeetingId`.
+    pub(crate) external_id: Option<String>,
+    /// `MeetingHostId`.
+    pub(crate) host_id: Option<String>,
+    /// `MediaRegion`.
+    pub(crate) region: Option<String>,
+    /// `ClientRequestToken`: asked for twice with the same one, there is one meeting.
+    pub(crate) token: Option<String>,
+}
+
 /// One meeting.
 #[derive(Debug)]
 pub(crate) struct Meeting {
     /// `MeetingId`.
     pub(crate) id: String,
-    /// `ExternalMeetingId`, if its maker gave one.
-    pub(crate) external_id: Option<String>,
+    /// What its maker said of it.
+    pub(crate) made: NewMeeting,
     state: Mutex<State>,
 }
 
@@ -55,6 +74,8 @@ pub(crate) struct Meeting {
 struct State {
     mixer: Mixer,
     attendees: Vec<Member>,
+    /// Seats whose attendees were taken away, until their calls have left.
+    removed: Vec<SeatId>,
     ended: bool,
     empty_since: Instant,
 }
@@ -79,12 +100,21 @@ pub(crate) struct Attendee {
 }
 
 impl Meetings {
-    /// Makes a meeting. The same `ClientRequestToken` and the like are the caller's matter.
+    /// Makes a meeting; with a `ClientRequestToken` that one was made with, gives that one.
     ///
     /// # Errors
-    /// There are too many.
-    pub(crate) fn create(&self, external_id: Option<String>) -> Result<Arc<Meeting>, MeetingError> {
+    /// There are too many, or the token was used for another one.
+    pub(crate) fn create(&self, made: NewMeeting) -> Result<Arc<Meeting>, MeetingError> {
         let mut meetings = self.lock();
+        let by_token =
+            |meeting: &&Arc<Meeting>| made.token.is_some() && meeting.made.token == made.token;
+        if let Some(meeting) = meetings.values().find(by_token) {
+            return if meeting.made == made {
+                Ok(Arc::clone(meeting))
+            } else {
+                Err(MeetingError::TokenUsed)
+            };
+        }
         if meetings.len() >= MOST_MEETINGS {
             meetings.retain(|_, meeting| !meeting.is_abandoned());
         }
@@ -93,10 +123,11 @@ impl Meetings {
         }
         let meeting = Arc::new(Meeting {
             id: Uuid::new_v4().to_string(),
-            external_id,
+            made,
             state: Mutex::new(State {
                 mixer: Mixer::new(),
                 attendees: Vec::new(),
+                removed: Vec::new(),
                 ended: false,
                 empty_since: Instant::now(),
             }),
@@ -190,6 +221,35 @@ impl Meeting {
             .collect()
     }
 
+    /// An attendee by its id.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn attendee(&self, id: &str) -> Result<Attendee, MeetingError> {
+        let state = self.lock();
+        let mut attendees = state.attendees.iter();
+        let member = attendees.find(|member| member.attendee.attendee_id == id);
+        member
+            .map(|member| member.attendee.clone())
+            .ok_or_else(|| MeetingError::NoAttendeeId(id.to_owned()))
+    }
+
+    /// Takes an attendee away: its token is nobody's from now on, and it takes part no more.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn remove(&self, id: &str) -> Result<(), MeetingError> {
+        let mut state = self.lock();
+        let place = state
+            .attendees
+            .iter()
+            .position(|member| member.attendee.attendee_id == id)
+            .ok_or_else(|| MeetingError::NoAttendeeId(id.to_owned()))?;
+        let seat = state.attendees.swap_remove(place).seat;
+        state.removed.extend(seat);
+        Ok(())
+    }
+
     /// Mutes or unmutes attendees, all of them or none.
     ///
     /// # Errors
@@ -263,11 +323,11 @@ impl Seat {
         &self.meeting
     }
 
-    /// What the call says. False when the meeting has ended.
+    /// What the call says. False when the meeting has ended, for all or for this attendee.
     pub(crate) fn say(&self, frame: &Frame) -> bool {
         let mut state = self.meeting.lock();
         state.mixer.put(self.id, frame);
-        !state.ended
+        !state.ended && !state.removed.contains(&self.id)
     }
 
     /// What the call hears.
@@ -280,6 +340,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = self.meeting.lock();
         state.mixer.leave(self.id);
+        state.removed.retain(|seat| *seat != self.id);
         for member in &mut state.attendees {
             if member.seat == Some(self.id) {
                 member.seat = None;
@@ -296,7 +357,7 @@ mod tests {
     #[test]
     fn attendees_join_by_their_token_once_and_are_muted_by_their_id() {
         let meetings = Meetings::default();
-        let meeting = meetings.create(Some("standup".into())).unwrap();
+        let meeting = meetings.create(NewMeeting::default()).unwrap();
         let (ann, bob) = (
             meeting.invite("ann".into()).unwrap(),
             meeting.invite("bob".into()).unwrap(),

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::applications::{Applications, ApplicationsError};
 use crate::bucket::Buckets;
 use crate::cdr::CallDetails;
 use crate::config::{ConfigError, Finding, SecretError, Secrets, Severity, SidecarConfig, check};
 use crate::control::{AccessKeys, Control, router};
+use crate::engine::Throttle;
 use crate::failure::{Failures, ThreadFailed};
 use crate::figures::{Figures, FiguresSnapshot};
 use crate::front::{Front, FrontHandle, ToFront};
@@ -26,7 +28,7 @@ use crate::speech::SpeechService;
 use crate::trace::{Files, TraceSink, TraceStore};
 use crate::trunks::{TrunkTable, Trunks};
 use crate::worker::{Shared, ToWorker, WorkerHandle};
-use threads::{advertised, engines, join, usable};
+use threads::{advertised, join, usable};
 
 /// After the calls were hung up, so long their handlers may take to hear of it.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -128,12 +130,14 @@ impl Sidecar {
         let traces = TraceStore::new(folder, trace.clone());
 
         let speech = Arc::new(SpeechService::new(&config.speech));
-        let handlers = Arc::new(Handlers::new(
-            &config,
-            &secrets,
-            Arc::clone(&figures),
-            trace.clone(),
-        )?);
+        let handlers = Arc::new(Handlers::new(Arc::clone(&figures), trace.clone())?);
+        let applications =
+            Arc::new(
+                Applications::open(&config, &secrets).map_err(|error| match error {
+                    ApplicationsError::Handler(error) => StartError::Handler(error),
+                    ApplicationsError::Kept(error) => io("[control] state-folder")(error),
+                })?,
+            );
 
         let meetings = Arc::new(Meetings::default());
         let front = Front::bind(&config).map_err(io("SIP listener"))?;
@@ -145,7 +149,7 @@ impl Sidecar {
         let sip_host = advertised(&config, sip_udp.or(sip_tcp));
         let shared = Arc::new(Shared {
             config: Arc::clone(&config),
-            engines: engines(&config),
+            applications: Arc::clone(&applications),
             front: front.handle(),
             figures: Arc::clone(&figures),
             failures: failures.clone(),
@@ -187,7 +191,7 @@ impl Sidecar {
         };
         sidecar.start_threads(front, &shared)?;
         sidecar
-            .start_control(secrets, speech, handlers, meetings)
+            .start_control(secrets, speech, applications, meetings)
             .await?;
         tracing::info!(
             udp = ?sidecar.sip_udp, tcp = ?sidecar.sip_tcp, control = %sidecar.control,
@@ -200,7 +204,7 @@ impl Sidecar {
         &mut self,
         secrets: Secrets,
         speech: Arc<SpeechService>,
-        handlers: Arc<Handlers>,
+        applications: Arc<Applications>,
         meetings: Arc<Meetings>,
     ) -> Result<(), StartError> {
         let address = self.config.control.listen;
@@ -227,10 +231,12 @@ impl Sidecar {
             figures: Arc::clone(&self.figures),
             speech,
             traces: self.traces.clone(),
-            handlers,
+            applications,
             nonces: Control::nonces(),
-            applications: self.config.application.clone(),
             meetings,
+            changes: Control::changes(),
+            creations: Throttle::per_second(self.config.limits.calls_per_second as usize),
+            most_creations: self.config.limits.calls_per_second as usize,
             most_calls: self.config.limits.calls as usize,
         });
         let (end, ended) = oneshot::channel::<()>();

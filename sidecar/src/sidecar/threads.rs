@@ -1,6 +1,5 @@
 //! The workers' threads and the front's.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,7 +10,6 @@ use skillcall_sip::endpoint::{Advertised, EndpointConfig, Limits as SipLimits, T
 
 use super::{Sidecar, StartError, io};
 use crate::config::SidecarConfig;
-use crate::engine::{EngineConfig, Limits, Throttle};
 use crate::failure::said;
 use crate::front::{Front, ToFront, worker_prefix};
 use crate::ports::PortPool;
@@ -58,13 +56,14 @@ impl Sidecar {
         }
         let (figures, trace) = (Arc::clone(&self.figures), self.trace.clone());
         let trunks = shared.trunks.clone();
+        let applications = Arc::clone(&shared.applications);
         let failures = self.failures.clone();
         let thread = std::thread::Builder::new()
             .name("front".into())
             .spawn(move || {
                 // Every call's messages pass it, and its state is all calls': nothing can take its place.
                 let ran = catch_unwind(AssertUnwindSafe(|| {
-                    front.run(config, trunks, ports, figures, trace)
+                    front.run(config, trunks, applications, ports, figures, trace)
                 }));
                 match ran {
                     Ok(Ok(())) => {}
@@ -112,32 +111,4 @@ pub(super) fn usable(udp: Option<SocketAddr>, tcp: Option<SocketAddr>) -> Usable
         .filter_map(|(transport, address)| address.map(|_| *transport))
         .collect();
     Usable::new(&transports, udp.is_some_and(|udp| udp.is_ipv6()))
-}
-
-pub(super) fn engines(config: &SidecarConfig) -> Vec<Arc<EngineConfig>> {
-    // VoiceFocus is bounded for each account (facts F6).
-    let mut accounts: BTreeMap<&str, Arc<Throttle>> = BTreeMap::new();
-    config
-        .application
-        .iter()
-        .map(|application| {
-            let voice_focus = accounts
-                .entry(&application.aws_account)
-                .or_insert_with(|| Arc::new(Throttle::per_second(5)));
-            Arc::new(EngineConfig {
-                voice_focus: Arc::clone(voice_focus),
-                aws_account_id: application.aws_account.clone(),
-                aws_region: application.region.clone(),
-                sip_rule_id: Some(application.rule_id().to_owned()),
-                sip_media_application_id: application.id.clone(),
-                own_numbers: application.own_numbers.clone(),
-                limits: Limits {
-                    call: Duration::from_secs(config.limits.call_seconds.into()),
-                    // The service keeps the time; the engine's own is only its safety net.
-                    render: Duration::from_secs(u64::from(config.speech.timeout_seconds) + 5),
-                    ..Limits::default()
-                },
-            })
-        })
-        .collect()
 }

@@ -1,6 +1,6 @@
 //! What a worker keeps of one call.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
@@ -11,6 +11,7 @@ use skillcall_sip::endpoint::CallHandle;
 use tokio::task::AbortHandle;
 
 use super::outgoing::Attempt;
+use crate::applications::Application;
 use crate::engine::{Call, LegId, PlayId, RecordingEnd, RecordingId, SpeechId};
 use crate::figures::Held;
 use crate::leg::LegOffers;
@@ -29,7 +30,9 @@ pub(super) struct CallEntry {
     pub(super) serial: u64,
     pub(super) engine: Call,
     pub(super) ids: Arc<CallIds>,
-    pub(super) application: usize,
+    pub(super) application: Arc<Application>,
+    /// The other applications of its rule, which are asked when this one cannot be (facts F3).
+    pub(super) targets: VecDeque<Arc<Application>>,
     pub(super) legs: Vec<LegEntry>,
     pub(super) speeches: HashMap<SpeechId, Arc<EncodedPrompt>>,
     pub(super) rendering: HashMap<SpeechId, AbortHandle>,
@@ -127,7 +130,7 @@ impl CallEntry {
         serial: u64,
         engine: Call,
         ids: Arc<CallIds>,
-        application: usize,
+        application: Arc<Application>,
         began: Instant,
         held: Held,
     ) -> Self {
@@ -136,6 +139,7 @@ impl CallEntry {
             engine,
             ids,
             application,
+            targets: VecDeque::new(),
             legs: Vec::new(),
             speeches: HashMap::new(),
             rendering: HashMap::new(),

@@ -18,7 +18,7 @@ use crate::speech::{SpeechRequest, ssml};
 impl Running {
     pub(super) fn ask(&mut self, key: CallKey, sequence: u32, attempt: u32, event: Arc<Event>) {
         let Some(call) = self.call(key) else { return };
-        if let Some(outcome) = self.shared.handlers.fixed(call.application, &event) {
+        if let Some(outcome) = call.application.answering.fixed(&event) {
             self.input(
                 key,
                 Input::Handler {
@@ -30,7 +30,7 @@ impl Running {
             return;
         }
         let question = Question {
-            application: call.application,
+            answering: Arc::clone(&call.application.answering),
             event,
             attempt,
             ids: Arc::clone(&call.ids),
@@ -183,7 +183,7 @@ impl Running {
                     call,
                     reply,
                 } => {
-                    let made = self.create(application, *call);
+                    let made = self.create(&application, *call);
                     let _ = reply.send(made);
                 }
                 ToWorker::HangUpAll => {
@@ -312,12 +312,7 @@ impl Running {
         CallView {
             snapshot: call.engine.snapshot(),
             client_session_id: call.csi.as_deref().map(str::to_owned),
-            application: self
-                .shared
-                .config
-                .application
-                .get(call.application)
-                .map_or_else(String::new, |application| application.id.clone()),
+            application: call.application.config.id.clone(),
             worker: self.index,
             seconds: Instant::now()
                 .saturating_duration_since(call.began)

@@ -31,6 +31,14 @@ impl Running {
                 attempt,
                 event,
             } => self.ask(key, sequence, attempt, event),
+            Command::NextTarget => {
+                if let Some(call) = self.call_mut(key)
+                    && let Some(next) = call.targets.pop_front()
+                {
+                    call.application = next;
+                    call.handler = Arc::default();
+                }
+            }
             Command::AbandonAsk { sequence, attempt } => {
                 if let Some(task) = self
                     .call_mut(key)

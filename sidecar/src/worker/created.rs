@@ -8,24 +8,23 @@ use uuid::Uuid;
 
 use super::Running;
 use super::call::{CallEntry, CallKey};
+use crate::applications::Application;
 use crate::cdr::CallDetail;
 use crate::engine::{Call, LegRecord, Now, OutboundCall};
 use crate::trace::CallIds;
 
 impl Running {
     /// Makes a call (facts F10). False while the sidecar goes down, and when there are too many calls.
-    pub(super) fn create(&mut self, application: usize, call: OutboundCall) -> bool {
+    pub(super) fn create(&mut self, application: &Arc<Application>, call: OutboundCall) -> bool {
         if self.hanging_up {
             return false;
         }
-        let Some(config) = self.shared.engines.get(application).map(Arc::clone) else {
-            return false;
-        };
+        let config = Arc::clone(&application.engine);
         let Some(held) = self.take_place() else {
             return false;
         };
         let now = Instant::now();
-        let traced = self.takes_trace(now);
+        let traced = self.takes_trace(now, application);
         let ids = Arc::new(CallIds::new(call.transaction_id.to_string(), None, traced));
         let engine = Call::outbound(
             config,
@@ -34,7 +33,7 @@ impl Running {
             Now::from_system(),
         );
         let key = self.place(now, |serial| {
-            let mut entry = CallEntry::new(serial, engine, ids, application, now, held);
+            let mut entry = CallEntry::new(serial, engine, ids, Arc::clone(application), now, held);
             entry.created = true;
             entry
         });
@@ -48,14 +47,12 @@ impl Running {
             return;
         };
         let Some(call) = self.call(key) else { return };
-        if let Some(application) = self.shared.config.application.get(call.application) {
-            let transaction = call.engine.transaction_id();
-            records.put(CallDetail::new(
-                application,
-                transaction.as_str(),
-                call.created,
-                &leg,
-            ));
-        }
+        let transaction = call.engine.transaction_id();
+        records.put(CallDetail::new(
+            &call.application.config,
+            transaction.as_str(),
+            call.created,
+            &leg,
+        ));
     }
 }

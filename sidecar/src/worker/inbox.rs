@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::call::CallKey;
 use super::orders::{LegOrder, LegReply};
 use super::view::CallView;
+use crate::applications::Application;
 use crate::engine::{Failure, HandlerOutcome, LegId, OutboundCall, PlayId, RecordingId, SpeechId};
 use crate::recording::Report;
 use crate::resolve::Hop;
@@ -79,7 +80,7 @@ pub(crate) enum ToWorker {
     },
     /// Make a call (facts F10); replies whether it is made.
     Create {
-        application: usize,
+        application: Arc<Application>,
         call: Box<OutboundCall>,
         reply: oneshot::Sender<bool>,
     },

@@ -1,5 +1,6 @@
 //! A call that comes in: from the INVITE to the engine's first event.
 
+use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 use super::call::{CallEntry, CallKey, LegEntry, LegState};
 use super::{AFTERLIFE, Running};
+use crate::applications::Application;
 use crate::engine::{Call, InboundCall, LegId, Now};
 use crate::figures::Held;
 use crate::front::ToFront;
@@ -66,11 +68,28 @@ impl Running {
                 "the sidecar goes down",
             );
         }
-        let Some((application, _)) = self.shared.application(&called) else {
+        let host = request
+            .uri()
+            .host()
+            .map_or_else(String::new, |host| host.to_string());
+        let mut targets: VecDeque<Arc<Application>> =
+            self.shared.applications.reached_by(&called, &host).into();
+        if targets.is_empty() {
             return refuse(
                 self,
                 StatusCode::NOT_FOUND,
-                "no [[application]] has this number",
+                "no [[application]] and no SIP rule has this number or host",
+            );
+        }
+        if let Some(skill) = request.headers().named("X-Alexa-LWA-ClientId") {
+            let applications = &self.shared.applications;
+            targets.retain(|target| applications.allows_skill(target, skill.trim()));
+        }
+        let Some(application) = targets.pop_front() else {
+            return refuse(
+                self,
+                StatusCode::FORBIDDEN,
+                "the application does not allow the skill of X-Alexa-LWA-ClientId",
             );
         };
         let Some(held) = self.take_place() else {
@@ -101,7 +120,7 @@ impl Running {
                 }
             }
         }
-        let traced = self.takes_trace(now);
+        let traced = self.takes_trace(now, &application);
         let transaction = Uuid::new_v4().to_string();
         let ids = Arc::new(CallIds::new(transaction.clone(), csi.clone(), traced));
         let call_id = CallId::new(Uuid::new_v4().to_string());
@@ -112,16 +131,13 @@ impl Running {
             from: user_of(request.headers().from().ok().as_ref()),
             headers: surfaced(request),
         };
-        let Some(engine_config) = self.shared.engines.get(application).map(Arc::clone) else {
-            self.release_media(slot, now);
-            return refuse(self, StatusCode::NOT_FOUND, "the application is gone");
-        };
-        let engine = Call::inbound(
-            engine_config,
+        let mut engine = Call::inbound(
+            Arc::clone(&application.engine),
             inbound,
             Box::new(|| CallId::new(Uuid::new_v4().to_string())),
             Now::from_system(),
         );
+        engine.or_else(targets.iter().map(|target| Arc::clone(&target.engine)));
         ids.add_leg(LegId::A, &call_id);
         let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming, self.count_leg());
         leg.handle = Some(handle);
@@ -138,6 +154,7 @@ impl Running {
             let ids = Arc::clone(&ids);
             let mut entry = CallEntry::new(serial, engine, ids, application, now, held);
             entry.legs.push(leg);
+            entry.targets = targets;
             entry.csi = csi.map(Into::into);
             entry
         });
@@ -162,8 +179,8 @@ impl Running {
     }
 
     /// Whether a call that begins now is traced.
-    pub(super) fn takes_trace(&mut self, now: Instant) -> bool {
-        let takes = self.sampling.takes(now);
+    pub(super) fn takes_trace(&mut self, now: Instant, application: &Application) -> bool {
+        let takes = self.sampling.takes(now) || self.shared.applications.logs(application);
         if !takes {
             self.shared
                 .figures

@@ -47,10 +47,11 @@ use mio::{Events, Poll, Token, Waker};
 use skillcall_sip::endpoint::{CallHandle, Endpoint, EndpointConfig, TransmitId};
 use slab::Slab;
 
+use crate::applications::Applications;
 use crate::cdr::CallDetails;
-use crate::config::{ApplicationConfig, SidecarConfig};
+use crate::config::SidecarConfig;
 use crate::datagram::Sender;
-use crate::engine::{Command, EngineConfig, Input, LegId, Now};
+use crate::engine::{Command, Input, LegId, Now};
 use crate::failure::Failures;
 use crate::figures::Figures;
 use crate::front::{FromFront, FrontHandle, Gauge, Waits, WorkerPort};
@@ -87,7 +88,7 @@ const AFTERLIFE: Duration = Duration::from_secs(35);
 /// What all workers share, and never change.
 pub(crate) struct Shared {
     pub(crate) config: Arc<SidecarConfig>,
-    pub(crate) engines: Vec<Arc<EngineConfig>>,
+    pub(crate) applications: Arc<Applications>,
     pub(crate) front: FrontHandle,
     pub(crate) figures: Arc<Figures>,
     pub(crate) failures: Failures,
@@ -108,16 +109,6 @@ pub(crate) struct Shared {
     pub(crate) media_address: IpAddr,
     /// Host and port of our From.
     pub(crate) sip_host: SocketAddr,
-}
-
-impl Shared {
-    fn application(&self, number: &str) -> Option<(usize, &ApplicationConfig)> {
-        self.config
-            .application
-            .iter()
-            .enumerate()
-            .find(|(_, application)| application.answers(number))
-    }
 }
 
 /// A worker before it runs.

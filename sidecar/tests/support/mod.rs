@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+pub(crate) mod boto3;
 pub(crate) mod handler;
 pub(crate) mod phone;
 pub(crate) mod pjsua;

@@ -1,6 +1,7 @@
 //! What is wrong in a configuration, and in the machine around it.
 
 mod calls;
+mod lambdas;
 mod listening;
 mod ranges;
 mod trunks;
@@ -36,6 +37,7 @@ fn static_findings(config: &SidecarConfig) -> Vec<Finding> {
     listening::control(config, &at, &mut findings);
     calls::applications(config, &at, &mut findings);
     trunks::trunks(config, &at, &mut findings);
+    lambdas::lambdas(config, &at, &mut findings);
     calls::routes(config, &at, &mut findings);
     ranges::ranges(config, &at, &mut findings);
     buckets(config, &at, &mut findings);

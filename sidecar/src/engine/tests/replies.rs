@@ -1,6 +1,10 @@
 //! What replies do, and what happens without them (facts F1, F3, F4).
 
+use std::sync::Arc;
+
 use serde_json::json;
+
+use crate::engine::EngineConfig;
 
 use super::script::{ANSWERED, Stage, config, inbound, play, play_on};
 
@@ -247,4 +251,58 @@ fn a_handler_is_asked_a_thousand_times_at_most() {
         ],
     );
     assert_eq!(stage.step("wait 1"), ["reject A 480", "end"]);
+}
+
+#[test]
+fn a_rules_next_application_takes_a_call_that_the_first_has_not_heard_of() {
+    let targets = || {
+        let mut stage = Stage::new(config(), inbound(&[]));
+        stage.call.or_else([Arc::new(EngineConfig {
+            aws_region: "us-west-2".to_owned(),
+            sip_media_application_id: "other".to_owned(),
+            ..config()
+        })]);
+        stage
+    };
+    let first: &[(&str, &[&str])] = &[
+        ("call", &["ask 1.1 NEW_INBOUND_CALL"]),
+        ("status 500", &["ask 1.2 NEW_INBOUND_CALL"]),
+        ("status 500", &["next-target", "ask 1.3 NEW_INBOUND_CALL"]),
+        // What the first application says now is nobody's.
+        ("late 1.1", &[]),
+        ("late 1.2", &[]),
+    ];
+    let stage = play_on(targets(), first);
+    let (_, _, event) = stage.asked.as_ref().unwrap();
+    let details = &event.call_details;
+    assert_eq!(
+        (
+            details.sip_media_application_id.as_str(),
+            details.aws_region.as_str()
+        ),
+        ("other", "us-west-2")
+    );
+    // Both have failed: the caller is refused, and the last one hears of it.
+    play_on(
+        stage,
+        &[
+            ("status 500", &["ask 1.4 NEW_INBOUND_CALL"]),
+            ("status 500", &["reject A 480", HANGUP]),
+            ("nothing", &["end"]),
+        ],
+    );
+    // Once one has replied, the call is its.
+    play_on(
+        play_on(targets(), first),
+        &[
+            (
+                r#"reply {"Type":"Speak","Parameters":{"Text":"x"}}"#,
+                &["render 1 x"],
+            ),
+            ("ready 1", &["answer A", "play 2 A speech 1 x1"]),
+            ("played 2", &["drop 1", "ask 2.1 ACTION_SUCCESSFUL Speak"]),
+            ("status 500", &["ask 2.2 ACTION_SUCCESSFUL Speak"]),
+            ("status 500", &["hangup A", "ask 3.1 HANGUP Hangup LEG-A 0"]),
+        ],
+    );
 }

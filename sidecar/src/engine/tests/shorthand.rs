@@ -29,6 +29,7 @@ pub(super) fn short(command: &Command) -> String {
             attempt,
             event,
         } => format!("ask {sequence}.{attempt} {}", short_event(event)),
+        Command::NextTarget => "next-target".to_owned(),
         Command::AbandonAsk { sequence, attempt } => format!("abandon {sequence}.{attempt}"),
         Command::Render { speech, parameters } => {
             format!("render {} {}", speech.number(), parameters.text)
