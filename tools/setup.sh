@@ -29,6 +29,8 @@ test,bench      sipp       sip-tester    sipp        a SIP peer that nobody here
 bench           taskset    util-linux    -           the sidecar on a core of its own
 test            baresip    baresip-core  baresip     a SIP phone that nobody here wrote
 test            node       nodejs        node        checks the signing vectors as a handler author would
+test            unbound    unbound       unbound     a name server that nobody here wrote
+test            openssl    openssl       openssl     a TLS peer that nobody here wrote
 test            python3    python3       python3     checks the signing vectors as a handler author would
 test            /usr/share/python-wheels python3-venv - the Python environment of PJSIP, a phone that nobody here wrote
 TABLE

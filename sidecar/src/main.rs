@@ -89,7 +89,7 @@ fn main() -> anyhow::Result<ExitCode> {
         if arguments.panic {
             sidecar.make_front_panic();
         }
-        run(sidecar).await
+        run(sidecar, &arguments.config).await
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -116,7 +116,7 @@ fn check(config: &SidecarConfig, json: bool) -> ExitCode {
     }
 }
 
-async fn run(sidecar: Sidecar) -> anyhow::Result<()> {
+async fn run(sidecar: Sidecar, file: &std::path::Path) -> anyhow::Result<()> {
     for warning in sidecar.warnings() {
         tracing::warn!("{warning}");
     }
@@ -126,6 +126,7 @@ async fn run(sidecar: Sidecar) -> anyhow::Result<()> {
             signal?;
             None
         }
+        never = reloads(&sidecar, file) => return never,
     };
     tracing::info!("ending: no new calls; Ctrl-C again ends at once");
     tokio::select! {
@@ -133,6 +134,23 @@ async fn run(sidecar: Sidecar) -> anyhow::Result<()> {
         signal = end_signal() => signal?,
     }
     failed.map_or(Ok(()), |failed| Err(failed.into()))
+}
+
+/// SIGHUP: trunks and certificates are read anew.
+async fn reloads(sidecar: &Sidecar, file: &std::path::Path) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hang_up = signal(SignalKind::hangup()).context("SIGHUP")?;
+    loop {
+        hang_up.recv().await;
+        let done = match SidecarConfig::load(file) {
+            Ok(config) => sidecar.reload(config).await.map_err(anyhow::Error::from),
+            Err(error) => Err(error.into()),
+        };
+        match done {
+            Ok(()) => tracing::info!("trunks and certificates are read anew"),
+            Err(error) => tracing::error!("nothing is taken up: {error:#}"),
+        }
+    }
 }
 
 async fn end_signal() -> anyhow::Result<()> {

@@ -24,6 +24,11 @@ pub enum SipTransport {
     Wss,
 }
 
+impl SipTransport {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Tls, Self::Ws, Self::Wss];
+}
+
 impl From<SipTransport> for Transport {
     fn from(transport: SipTransport) -> Self {
         match transport {
@@ -48,13 +53,13 @@ impl fmt::Display for SipTransport {
     }
 }
 
-/// A listener: `udp:127.0.0.1:5060`, `tcp:[::1]:5060`; port 0 lets the system choose.
+/// A listener: `udp:127.0.0.1:5060`, `tls:[::1]:5061`; port 0 lets the system choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
-#[cfg_attr(feature = "schema", schemars(with = "String", extend("pattern" = "^(udp|tcp):.+:[0-9]{1,5}$")))]
+#[cfg_attr(feature = "schema", schemars(with = "String", extend("pattern" = "^(udp|tcp|tls|ws|wss):.+:[0-9]{1,5}$")))]
 pub struct ListenAddress {
-    /// UDP or TCP.
+    /// How messages travel.
     pub transport: SipTransport,
     /// Address and port.
     pub address: SocketAddr,
@@ -65,12 +70,17 @@ impl FromStr for ListenAddress {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let expected = || {
-            format!("`{text}` is no listener: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`")
+            format!(
+                "`{text}` is no listener: expected `udp:ADDRESS:PORT`, or tcp, tls, ws or wss in udp's place"
+            )
         };
         let (transport, address) = text.split_once(':').ok_or_else(expected)?;
         let transport = match transport {
             "udp" => SipTransport::Udp,
             "tcp" => SipTransport::Tcp,
+            "tls" => SipTransport::Tls,
+            "ws" => SipTransport::Ws,
+            "wss" => SipTransport::Wss,
             _ => return Err(expected()),
         };
         let address = address.parse().map_err(|_| expected())?;

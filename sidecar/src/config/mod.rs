@@ -17,6 +17,7 @@ mod routing;
 mod secrets;
 mod sections;
 mod text;
+mod tls;
 mod trunk;
 
 use std::collections::BTreeMap;
@@ -34,11 +35,13 @@ pub(crate) use lambda::account as lambda_account;
 pub use limits::LimitsConfig;
 pub(crate) use routing::Answerer;
 pub use routing::{ApplicationConfig, RouteConfig, RouteTarget};
+pub(crate) use secrets::read_secret_file;
 pub use secrets::{SecretError, Secrets};
 pub use sections::{
     ControlConfig, RecordsConfig, RtpConfig, SipConfig, SpeechConfig, SpeechEngineName,
     TraceConfig, UnlistedSource,
 };
+pub use tls::TlsConfig;
 pub use trunk::{TrunkConfig, TrunkTarget};
 
 /// Everything `sidecar.toml` says.
@@ -58,6 +61,8 @@ pub struct SidecarConfig {
     pub application: Vec<ApplicationConfig>,
     /// Carriers, PBXs and proxies, by name.
     pub trunk: Vec<TrunkConfig>,
+    /// Certificates.
+    pub tls: TlsConfig,
     /// Name servers.
     pub dns: DnsConfig,
     /// The handlers behind the Lambda functions that the control plane names.

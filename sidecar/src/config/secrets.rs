@@ -138,7 +138,8 @@ fn secret(
     }
 }
 
-fn read_secret_file(file: &Path) -> Result<String, SecretError> {
+/// The text of a file that its owner alone can read.
+pub(crate) fn read_secret_file(file: &Path) -> Result<String, SecretError> {
     let unreadable = |error| SecretError::Unreadable {
         file: file.to_owned(),
         error,

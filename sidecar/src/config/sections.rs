@@ -13,11 +13,14 @@ use super::addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct SipConfig {
-    /// Listeners, at most one UDP and one TCP; default UDP and TCP on 127.0.0.1:5060.
+    /// Listeners, at most one of each transport (`udp`, `tcp`, `tls`, `ws`, `wss`); default UDP and TCP on 127.0.0.1:5060.
     pub listen: Vec<ListenAddress>,
     /// The address that Via, Contact and SDP name; default: the listener's own.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub public_address: Option<IpAddr>,
+    /// Seconds of silence after which a connection that we have made is pinged: CRLF CRLF (RFC 5626 §3.5.1), or
+    /// WebSocket's own ping; 0: never; default 95.
+    pub keep_alive_seconds: u16,
     /// Networks that may send SIP; default: loopback only.
     pub sources: Option<Vec<SourceNet>>,
     /// What a stranger gets: 403 without any state (`refuse`), or nothing (`drop`).
@@ -44,6 +47,7 @@ impl Default for SipConfig {
                 },
             ],
             public_address: None,
+            keep_alive_seconds: 95,
             sources: None,
             unlisted_source: UnlistedSource::Refuse,
             skills: Vec::new(),

@@ -22,6 +22,15 @@ pub struct TrunkConfig {
     /// SIP URI of a proxy that all requests to it pass first (a loose route, RFC 3261 §8.1.2); default: none.
     #[serde(default)]
     pub outbound_proxy: Option<String>,
+    /// What the certificate of a TLS target has to carry: a domain among its `sip:` URIs, else among its DNS names, letter
+    /// by letter (RFC 5922 §7.2), so `*.carrier.example` where the certificate says just that. Default: the host of the
+    /// target's `address`.
+    #[serde(default)]
+    pub tls_name: Option<String>,
+    /// Domains of client certificates that are this trunk's: a connection that shows one is the trunk's, wherever it
+    /// comes from; default: none.
+    #[serde(default)]
+    pub certificate_names: Vec<String>,
     /// Seconds between the OPTIONS that ask each target whether it lives; 0 (default): none are sent.
     #[serde(default)]
     pub check_seconds: u32,
@@ -67,6 +76,8 @@ impl TrunkConfig {
             }],
             addresses: Vec::new(),
             outbound_proxy: None,
+            tls_name: None,
+            certificate_names: Vec::new(),
             check_seconds: 0,
             udp_only: false,
         }

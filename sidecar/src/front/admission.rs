@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use skillcall_protocol::user_to_user::decode_csi;
+use skillcall_sip::endpoint::Flow;
 use skillcall_sip::message::{HeaderName, Method, Request};
 
 use super::dispatch::fingerprint;
@@ -94,6 +95,11 @@ impl Admission {
     /// Whether SIP from this address is taken: it is listed, or a trunk's.
     pub(super) fn allows(&self, address: IpAddr) -> bool {
         self.sip.allows(address) || self.trunks.now().of_source(address).is_some()
+    }
+
+    /// Whether a message on this path is taken: as [`Admission::allows`], or its connection has shown a trunk's certificate.
+    pub(super) fn allows_flow(&self, flow: &Flow) -> bool {
+        self.sip.allows(flow.remote.ip()) || self.trunks.of_flow(flow).is_some()
     }
 
     /// Whether a connection is taken at all: a stranger's would hold a place that a trunk needs.

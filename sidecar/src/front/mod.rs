@@ -10,22 +10,24 @@ mod pressure;
 mod refusal;
 mod running;
 mod sessions;
-mod tcp;
+mod stream;
 mod udp;
 mod verdicts;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 use mio::{Interest, Poll, Token, Waker};
-use skillcall_sip::endpoint::{ConnectionId, Destination};
+use skillcall_sip::endpoint::{Destination, Transport};
 
 use crate::applications::Applications;
 use crate::config::{SidecarConfig, SipTransport};
 use crate::figures::Figures;
+use crate::tls::Tls;
 use crate::trace::TraceSink;
 use crate::trunks::Trunks;
 pub(crate) use admission::client_session_id;
@@ -33,11 +35,15 @@ pub(crate) use dispatch::worker_prefix;
 pub(crate) use inbox::{FromFront, WorkerPort};
 pub(crate) use pressure::{Gauge, Waits};
 use running::Running;
-use tcp::Connections;
+pub(crate) use stream::StreamTarget;
+use stream::Streams;
 use udp::UdpListener;
 
 const UDP: Token = Token(0);
 const TCP: Token = Token(1);
+const TLS: Token = Token(3);
+const WS: Token = Token(4);
+const WSS: Token = Token(5);
 const WAKE: Token = Token(2);
 /// The first token of a connection.
 const FIRST_CONNECTION: usize = 16;
@@ -47,10 +53,8 @@ const FIRST_CONNECTION: usize = 16;
 pub(crate) enum ToFront {
     /// A message for a stream; UDP the workers send themselves.
     Send {
-        /// The connection to use while it is open.
-        connection: Option<ConnectionId>,
-        /// Where to open one otherwise.
-        to: SocketAddr,
+        /// The connection, and where to open one.
+        to: StreamTarget,
         /// The message.
         bytes: Bytes,
         /// Whom to tell when it cannot be sent.
@@ -88,31 +92,42 @@ impl FrontHandle {
 pub(crate) struct Front {
     poll: Poll,
     udp: Option<UdpListener>,
-    tcp: Option<Connections>,
+    streams: Option<Streams>,
     queue: Receiver<ToFront>,
     handle: FrontHandle,
 }
 
 impl Front {
     /// Binds the listeners.
-    pub(crate) fn bind(config: &SidecarConfig) -> io::Result<Self> {
+    pub(crate) fn bind(config: &SidecarConfig, tls: Tls, trunks: Trunks) -> io::Result<Self> {
         let poll = Poll::new()?;
         let udp = config
             .sip
             .listener(SipTransport::Udp)
             .map(UdpListener::bind)
             .transpose()?;
-        let tcp = config
-            .sip
-            .listener(SipTransport::Tcp)
-            .map(|address| Connections::bind(address, config.limits.connections as usize))
-            .transpose()?;
+        let keep_alive = match config.sip.keep_alive_seconds {
+            0 => None,
+            seconds => Some(Duration::from_secs(seconds.into())),
+        };
+        let limit = config.limits.connections as usize;
+        let mut streams = Streams::new(tls, trunks, limit, keep_alive);
+        for (transport, token) in [
+            (SipTransport::Tcp, TCP),
+            (SipTransport::Tls, TLS),
+            (SipTransport::Ws, WS),
+            (SipTransport::Wss, WSS),
+        ] {
+            if let Some(address) = config.sip.listener(transport) {
+                streams.bind(poll.registry(), token, transport.into(), address)?;
+            }
+        }
         let (sender, queue) = crossbeam_channel::unbounded();
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let mut front = Self {
             poll,
             udp,
-            tcp,
+            streams: Some(streams),
             queue,
             handle: FrontHandle {
                 queue: sender,
@@ -125,12 +140,6 @@ impl Front {
                 .registry()
                 .register(udp.source(), UDP, Interest::READABLE)?;
         }
-        if let Some(tcp) = &mut front.tcp {
-            front
-                .poll
-                .registry()
-                .register(tcp.source(), TCP, Interest::READABLE)?;
-        }
         Ok(front)
     }
 
@@ -139,9 +148,9 @@ impl Front {
         self.udp.as_ref().map(UdpListener::local)
     }
 
-    /// The bound TCP address.
-    pub(crate) fn tcp_address(&self) -> Option<SocketAddr> {
-        self.tcp.as_ref().map(Connections::local)
+    /// The bound address of a transport that goes over connections.
+    pub(crate) fn stream_address(&self, transport: Transport) -> Option<SocketAddr> {
+        self.streams.as_ref()?.local(transport)
     }
 
     /// A socket that sends from the UDP listener's address.

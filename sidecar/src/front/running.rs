@@ -13,7 +13,7 @@ use skillcall_sip::message::{Framing, Message, parse};
 use super::admission::{Admission, Verdict};
 use super::inbox::{FromFront, WorkerPort};
 use super::udp::UdpReader;
-use super::{Front, TCP, ToFront, UDP, WAKE, admission, dispatch, refusal};
+use super::{Front, TCP, TLS, ToFront, UDP, WAKE, WS, WSS, admission, dispatch, refusal};
 use crate::applications::Applications;
 use crate::config::SidecarConfig;
 use crate::figures::Figures;
@@ -81,7 +81,10 @@ impl Running {
             for event in &events {
                 match event.token() {
                     UDP => udp = true,
-                    TCP => self.accept(),
+                    TCP => self.accept(Transport::Tcp),
+                    TLS => self.accept(Transport::Tls),
+                    WS => self.accept(Transport::Ws),
+                    WSS => self.accept(Transport::Wss),
                     WAKE => {}
                     Token(token) => self.connection_event(token, event),
                 }
@@ -117,42 +120,37 @@ impl Running {
         self.wake_workers();
     }
 
-    fn accept(&mut self) {
-        if let Some(tcp) = &mut self.front.tcp {
+    fn accept(&mut self, transport: Transport) {
+        if let Some(streams) = &mut self.front.streams {
             let admission = &self.admission;
-            tcp.accept(self.front.poll.registry(), |address| {
+            streams.accept(self.front.poll.registry(), transport, |address| {
                 admission.allows_connection(address)
             });
             self.figures
                 .connections
-                .store(tcp.count(), Ordering::Relaxed);
+                .store(streams.count(), Ordering::Relaxed);
         }
     }
 
     fn connection_event(&mut self, token: usize, event: &mio::event::Event) {
-        let Some(mut tcp) = self.front.tcp.take() else {
+        let Some(mut streams) = self.front.streams.take() else {
             return;
         };
         if event.is_writable() {
-            tcp.flush(self.front.poll.registry(), token);
+            streams.flush(self.front.poll.registry(), token);
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
-            for (flow, bytes) in tcp.read(self.front.poll.registry(), token) {
+            for (flow, bytes) in streams.read(self.front.poll.registry(), token) {
                 if let Some(reply) = self.message(flow, bytes) {
-                    tcp.send(
-                        self.front.poll.registry(),
-                        flow.connection,
-                        flow.remote,
-                        reply,
-                    );
+                    streams.send(self.front.poll.registry(), &flow, reply);
                 }
             }
         }
-        let failed = tcp.take_failed();
+        let failed = streams.take_failed();
         self.figures
             .connections
-            .store(tcp.count(), Ordering::Relaxed);
-        self.front.tcp = Some(tcp);
+            .store(streams.count(), Ordering::Relaxed);
+        self.front.streams = Some(streams);
         self.report_failed(failed);
         self.wake_workers();
     }
@@ -163,14 +161,15 @@ impl Running {
         let count =
             |counter: &std::sync::atomic::AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
         count(&self.figures.sip_received);
-        let listed = self.admission.allows(flow.remote.ip());
+        let listed = self.admission.allows_flow(&flow);
         if !listed && self.admission.drops_strangers() {
             count(&self.figures.refused_source);
             return None;
         }
         let framing = match flow.transport {
-            Transport::Udp => Framing::Datagram,
-            _ => Framing::Stream,
+            // A WebSocket message is a whole SIP message, with Content-Length or without (RFC 7118 §5).
+            Transport::Udp | Transport::Ws | Transport::Wss => Framing::Datagram,
+            Transport::Tcp | Transport::Tls => Framing::Stream,
         };
         let wire = bytes.clone();
         let message = match parse(bytes, framing) {
@@ -252,26 +251,17 @@ impl Running {
     fn take_requests(&mut self) {
         while let Ok(what) = self.front.queue.try_recv() {
             match what {
-                ToFront::Send {
-                    connection,
-                    to,
-                    bytes,
-                    from,
-                } => {
-                    let Some(tcp) = &mut self.front.tcp else {
+                ToFront::Send { to, bytes, from } => {
+                    let Some(streams) = &mut self.front.streams else {
                         self.report_failed(from.into_iter().collect());
                         continue;
                     };
-                    let sent = tcp.send_or_connect(
-                        self.front.poll.registry(),
-                        connection,
-                        to,
-                        bytes,
-                        from,
-                    );
-                    if !sent {
-                        self.report_failed(from.into_iter().collect());
-                    }
+                    let registry = self.front.poll.registry();
+                    let sent = streams.send_or_connect(registry, &to, bytes, from);
+                    // Writing may have shown that the connection is gone, with all that waited for it.
+                    let mut failed = streams.take_failed();
+                    failed.extend(from.filter(|_| !sent));
+                    self.report_failed(failed);
                 }
                 ToFront::ReleaseSession(csi) => self.admission.release(&csi),
                 ToFront::Drain => self.admission.drain(),
@@ -291,12 +281,14 @@ impl Running {
 
     fn housekeeping(&mut self, now: Instant) {
         self.admission.housekeeping(now);
-        if let Some(tcp) = &mut self.front.tcp {
-            tcp.close_idle(self.front.poll.registry(), now);
+        let mut failed = Vec::new();
+        if let Some(streams) = &mut self.front.streams {
+            streams.housekeeping(self.front.poll.registry(), now);
+            failed = streams.take_failed();
             self.figures
                 .connections
-                .store(tcp.count(), Ordering::Relaxed);
+                .store(streams.count(), Ordering::Relaxed);
         }
-        self.wake_workers();
+        self.report_failed(failed);
     }
 }

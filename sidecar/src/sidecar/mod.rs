@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use skillcall_sip::endpoint::Transport;
 use tokio::sync::oneshot;
 
 use crate::applications::{Applications, ApplicationsError};
@@ -25,6 +26,7 @@ use crate::playback::FilePrompts;
 use crate::recording::RecordingStore;
 use crate::resolve::Names;
 use crate::speech::SpeechService;
+use crate::tls::{Tls, TlsError, TlsSetup};
 use crate::trace::{Files, TraceSink, TraceStore};
 use crate::trunks::{TrunkTable, Trunks};
 use crate::worker::{Shared, ToWorker, WorkerHandle};
@@ -44,6 +46,9 @@ pub enum StartError {
     /// A secret is unusable.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// A certificate is unusable.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A handler cannot be set up.
     #[error(transparent)]
     Handler(#[from] HandlerError),
@@ -67,6 +72,11 @@ pub struct Sidecar {
     config: Arc<SidecarConfig>,
     sip_udp: Option<SocketAddr>,
     sip_tcp: Option<SocketAddr>,
+    sip_tls: Option<SocketAddr>,
+    sip_ws: Option<SocketAddr>,
+    sip_wss: Option<SocketAddr>,
+    tls: Tls,
+    trunks: Trunks,
     control: SocketAddr,
     warnings: Vec<Finding>,
     figures: Arc<Figures>,
@@ -140,13 +150,20 @@ impl Sidecar {
             );
 
         let meetings = Arc::new(Meetings::default());
-        let front = Front::bind(&config).map_err(io("SIP listener"))?;
-        let (sip_udp, sip_tcp) = (front.udp_address(), front.tcp_address());
+        let tls = Tls::new(TlsSetup::read(&config)?);
         let trunks = Trunks::new(TrunkTable::new(&config));
-        let names = Names::new(&config.dns, usable(sip_udp, sip_tcp))
+        let front =
+            Front::bind(&config, tls.clone(), trunks.clone()).map_err(io("SIP listener"))?;
+        let (sip_udp, sip_tcp) = (front.udp_address(), front.stream_address(Transport::Tcp));
+        let [sip_tls, sip_ws, sip_wss] = [Transport::Tls, Transport::Ws, Transport::Wss]
+            .map(|transport| front.stream_address(transport));
+        let names = Names::new(&config.dns, usable(sip_udp))
             .map_err(std::io::Error::other)
             .map_err(io("[dns] name servers"))?;
-        let sip_host = advertised(&config, sip_udp.or(sip_tcp));
+        let sip_host = advertised(
+            &config,
+            sip_udp.or(sip_tcp).or(sip_tls).or(sip_ws).or(sip_wss),
+        );
         let shared = Arc::new(Shared {
             config: Arc::clone(&config),
             applications: Arc::clone(&applications),
@@ -170,6 +187,11 @@ impl Sidecar {
         let mut sidecar = Self {
             sip_udp,
             sip_tcp,
+            sip_tls,
+            sip_ws,
+            sip_wss,
+            tls,
+            trunks,
             control: config.control.listen,
             warnings,
             figures: Arc::clone(&figures),
@@ -261,6 +283,41 @@ impl Sidecar {
     /// The bound TCP address of SIP.
     pub fn sip_tcp(&self) -> Option<SocketAddr> {
         self.sip_tcp
+    }
+
+    /// Where SIP over TLS is taken, if it is.
+    pub fn sip_tls(&self) -> Option<SocketAddr> {
+        self.sip_tls
+    }
+
+    /// Where SIP over WebSocket is taken, if it is.
+    pub fn sip_ws(&self) -> Option<SocketAddr> {
+        self.sip_ws
+    }
+
+    /// Where SIP over secure WebSocket is taken, if it is.
+    pub fn sip_wss(&self) -> Option<SocketAddr> {
+        self.sip_wss
+    }
+
+    /// Takes up the trunks and certificates of another state of the configuration. Running calls and connections stay as
+    /// they are; what else the configuration says is taken up at the next start alone.
+    ///
+    /// # Errors
+    /// The configuration is refused, or a certificate is unusable: then all stays as it was.
+    pub async fn reload(&self, config: SidecarConfig) -> Result<(), StartError> {
+        let errors: Vec<Finding> = findings(&config)
+            .await?
+            .into_iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .collect();
+        if !errors.is_empty() {
+            return Err(ConfigError::Refused(errors).into());
+        }
+        let setup = TlsSetup::read(&config)?;
+        self.trunks.replace(TrunkTable::new(&config));
+        self.tls.replace(setup);
+        Ok(())
     }
 
     /// The bound address of the control API.

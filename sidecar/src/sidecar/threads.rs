@@ -28,13 +28,15 @@ impl Sidecar {
         let rest = Duration::from_secs(config.rtp.drain_seconds.into());
         let mut ports = Vec::with_capacity(count);
         for index in 0..count {
-            let mut endpoint = EndpointConfig::new(
-                advertised(&config, self.sip_udp.or(self.sip_tcp)),
-                rand::random(),
-            );
-            endpoint.tcp = self
-                .sip_tcp
-                .map(|tcp| Advertised::from(advertised(&config, Some(tcp))));
+            let mut endpoint =
+                EndpointConfig::new(advertised(&config, self.any_listener()), rand::random());
+            let at = |bound: Option<SocketAddr>| {
+                bound.map(|bound| Advertised::from(advertised(&config, Some(bound))))
+            };
+            endpoint.tcp = at(self.sip_tcp);
+            endpoint.tls = at(self.sip_tls);
+            endpoint.ws = at(self.sip_ws);
+            endpoint.wss = at(self.sip_wss);
             endpoint.id_prefix = worker_prefix(index);
             endpoint.limits = SipLimits {
                 calls: 2 * config.limits.calls as usize + 64,
@@ -79,6 +81,19 @@ impl Sidecar {
         Ok(())
     }
 
+    fn any_listener(&self) -> Option<SocketAddr> {
+        [
+            self.sip_udp,
+            self.sip_tcp,
+            self.sip_tls,
+            self.sip_ws,
+            self.sip_wss,
+        ]
+        .into_iter()
+        .flatten()
+        .next()
+    }
+
     pub(super) fn stop_threads(&self) {
         self.front.send(ToFront::Stop);
         for worker in &self.workers {
@@ -104,11 +119,11 @@ pub(super) fn advertised(config: &SidecarConfig, bound: Option<SocketAddr>) -> S
 }
 
 /// What the listeners can send by.
-pub(super) fn usable(udp: Option<SocketAddr>, tcp: Option<SocketAddr>) -> Usable {
-    let bound = [(Transport::Udp, udp), (Transport::Tcp, tcp)];
-    let transports: Vec<Transport> = bound
-        .iter()
-        .filter_map(|(transport, address)| address.map(|_| *transport))
+pub(super) fn usable(udp: Option<SocketAddr>) -> Usable {
+    // Connections can be made without a listener; their peers answer on them.
+    let transports: Vec<Transport> = Transport::ALL
+        .into_iter()
+        .filter(|transport| *transport != Transport::Udp || udp.is_some())
         .collect();
     Usable::new(&transports, udp.is_some_and(|udp| udp.is_ipv6()))
 }

@@ -2,10 +2,12 @@
 
 mod order;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) use order::by_priority;
+use skillcall_sip::endpoint::{ConnectionId, Flow};
 
 use crate::config::{SidecarConfig, SourceNet, TrunkConfig, TrunkTarget};
 use crate::leg::Target;
@@ -101,6 +103,23 @@ impl TrunkTable {
         self.trunks.iter().find(|trunk| trunk.name() == name)
     }
 
+    /// Whether any trunk is known by certificate.
+    pub(crate) fn has_peers_by_certificate(&self) -> bool {
+        self.trunks
+            .iter()
+            .any(|trunk| !trunk.config.certificate_names.is_empty())
+    }
+
+    /// The trunk whose certificate carries these domains.
+    pub(crate) fn of_identities(&self, identities: &[String]) -> Option<&Arc<Trunk>> {
+        self.trunks.iter().find(|trunk| {
+            let names = &trunk.config.certificate_names;
+            identities
+                .iter()
+                .any(|held| names.iter().any(|name| name.eq_ignore_ascii_case(held)))
+        })
+    }
+
     /// The trunk that sends from this address: that of the smallest network that holds it.
     pub(crate) fn of_source(&self, address: IpAddr) -> Option<&Arc<Trunk>> {
         let (_, index) = self
@@ -113,22 +132,56 @@ impl TrunkTable {
 
 /// The trunks of now, shared by all threads; a reload replaces them whole.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Trunks(Arc<RwLock<Arc<TrunkTable>>>);
+pub(crate) struct Trunks {
+    table: Arc<RwLock<Arc<TrunkTable>>>,
+    /// Connections that have shown a trunk's certificate.
+    connections: Arc<RwLock<HashMap<ConnectionId, Arc<Trunk>>>>,
+}
 
 impl Trunks {
     pub(crate) fn new(table: TrunkTable) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(table))))
+        Self {
+            table: Arc::new(RwLock::new(Arc::new(table))),
+            connections: Arc::default(),
+        }
     }
 
     /// The table of this moment.
     pub(crate) fn now(&self) -> Arc<TrunkTable> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The trunk that a message on this path is of: by the connection's certificate, else by its source address.
+    pub(crate) fn of_flow(&self, flow: &Flow) -> Option<Arc<Trunk>> {
+        let by_certificate = flow.connection.and_then(|id| {
+            let connections = self
+                .connections
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            connections.get(&id).cloned()
+        });
+        by_certificate.or_else(|| self.now().of_source(flow.remote.ip()).cloned())
+    }
+
+    /// Takes note of a connection that has shown a trunk's certificate.
+    pub(crate) fn note_connection(&self, id: ConnectionId, trunk: Arc<Trunk>) {
+        self.connections
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, trunk);
+    }
+
+    /// The connection is closed.
+    pub(crate) fn forget_connection(&self, id: ConnectionId) {
+        self.connections
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
     }
 
     /// Puts another table in its place: new calls go by it, running ones keep their trunk.
-    #[cfg_attr(not(test), allow(dead_code, reason = "what a reload calls"))]
     pub(crate) fn replace(&self, table: TrunkTable) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
     }
 }
 

@@ -141,12 +141,7 @@ impl Running {
         ids.add_leg(LegId::A, &call_id);
         let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming, self.count_leg());
         leg.handle = Some(handle);
-        leg.trunk = self
-            .shared
-            .trunks
-            .now()
-            .of_source(flow.remote.ip())
-            .cloned();
+        leg.trunk = self.shared.trunks.of_flow(&flow);
         leg.media = Some(slot);
         leg.offers = Some(offers);
         leg.answer = answer;

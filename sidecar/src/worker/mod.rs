@@ -44,7 +44,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
-use skillcall_sip::endpoint::{CallHandle, Endpoint, EndpointConfig, TransmitId};
+use skillcall_sip::endpoint::{CallHandle, Endpoint, EndpointConfig, TransmitId, Transport};
 use slab::Slab;
 
 use crate::applications::Applications;
@@ -202,6 +202,8 @@ struct Running {
     dialogs: HashMap<Box<[u8]>, (Arc<CallIds>, LegId)>,
     ended_dialogs: VecDeque<(Instant, Box<[u8]>)>,
     inputs: VecDeque<Pending>,
+    /// What certificates of peers that were called over TLS have to prove, for their pooled connections.
+    peer_names: HashMap<(Transport, SocketAddr), Arc<str>>,
     serial: u64,
     next_tick: Instant,
     /// Legs whose sockets were not read empty.
@@ -254,6 +256,7 @@ impl Running {
             dialogs: HashMap::new(),
             ended_dialogs: VecDeque::new(),
             inputs: VecDeque::new(),
+            peer_names: HashMap::new(),
             serial: 0,
             next_tick: Instant::now(),
             unread: Vec::new(),

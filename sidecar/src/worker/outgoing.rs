@@ -38,6 +38,9 @@ pub(super) struct Attempt {
     failure: (u16, String),
 }
 
+/// Names of TLS peers that are remembered; beyond that all are learnt anew.
+const MOST_PEER_NAMES: usize = 10_000;
+
 type Refusal = (u16, String);
 
 impl Running {
@@ -248,6 +251,7 @@ impl Running {
         .map_err(|error| (500, error.to_string()))?;
         let mut invite = OutgoingInvite::new(uri, hop.address, Party::new(from), Some(offer));
         invite.transport = hop.transport;
+        self.expect_peer(hop, attempt.trunk.as_deref());
         if let Some(proxy) = attempt.trunk.as_ref().and_then(|trunk| trunk.route()) {
             invite.routes.push(proxy);
         }
@@ -265,6 +269,19 @@ impl Running {
         }
         self.note_dialog(handle, key, dial.leg);
         Ok(())
+    }
+
+    /// Remembers what a peer on TLS has to prove.
+    pub(super) fn expect_peer(&mut self, hop: &Hop, trunk: Option<&Trunk>) {
+        if !hop.transport.is_secure() {
+            return;
+        }
+        if self.peer_names.len() >= MOST_PEER_NAMES {
+            self.peer_names.clear();
+        }
+        let set = trunk.and_then(|trunk| trunk.config.tls_name.as_deref());
+        let name = set.map_or_else(|| Arc::clone(&hop.name), Into::into);
+        self.peer_names.insert((hop.transport, hop.address), name);
     }
 
     /// Gives up calling.

@@ -16,7 +16,7 @@ use super::Running;
 use super::call::{CallKey, LegState};
 use crate::engine::{Input, LegId};
 use crate::figures::Held;
-use crate::front::{ToFront, address_of};
+use crate::front::{StreamTarget, ToFront, address_of};
 
 impl Running {
     /// A message that the front has let in.
@@ -50,8 +50,12 @@ impl Running {
                     senders.push(transmit.id);
                 }
                 _ => self.shared.front.send(ToFront::Send {
-                    connection: transmit.connection,
-                    to,
+                    to: StreamTarget {
+                        transport: transmit.transport,
+                        connection: transmit.connection,
+                        to,
+                        name: self.peer_names.get(&(transmit.transport, to)).cloned(),
+                    },
                     bytes: transmit.bytes,
                     from: transmit.id.map(|id| (self.index, id)),
                 }),

@@ -7,7 +7,7 @@ use Step::{Index, Key};
 
 pub(super) fn listeners(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
     let sip = &config.sip;
-    for transport in [SipTransport::Udp, SipTransport::Tcp] {
+    for transport in SipTransport::ALL {
         if sip
             .listen
             .iter()
@@ -18,11 +18,12 @@ pub(super) fn listeners(config: &SidecarConfig, at: &Located<'_>, findings: &mut
             findings.push(at.finding(
                 Severity::Error,
                 &[Key("sip"), Key("listen")],
-                format!("more than one {transport:?} listener"),
-                "keep one UDP and one TCP listener",
+                format!("more than one {transport} listener"),
+                "keep one of each transport",
             ));
         }
     }
+    tls(config, at, findings);
     if sip.listen.is_empty() {
         findings.push(at.finding(
             Severity::Error,
@@ -72,6 +73,45 @@ pub(super) fn listeners(config: &SidecarConfig, at: &Located<'_>, findings: &mut
             "SDP would name 0.0.0.0, which means hold",
             "say which address peers send to: [sip] public-address = \"192.0.2.10\"",
         ));
+    }
+}
+
+fn tls(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
+    let tls = &config.tls;
+    let mut report = |section: &str, key: &str, what: String| {
+        findings.push(at.finding(
+            Severity::Error,
+            &[Key(section), Key(key)],
+            what,
+            "[tls] certificate = \"certs/sip.pem\", key-file = \"secrets/sip.key\"",
+        ));
+    };
+    let secure = [SipTransport::Tls, SipTransport::Wss];
+    for transport in secure {
+        if config.sip.listener(transport).is_some() && tls.certificate.is_none() {
+            report(
+                "sip",
+                "listen",
+                format!("a {transport} listener, and no certificate"),
+            );
+        }
+    }
+    if tls.certificate.is_some() != tls.key_file.is_some() {
+        report(
+            "tls",
+            "certificate",
+            "certificate and key-file go together".into(),
+        );
+    }
+    if tls.require_client_certificate && tls.clients.is_none() {
+        report(
+            "tls",
+            "require-client-certificate",
+            "nothing says which certificates are right: clients = \"certs/clients.pem\"".into(),
+        );
+    }
+    if let Err(error) = crate::tls::TlsSetup::read(config) {
+        report("tls", "certificate", error.to_string());
     }
 }
 

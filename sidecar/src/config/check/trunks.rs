@@ -27,7 +27,17 @@ pub(super) fn trunks(config: &SidecarConfig, at: &Located<'_>, findings: &mut Ve
                 "give each trunk its own name",
             );
         }
-        if trunk.target.is_empty() && trunk.addresses.is_empty() {
+        if !trunk.certificate_names.is_empty() && config.tls.clients.is_none() {
+            report(
+                "certificate-names",
+                "no certificate is asked for".into(),
+                "[tls] clients = \"certs/clients.pem\"",
+            );
+        }
+        if trunk.target.is_empty()
+            && trunk.addresses.is_empty()
+            && trunk.certificate_names.is_empty()
+        {
             report(
                 "target",
                 format!("`{}` has neither a target nor addresses", trunk.name),
