@@ -274,8 +274,8 @@ async fn a_called_peer_has_to_prove_its_name() {
             Some("dns.example"),
             false,
         ),
-        (vec!["*.example"], Some("pbx.example"), false),
-        (vec!["*.example"], Some("*.example"), true),
+        (vec!["*.example.com"], Some("pbx.example.com"), false),
+        (vec!["*.example.com"], Some("*.example.com"), true),
     ] {
         authority.issue(certificates.path(), "peer", &names);
         let mut peer = Peer::start(
@@ -425,6 +425,76 @@ async fn srv_targets_are_tried_in_turn() {
     phone.hang_up();
     bench.handler.wait("HANGUP", 1);
     bench.sidecar.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_down_is_left_out_and_shown() {
+    let dead = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let mut alive = Peer::start(
+        Command::new("python3")
+            .arg(peer_script("answer.py"))
+            .arg("486"),
+    );
+    let port = port_of(&mut alive);
+    let text = trunk_text(&format!(
+        "check-seconds = 1\ntarget = [\n\
+         {{ address = \"127.0.0.1:{dead}\", transport = \"tcp\", priority = 1 }},\n\
+         {{ address = \"127.0.0.1:{port}\", transport = \"tcp\", priority = 2 }}]"
+    ));
+    let bench = Bench::with(bridging_handler().await, None, &text, |_| {}).await;
+    let until = Instant::now() + LIMIT;
+    loop {
+        let shown = bench.get("/v1/trunks").await;
+        let targets = &shown["trunks"][0]["targets"];
+        if targets[0]["state"] == "down" && targets[1]["state"] == "up" {
+            assert_eq!(targets[0]["lastAnswer"], "it cannot be reached");
+            assert_eq!(targets[1]["lastAnswer"], "200 OK");
+            break;
+        }
+        assert!(Instant::now() < until, "{shown}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let phone = call(&bench, "csi-down");
+    phone.wait("the end", |state| state.failed == Some(486));
+    alive.line("INVITE INVITE").unwrap();
+    let failed = bench.handler.wait("ACTION_FAILED", 1);
+    let transaction = failed["CallDetails"]["TransactionId"].as_str().unwrap();
+    let trace = bench.get(&format!("/v1/traces/{transaction}")).await;
+    assert!(
+        !trace.to_string().contains("the next target is tried"),
+        "the dead target was tried"
+    );
+    bench.sidecar.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_names_a_host_is_looked_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_names, address) =
+        name_server(folder.path(), &["moved.pbx.test. 60 IN A 127.0.0.1".into()]);
+    let mut peer = Peer::start(
+        Command::new("python3")
+            .arg(peer_script("moved.py"))
+            .arg("moved.pbx.test"),
+    );
+    let port = port_of(&mut peer);
+    let text = format!(
+        "{}[dns]\nservers = [\"{address}\"]\n",
+        trunk_text(&format!("target = [{{ address = \"127.0.0.1:{port}\" }}]"))
+    );
+    let bench = Bench::with(bridging_handler().await, None, &text, |_| {}).await;
+    let phone = call(&bench, "csi-moved");
+    peer.line("INVITE at the first").unwrap();
+    assert_eq!(peer.line("ACK").as_deref(), Some("ACK at the second"));
+    bench.handler.wait("ACTION_SUCCESSFUL", 1);
+    phone.hang_up();
+    bench.handler.wait("HANGUP", 1);
+    bench.sidecar.shutdown().await;
+    assert_eq!(peer.line("BYE").as_deref(), Some("BYE at the second"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

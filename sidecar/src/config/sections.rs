@@ -21,6 +21,9 @@ pub struct SipConfig {
     /// Seconds of silence after which a connection that we have made is pinged: CRLF CRLF (RFC 5626 §3.5.1), or
     /// WebSocket's own ping; 0: never; default 95.
     pub keep_alive_seconds: u16,
+    /// Whether a private address in a peer's Contact or Record-Route gives way to the public address that it sent from;
+    /// default true. False: requests go where the peer says, as RFC 3261 has it.
+    pub correct_contacts: bool,
     /// Networks that may send SIP; default: loopback only.
     pub sources: Option<Vec<SourceNet>>,
     /// What a stranger gets: 403 without any state (`refuse`), or nothing (`drop`).
@@ -48,6 +51,7 @@ impl Default for SipConfig {
             ],
             public_address: None,
             keep_alive_seconds: 95,
+            correct_contacts: true,
             sources: None,
             unlisted_source: UnlistedSource::Refuse,
             skills: Vec::new(),

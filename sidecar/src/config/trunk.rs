@@ -68,12 +68,7 @@ impl TrunkConfig {
     pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            target: vec![TrunkTarget {
-                address: address.into(),
-                transport: None,
-                priority: 0,
-                weight: 1,
-            }],
+            target: vec![TrunkTarget::new(address)],
             addresses: Vec::new(),
             outbound_proxy: None,
             tls_name: None,
@@ -85,6 +80,16 @@ impl TrunkConfig {
 }
 
 impl TrunkTarget {
+    /// A place with the defaults of the file.
+    pub fn new(address: impl Into<String>) -> Self {
+        Self {
+            address: address.into(),
+            transport: None,
+            priority: 0,
+            weight: 1,
+        }
+    }
+
     /// The place as a URI and the way there.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod problem;
 mod rules;
 mod sigv4;
 mod traces;
+mod trunks;
 mod voice;
 
 use std::sync::{Arc, Mutex};
@@ -32,6 +33,7 @@ use crate::figures::{Figures, FiguresSnapshot};
 use crate::meetings::Meetings;
 use crate::speech::{SpeechFigures, SpeechService};
 use crate::trace::TraceStore;
+use crate::trunks::Trunks;
 use crate::worker::WorkerHandle;
 use exception::Exception;
 use problem::Problem;
@@ -58,6 +60,7 @@ pub(crate) struct Control {
     pub(crate) nonces: Mutex<NonceWindow>,
     pub(crate) applications: Arc<Applications>,
     pub(crate) meetings: Arc<Meetings>,
+    pub(crate) trunks: Trunks,
     /// How often applications and rules change.
     pub(crate) changes: Throttle,
     /// How often calls are made: `[limits] calls-per-second`.
@@ -109,6 +112,7 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("post", "/v1/calls/{id}/update"),
     ("post", "/v1/legs/{id}/hold"),
     ("get", "/v1/figures"),
+    ("get", "/v1/trunks"),
     ("get", "/v1/traces/{id}"),
     ("post", "/v1/traces"),
     ("post", "/meetings"),
@@ -151,6 +155,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/v1/calls/{id}/update", post(calls::update))
         .route("/v1/legs/{id}/hold", post(legs::hold))
         .route("/v1/figures", get(figures))
+        .route("/v1/trunks", get(trunks::list))
         .route("/meetings", post(meetings::create))
         .route("/meetings/{id}", get(meetings::get).delete(meetings::end))
         .route(

@@ -256,6 +256,7 @@ impl Sidecar {
             applications,
             nonces: Control::nonces(),
             meetings,
+            trunks: self.trunks.clone(),
             changes: Control::changes(),
             creations: Throttle::per_second(self.config.limits.calls_per_second as usize),
             most_creations: self.config.limits.calls_per_second as usize,

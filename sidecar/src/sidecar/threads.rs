@@ -37,6 +37,8 @@ impl Sidecar {
             endpoint.tls = at(self.sip_tls);
             endpoint.ws = at(self.sip_ws);
             endpoint.wss = at(self.sip_wss);
+            endpoint.resolves_names = true;
+            endpoint.correct_contacts = config.sip.correct_contacts;
             endpoint.id_prefix = worker_prefix(index);
             endpoint.limits = SipLimits {
                 calls: 2 * config.limits.calls as usize + 64,

@@ -1,11 +1,13 @@
 //! Trunks at work: whose a source address is, and in which order a trunk's targets are tried.
 
+mod health;
 mod order;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub(crate) use health::{Health, Reach, State as HealthState};
 pub(crate) use order::by_priority;
 use skillcall_sip::endpoint::{ConnectionId, Flow};
 
@@ -31,6 +33,8 @@ pub(crate) struct Place {
     pub(crate) config: TrunkTarget,
     pub(crate) priority: u16,
     pub(crate) weight: u16,
+    /// Whether it answers.
+    pub(crate) health: Health,
 }
 
 impl Trunk {
@@ -42,6 +46,7 @@ impl Trunk {
                 config: place.clone(),
                 priority: place.priority,
                 weight: place.weight,
+                health: Health::default(),
             })
         });
         Self {
@@ -63,6 +68,19 @@ impl Trunk {
             ";lr"
         };
         Some(format!("<{uri}{lr}>"))
+    }
+
+    /// Its targets in the order to try them; those that are down are left out while another one may take the call.
+    pub(crate) fn tried(&self, draw: impl FnMut(u32) -> u32) -> Vec<&Place> {
+        let ranks: Vec<(u16, u16)> = self.places.iter().map(|p| (p.priority, p.weight)).collect();
+        let ordered = by_priority(&ranks, draw);
+        let all = || ordered.iter().filter_map(|at| self.places.get(*at));
+        let alive: Vec<&Place> = all().filter(|place| !place.health.is_down()).collect();
+        if alive.is_empty() {
+            all().collect()
+        } else {
+            alive
+        }
     }
 
     /// Its name.
@@ -96,6 +114,11 @@ impl TrunkTable {
                 .collect(),
             networks,
         }
+    }
+
+    /// All trunks, in the file's order.
+    pub(crate) fn all(&self) -> &[Arc<Trunk>] {
+        &self.trunks
     }
 
     /// The trunk of this name.
@@ -218,6 +241,23 @@ target = [{ address = "192.0.2.7" }]
         assert_eq!(of("192.0.2.8").as_deref(), Some("carrier"));
         assert_eq!(of("2001:db8::1").as_deref(), Some("carrier"));
         assert_eq!(of("198.51.100.1"), None);
+        let two = TrunkConfig {
+            target: ["a.example", "b.example"].map(TrunkTarget::new).into(),
+            ..TrunkConfig::new("two", "")
+        };
+        let two = Trunk::new(&two);
+        let tried = || {
+            let tried = two.tried(|_| 0);
+            tried
+                .iter()
+                .map(|p| p.config.address.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(tried(), ["a.example", "b.example"]);
+        two.places[0].health.note(Reach::Down, "no answer".into());
+        assert_eq!(tried(), ["b.example"]);
+        two.places[1].health.note(Reach::Down, "no answer".into());
+        assert_eq!(tried().len(), 2, "when all are down each is tried");
         let kept = Arc::clone(table.named("pbx").unwrap());
         trunks.replace(TrunkTable::default());
         assert!(trunks.now().named("pbx").is_none());

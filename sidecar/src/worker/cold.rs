@@ -150,6 +150,10 @@ impl Running {
                     self.on_call_recording(call, leg, report)
                 }
                 ToWorker::Resolved { call, leg, hops } => self.on_resolved(call, leg, hops),
+                ToWorker::CheckResolved { trunk, place, hops } => {
+                    self.on_check_resolved(Instant::now(), trunk, place, hops);
+                }
+                ToWorker::NextHop { hop, found } => self.on_next_hop(&hop, found),
                 ToWorker::List { reply } => {
                     let views = self.calls.iter().map(|(_, call)| self.view(call)).collect();
                     // Whoever asked may have gone.

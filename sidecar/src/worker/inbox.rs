@@ -8,12 +8,14 @@ use skillcall_media::prompt::EncodedPrompt;
 use tokio::sync::oneshot;
 
 use super::call::CallKey;
+use super::next_hop::NextHop;
 use super::orders::{LegOrder, LegReply};
 use super::view::CallView;
 use crate::applications::Application;
 use crate::engine::{Failure, HandlerOutcome, LegId, OutboundCall, PlayId, RecordingId, SpeechId};
 use crate::recording::Report;
 use crate::resolve::Hop;
+use crate::trunks::Trunk;
 
 /// Something for a worker. Its amount is bounded by the number of calls.
 pub(crate) enum ToWorker {
@@ -57,6 +59,14 @@ pub(crate) enum ToWorker {
         leg: LegId,
         hops: Result<Vec<Hop>, String>,
     },
+    /// Where a trunk's target that is asked is reached, or why it is not.
+    CheckResolved {
+        trunk: Arc<Trunk>,
+        place: usize,
+        hops: Result<Vec<Hop>, String>,
+    },
+    /// Where a request inside a dialog goes whose next hop is a name.
+    NextHop { hop: NextHop, found: Option<Hop> },
     /// All calls, for the control API.
     List {
         reply: oneshot::Sender<Vec<CallView>>,

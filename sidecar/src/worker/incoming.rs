@@ -142,6 +142,13 @@ impl Running {
         let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming, self.count_leg());
         leg.handle = Some(handle);
         leg.trunk = self.shared.trunks.of_flow(&flow);
+        if leg
+            .trunk
+            .as_ref()
+            .is_some_and(|trunk| trunk.config.udp_only)
+        {
+            self.endpoint.set_udp_only(handle);
+        }
         leg.media = Some(slot);
         leg.offers = Some(offers);
         leg.answer = answer;

@@ -8,6 +8,8 @@
 //! | `signalling` | the SIP endpoint's events and messages |
 //! | `incoming`, `outgoing` | a call that comes in, a leg that goes out |
 //! | `answering` | what a caller is told before the answer, and the answer |
+//! | `next_hop` | a request inside a dialog whose next hop is a name |
+//! | `checks` | whether trunks' targets live |
 //! | `created` | a call that is made through the API; the records of legs |
 //! | `commands` | what the action engine wants done |
 //! | `cold` | speech, files, handlers, recordings, the control API |
@@ -20,6 +22,7 @@
 
 mod answering;
 mod call;
+mod checks;
 mod cold;
 mod commands;
 mod created;
@@ -28,6 +31,7 @@ mod incoming;
 mod inside;
 mod media;
 mod meeting;
+mod next_hop;
 mod orders;
 mod outgoing;
 mod session;
@@ -44,7 +48,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
-use skillcall_sip::endpoint::{CallHandle, Endpoint, EndpointConfig, TransmitId, Transport};
+use skillcall_sip::endpoint::{
+    CallHandle, Endpoint, EndpointConfig, Transmit, TransmitId, Transport,
+};
 use slab::Slab;
 
 use crate::applications::Applications;
@@ -67,7 +73,9 @@ use crate::trace::{CallIds, Sampling, TraceSink};
 use crate::trunks::Trunks;
 use call::CallEntry;
 pub(crate) use call::CallKey;
+use checks::Checks;
 pub(crate) use inbox::{ToWorker, WorkerHandle};
+use next_hop::NextHop;
 pub(crate) use orders::LegOrder;
 pub(crate) use view::CallView;
 
@@ -204,6 +212,11 @@ struct Running {
     inputs: VecDeque<Pending>,
     /// What certificates of peers that were called over TLS have to prove, for their pooled connections.
     peer_names: HashMap<(Transport, SocketAddr), Arc<str>>,
+    /// Messages whose next hop's name is being looked up.
+    nameless: HashMap<NextHop, Vec<Transmit>>,
+    /// Messages whose next hop is known now.
+    resolved: VecDeque<Transmit>,
+    checks: Checks,
     serial: u64,
     next_tick: Instant,
     /// Legs whose sockets were not read empty.
@@ -257,6 +270,9 @@ impl Running {
             ended_dialogs: VecDeque::new(),
             inputs: VecDeque::new(),
             peer_names: HashMap::new(),
+            nameless: HashMap::new(),
+            resolved: VecDeque::new(),
+            checks: Checks::new(Instant::now()),
             serial: 0,
             next_tick: Instant::now(),
             unread: Vec::new(),
@@ -306,6 +322,7 @@ impl Running {
                 self.endpoint.handle_timeout(now);
             }
             self.tick_if_due(now);
+            self.check_trunks(now);
             self.settle();
         }
         self.end();
@@ -318,10 +335,15 @@ impl Running {
         }
         let tick = (!self.calls.is_empty()).then_some(self.next_tick);
         let afterlife = self.ended_dialogs.front().map(|(until, _)| *until);
-        let due = [tick, self.endpoint.next_timeout(), afterlife]
-            .into_iter()
-            .flatten()
-            .min();
+        let due = [
+            tick,
+            self.endpoint.next_timeout(),
+            afterlife,
+            self.next_check(),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         due.map(|due| due.saturating_duration_since(Instant::now()))
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use skillcall_protocol::sma::action::BridgeEndpoint;
 use skillcall_protocol::sma::{CallId, SipHeaders};
-use skillcall_sip::endpoint::{FailureCause, OutgoingInvite, Party};
+use skillcall_sip::endpoint::{FailureCause, OutgoingInvite, Party, Transport};
 use skillcall_sip::message::{ExtraHeader, Host, StatusCode, Uri};
 
 use super::call::{CallKey, LegEntry, LegState};
@@ -15,7 +15,7 @@ use crate::config::RouteTarget;
 use crate::engine::{Input, LegId};
 use crate::leg::{LegOffers, Target};
 use crate::resolve::{Hop, Search};
-use crate::trunks::{Trunk, by_priority};
+use crate::trunks::Trunk;
 
 /// What an outgoing leg asks for.
 pub(super) struct Dial {
@@ -34,6 +34,10 @@ pub(super) struct Attempt {
     places: VecDeque<(Uri, Target)>,
     uri: Option<Uri>,
     hops: VecDeque<Hop>,
+    /// Where the last INVITE went.
+    current: Option<Hop>,
+    /// By TCP, where its size would have it go, it did not get through (RFC 3261 §18.1.1).
+    by_udp: bool,
     /// What the last one that failed said.
     failure: (u16, String),
 }
@@ -123,6 +127,8 @@ impl Running {
             places,
             uri: None,
             hops: VecDeque::new(),
+            current: None,
+            by_udp: false,
             failure: (503, "no target is left".into()),
         })
     }
@@ -131,6 +137,7 @@ impl Running {
     fn try_next(&mut self, key: CallKey, leg: LegId, mut attempt: Box<Attempt>, now: Instant) {
         loop {
             if let Some(hop) = attempt.hops.pop_front() {
+                attempt.current = Some(hop.clone());
                 match self.invite(key, &attempt, &hop, now) {
                     Ok(()) => return self.keep_attempt(key, leg, attempt),
                     Err(refusal) => attempt.failure = refusal,
@@ -211,6 +218,14 @@ impl Running {
         let Some(mut attempt) = self.take_attempt(key, leg) else {
             return false;
         };
+        let current = attempt.current.take();
+        match current.filter(|hop| hop.transport == Transport::Udp) {
+            Some(hop) if cause == FailureCause::Transport && !attempt.by_udp => {
+                attempt.by_udp = true;
+                attempt.hops.push_front(hop);
+            }
+            _ => attempt.by_udp = false,
+        }
         if !unreachable || (attempt.hops.is_empty() && attempt.places.is_empty()) {
             return false;
         }
@@ -251,6 +266,7 @@ impl Running {
         .map_err(|error| (500, error.to_string()))?;
         let mut invite = OutgoingInvite::new(uri, hop.address, Party::new(from), Some(offer));
         invite.transport = hop.transport;
+        invite.udp_only = attempt.udp_only() || attempt.by_udp;
         self.expect_peer(hop, attempt.trunk.as_deref());
         if let Some(proxy) = attempt.trunk.as_ref().and_then(|trunk| trunk.route()) {
             invite.routes.push(proxy);
@@ -317,14 +333,8 @@ fn places_of(
     written: Option<&str>,
     user: &str,
 ) -> Result<VecDeque<(Uri, Target)>, Refusal> {
-    let ranks: Vec<(u16, u16)> = trunk
-        .places
-        .iter()
-        .map(|p| (p.priority, p.weight))
-        .collect();
-    let ordered = by_priority(&ranks, |most| rand::random_range(0..=most));
     let mut places = VecDeque::new();
-    for place in ordered.iter().filter_map(|at| trunk.places.get(*at)) {
+    for place in trunk.tried(|most| rand::random_range(0..=most)) {
         let text = match written {
             Some(uri) => uri.to_owned(),
             None => place.config.uri_text(Some(user)),

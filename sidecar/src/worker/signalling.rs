@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use skillcall_protocol::trace::Direction;
-use skillcall_sip::endpoint::{CallHandle, EndedBy, Event, Flow, TransmitId, Transport};
+use skillcall_sip::endpoint::{
+    CallHandle, Destination, EndedBy, Event, Flow, TransmitId, Transport,
+};
 use skillcall_sip::message::{HeaderName, Message, Response, StatusCode};
 use skillcall_sip::peek::peek;
 
@@ -33,15 +35,16 @@ impl Running {
     pub(super) fn transmit(&mut self) {
         let mut batch = std::mem::take(&mut self.datagrams);
         let mut senders = std::mem::take(&mut self.datagram_ids);
-        while let Some(transmit) = self.endpoint.poll_transmit() {
-            self.trace_sent(&transmit.bytes);
+        while let Some(transmit) = self
+            .resolved
+            .pop_front()
+            .or_else(|| self.endpoint.poll_transmit())
+        {
+            if matches!(transmit.destination, Destination::Addr(_)) {
+                self.trace_sent(&transmit.bytes);
+            }
             let Some(to) = address_of(&transmit.destination) else {
-                // Names are looked up before the INVITE; one in a Contact or Route is a peer's that
-                // cannot be reached by its address.
-                tracing::debug!(destination = ?transmit.destination, "a SIP message to a name is not sent");
-                if let Some(id) = transmit.id {
-                    self.endpoint.transmit_failed(Instant::now(), id);
-                }
+                self.look_up_next_hop(transmit);
                 continue;
             };
             match transmit.transport {
@@ -177,6 +180,11 @@ impl Running {
             Event::Changed { call, sdp, .. } => self.on_changed(call, sdp),
             Event::ChangeFailed { call, status, .. } => self.on_change_failed(call, status),
             Event::Info { call, request } => self.on_info(call, &request),
+            Event::Response {
+                id, status, cause, ..
+            } => {
+                self.on_check_answer(now, id, status, cause);
+            }
             Event::Request {
                 id, call, request, ..
             } => self.on_message(now, id, call, &request),

@@ -3,6 +3,7 @@
 usage: websocket.py URL NUMBER SKILL [CA-FILE]
 """
 
+import secrets
 import ssl
 import sys
 
@@ -11,6 +12,7 @@ from websockets.sync.client import connect
 
 url, number, skill, roots = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
 context = ssl.create_default_context(cafile=roots[0]) if roots else None
+unique = secrets.token_hex(8)
 kind = "WSS" if roots else "WS"
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
@@ -22,11 +24,11 @@ TARGET = f"sip:{number}@127.0.0.1"
 def request(method, cseq, tag="", body="", more=()):
     lines = [
         f"{method} {TARGET} SIP/2.0",
-        f"Via: SIP/2.0/{kind} df7jal23ls0d.invalid;branch=z9hG4bK{method}{cseq}",
+        f"Via: SIP/2.0/{kind} df7jal23ls0d.invalid;branch=z9hG4bK{unique}{method}{cseq}",
         "Max-Forwards: 70",
         "From: <sip:+12045550100@df7jal23ls0d.invalid>;tag=ws",
         f"To: <{TARGET}>{tag}",
-        "Call-ID: on-a-web-socket" + ("-options" if method == "OPTIONS" else ""),
+        "Call-ID: " + unique + ("-options" if method == "OPTIONS" else ""),
         f"CSeq: {cseq} {method}",
         f"X-Alexa-LWA-ClientId: {skill}",
         "Contact: <sip:web@df7jal23ls0d.invalid;transport=ws>",

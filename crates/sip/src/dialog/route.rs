@@ -1,6 +1,10 @@
 //! Where the next request of a dialog goes (RFC 3261 §8.1.2, §12.2.1.1).
 
+use std::net::IpAddr;
+
 use crate::endpoint::{ConnectionId, Destination, Flow, Transport};
+#[cfg(test)]
+use crate::message::Host;
 use crate::message::{NameAddr, Scheme, UriRef};
 
 /// The URI of a Route value.
@@ -31,15 +35,46 @@ fn transport(uri: &[u8], default: Transport) -> Transport {
     }
 }
 
+/// Whether an address means something to its own network alone (RFC 1918, RFC 3927, RFC 4193, RFC 6598, loopback).
+fn is_private(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [first, second, ..] = ip.octets();
+            ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || (first == 100 && (64..128).contains(&second))
+        }
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
 /// The address, transport and connection for a request whose next hop is `uri`, in a dialog that began on `flow`.
 ///
-/// A host that is no IP literal is taken to be where the dialog came from. A connection of the dialog's own is used
-/// again when it leads to the same host: a peer behind a NAT can be reached by it alone.
-pub(crate) fn next_hop(uri: &[u8], flow: &Flow) -> (Transport, Destination, Option<ConnectionId>) {
+/// A connection of the dialog's own is used again when it leads to the same host, or when the host is a name: a peer
+/// behind a NAT can be reached by it alone. Over UDP, a name is left to the caller if it `resolves`, else it is taken to be
+/// where the dialog came from. With `correct`, a private address that came from a public one is taken to be behind a NAT:
+/// the request goes back the way the dialog came.
+pub(crate) fn next_hop(
+    uri: &[u8],
+    flow: &Flow,
+    resolves: bool,
+    correct: bool,
+) -> (Transport, Destination, Option<ConnectionId>) {
     let wanted = transport(uri, flow.transport);
-    let address = UriRef::parse(uri).ok().and_then(|uri| uri.socket_addr());
-    match address {
-        Some(address) => {
+    let back = (
+        flow.transport,
+        Destination::Addr(flow.remote),
+        flow.connection,
+    );
+    let Ok(uri) = UriRef::parse(uri) else {
+        return back;
+    };
+    match (uri.socket_addr(), uri.host()) {
+        (Some(address), _) => {
+            if correct && is_private(address.ip()) && !is_private(flow.remote.ip()) {
+                return back;
+            }
             let same = wanted == flow.transport && address.ip() == flow.remote.ip();
             (
                 wanted,
@@ -47,10 +82,98 @@ pub(crate) fn next_hop(uri: &[u8], flow: &Flow) -> (Transport, Destination, Opti
                 flow.connection.filter(|_| same),
             )
         }
-        None => (
-            flow.transport,
-            Destination::Addr(flow.remote),
-            flow.connection,
+        (None, Some(host)) if resolves && flow.connection.is_none() => (
+            wanted,
+            Destination::Unresolved {
+                host: host.to_owned(),
+                port: uri.port(),
+                fallback: flow.remote,
+            },
+            None,
         ),
+        (None, _) => back,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_hop_of_a_dialog() {
+        let here = "198.51.100.1:5060".parse().unwrap();
+        let public = Flow::udp(here, "203.0.113.9:40000".parse().unwrap());
+        let inside = Flow::udp(here, "10.0.0.1:5060".parse().unwrap());
+        let connected = Flow::tcp(here, "203.0.113.9:40000".parse().unwrap(), ConnectionId(7));
+        let name = |wanted: &str, flow: &Flow| Destination::Unresolved {
+            host: Host::Name(wanted.into()),
+            port: None,
+            fallback: flow.remote,
+        };
+        let at = |address: &str| Destination::Addr(address.parse().unwrap());
+        for (uri, flow, resolves, correct, destination) in [
+            (
+                "sip:a@192.168.1.5",
+                &public,
+                false,
+                true,
+                at("203.0.113.9:40000"),
+            ),
+            (
+                "sip:a@[fd00::5]",
+                &public,
+                false,
+                true,
+                at("203.0.113.9:40000"),
+            ),
+            (
+                "sip:a@100.64.0.5",
+                &public,
+                false,
+                true,
+                at("203.0.113.9:40000"),
+            ),
+            (
+                "sip:a@192.168.1.5",
+                &public,
+                false,
+                false,
+                at("192.168.1.5:5060"),
+            ),
+            (
+                "sip:a@203.0.113.10",
+                &public,
+                false,
+                true,
+                at("203.0.113.10:5060"),
+            ),
+            ("sip:a@10.0.0.2", &inside, false, true, at("10.0.0.2:5060")),
+            (
+                "sip:a@pbx.example",
+                &inside,
+                false,
+                true,
+                at("10.0.0.1:5060"),
+            ),
+            (
+                "sip:a@pbx.example",
+                &inside,
+                true,
+                true,
+                name("pbx.example", &inside),
+            ),
+            (
+                "sip:a@pbx.invalid",
+                &connected,
+                true,
+                true,
+                at("203.0.113.9:40000"),
+            ),
+        ] {
+            let (_, found, connection) = next_hop(uri.as_bytes(), flow, resolves, correct);
+            assert_eq!(found, destination, "{uri}");
+            let back = found == Destination::Addr(flow.remote);
+            assert_eq!(connection, flow.connection.filter(|_| back), "{uri}");
+        }
     }
 }

@@ -56,6 +56,8 @@ pub(super) struct Call {
     pub(super) auth: Option<Box<Session>>,
     /// We made the call, and so its Call-ID.
     pub(super) caller: bool,
+    /// The peer takes nothing but UDP.
+    pub(super) udp_only: bool,
     /// We have sent a REFER and expect its NOTIFYs.
     pub(super) referring: bool,
     /// A re-INVITE or UPDATE of ours.

@@ -9,6 +9,7 @@ use super::challenge::TxAuth;
 use super::event::{CallHandle, FailureCause, SentId};
 use super::flow::{ConnectionId, Destination, Flow, Transmit, TransmitId, Transport};
 use super::ids::Token;
+use super::texts::Texts;
 use super::{Due, Endpoint, slot};
 use crate::message::{
     Framing, HeaderName, Message, MessageWriter, Method, Request, Response, StatusCode, parse,
@@ -27,6 +28,8 @@ pub(super) struct SendPath {
     pub(super) transport: Transport,
     pub(super) destination: Destination,
     pub(super) connection: Option<ConnectionId>,
+    /// The next hop takes nothing but UDP: the size of a request changes nothing.
+    pub(super) udp_only: bool,
 }
 
 impl SendPath {
@@ -35,6 +38,7 @@ impl SendPath {
             transport,
             destination,
             connection,
+            udp_only: _,
         } = self.clone();
         Transmit {
             transport,
@@ -84,12 +88,31 @@ impl Endpoint {
         &mut self,
         now: Instant,
         method: Method,
-        path: SendPath,
+        mut path: SendPath,
         call: Option<CallHandle>,
-        write: impl FnOnce(&str) -> Bytes,
+        mut write: impl FnMut(&str) -> Bytes,
     ) -> TxRef {
         let serial = self.next_serial();
         let nonce = self.ids.nonce();
+        let index = u32::try_from(self.clients.vacant_key()).unwrap_or(u32::MAX);
+        let token = self.ids.write(Token {
+            index,
+            serial,
+            nonce,
+        });
+        let via = |texts: &Texts, transport| {
+            let prefix = texts.via.get(slot(transport)).map_or("", String::as_str);
+            format!("{prefix}{token}")
+        };
+        let mut request = write(&via(&self.texts, path.transport));
+        // Without TCP of our own a peer could not call back by it.
+        let udp_only = path.udp_only || self.config.tcp.is_none();
+        let transport = path.transport.for_size(request.len(), None, udp_only);
+        if transport != path.transport {
+            path.transport = transport;
+            path.connection = None;
+            request = write(&via(&self.texts, transport));
+        }
         let reliable = path.transport.is_reliable();
         let (machine, effects) = if method == Method::Invite {
             let (machine, effects) = ClientInvite::start(self.config.timers, reliable);
@@ -98,23 +121,7 @@ impl Endpoint {
             let (machine, effects) = ClientOther::start(self.config.timers, reliable);
             (ClientMachine::Other(machine), effects)
         };
-        let entry = self.clients.vacant_entry();
-        let index = u32::try_from(entry.key()).unwrap_or(u32::MAX);
-        let prefix = self
-            .texts
-            .via
-            .get(slot(path.transport))
-            .map_or("", String::as_str);
-        let via = format!(
-            "{prefix}{}",
-            self.ids.write(Token {
-                index,
-                serial,
-                nonce
-            })
-        );
-        let request = write(&via);
-        entry.insert(ClientTx {
+        self.clients.insert(ClientTx {
             serial,
             nonce,
             method,

@@ -58,6 +58,12 @@ pub struct EndpointConfig {
     pub methods: Vec<Method>,
     /// Session timers (RFC 4028); `None` ignores them. With a policy the option tag `timer` is supported.
     pub session_timer: Option<SessionTimerPolicy>,
+    /// Whether the user looks names up: then a request inside a dialog whose Contact or Route names a host leaves as
+    /// [`Destination::Unresolved`](super::Destination::Unresolved). Otherwise it goes where the dialog came from.
+    pub resolves_names: bool,
+    /// Whether a private address in a Contact or Route gives way to the public one that the dialog came from: a peer behind
+    /// a NAT that does not know it.
+    pub correct_contacts: bool,
     /// Bounds of what strangers can fill.
     pub limits: Limits,
 }
@@ -80,6 +86,8 @@ impl EndpointConfig {
             supported: Vec::new(),
             methods: Vec::new(),
             session_timer: None,
+            resolves_names: false,
+            correct_contacts: false,
             limits: Limits::default(),
         }
     }

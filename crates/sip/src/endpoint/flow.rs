@@ -136,6 +136,8 @@ pub enum Destination {
         host: Host,
         /// The port, if the URI names one.
         port: Option<u16>,
+        /// Where the dialog came from: where to send when nothing is found.
+        fallback: SocketAddr,
     },
 }
 

@@ -54,6 +54,7 @@ pub use session_timer::{RefreshedBy, SessionTimerPolicy};
 
 pub(crate) use reply::{received_via, response_address};
 
+use crate::dialog::{Dialog, next_hop};
 use crate::message::{Framing, Message, parse};
 use crate::transaction::{Timer, TimerLanes};
 use call::{Call, CallState, CallTimer, Established};
@@ -297,6 +298,7 @@ impl Endpoint {
             state: state(handle, &tag),
             auth: None,
             caller: false,
+            udp_only: false,
             referring: false,
             change: None,
             peer_update: None,
@@ -371,6 +373,23 @@ impl Endpoint {
             }
             _ => self.timers.add(now, after, due),
         }
+    }
+
+    /// The peer of a call that came in takes nothing but UDP: see [`OutgoingInvite::udp_only`].
+    pub fn set_udp_only(&mut self, call: CallHandle) {
+        if let Some(found) = self.call_mut(call) {
+            found.udp_only = true;
+        }
+    }
+
+    /// The way of the next request inside a dialog.
+    fn next_hop_of(&self, dialog: &Dialog) -> (Transport, Destination, Option<ConnectionId>) {
+        next_hop(
+            dialog.next_hop_uri(),
+            &dialog.flow(),
+            self.config.resolves_names,
+            self.config.correct_contacts,
+        )
     }
 
     fn hash_of(&self, bytes: &[u8]) -> u64 {

@@ -39,6 +39,9 @@ pub struct OutgoingInvite {
     pub destination: Destination,
     /// Over which transport.
     pub transport: Transport,
+    /// Whether the next hop takes nothing but UDP; otherwise a request above 1300 bytes goes by TCP (RFC 3261 §18.1.1),
+    /// if [`EndpointConfig::tcp`](super::EndpointConfig::tcp) is set. Holds for all requests of the call.
+    pub udp_only: bool,
     /// From, without tag.
     pub from: Party,
     /// To, without tag.
@@ -69,6 +72,7 @@ impl OutgoingInvite {
             target,
             destination,
             transport: Transport::Udp,
+            udp_only: false,
             from,
             to,
             call_id: None,
@@ -103,6 +107,8 @@ pub struct OutgoingRequest {
     pub destination: Destination,
     /// Over which transport.
     pub transport: Transport,
+    /// As [`OutgoingInvite::udp_only`].
+    pub udp_only: bool,
     /// Over which connection, while it is open.
     pub connection: Option<ConnectionId>,
     /// From, without tag.
@@ -139,6 +145,7 @@ impl OutgoingRequest {
             target,
             destination: destination.into(),
             transport: Transport::Udp,
+            udp_only: false,
             connection: None,
             from,
             call_id: None,

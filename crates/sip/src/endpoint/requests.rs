@@ -11,7 +11,7 @@ use super::event::{CallHandle, Event, FailureCause, SentId};
 use super::outgoing::{OutgoingRequest, OwnContact, party};
 use super::{CallError, Endpoint};
 use crate::auth::Session;
-use crate::dialog::{Dialog, next_hop};
+use crate::dialog::Dialog;
 use crate::message::{ExtraHeader, HeaderName, MessageWriter, Method, Response, StatusCode};
 
 /// A request inside a dialog, in the making.
@@ -80,6 +80,7 @@ impl Endpoint {
             transport: request.transport,
             destination: request.destination,
             connection: request.connection,
+            udp_only: request.udp_only,
         };
         let product = self.config.product.clone();
         let (method, cseq) = (request.method.clone(), request.cseq);
@@ -99,7 +100,7 @@ impl Endpoint {
                 .header(HeaderName::To, party(&request.to))
                 .header(HeaderName::CallId, &call_id)
                 .header_fmt(HeaderName::CSeq, format_args!("{cseq} {method}"));
-            if let Some(contact) = contact {
+            if let Some(contact) = &contact {
                 writer.header(HeaderName::Contact, contact);
             }
             if !product.is_empty() {
@@ -198,11 +199,14 @@ impl Endpoint {
         call: Option<CallHandle>,
         inside: &Inside<'_>,
     ) -> TxRef {
-        let (transport, destination, connection) = next_hop(dialog.next_hop_uri(), &dialog.flow());
+        let (transport, destination, connection) = self.next_hop_of(dialog);
         let path = SendPath {
             transport,
             destination,
             connection,
+            udp_only: call
+                .and_then(|call| self.call(call))
+                .is_some_and(|call| call.udp_only),
         };
         let cseq = dialog.next_cseq();
         let body = inside.body.map_or(&b""[..], |(_, body)| body);
@@ -214,11 +218,11 @@ impl Endpoint {
             .then(|| (self.texts.allow.clone(), self.texts.supported.clone()));
         self.send_request(now, inside.method.clone(), path, call, |via| {
             let mut writer = dialog.begin(&inside.method, via, cseq);
-            if let Some(contact) = contact {
+            if let Some(contact) = &contact {
                 writer.header(HeaderName::Contact, contact);
             }
-            if let Some((allow, supported)) = abilities {
-                writer.header(HeaderName::Allow, &*allow);
+            if let Some((allow, supported)) = &abilities {
+                writer.header(HeaderName::Allow, &**allow);
                 if !supported.is_empty() {
                     writer.header(HeaderName::Supported, supported);
                 }

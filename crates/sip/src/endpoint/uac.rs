@@ -12,7 +12,7 @@ use super::flow::Flow;
 use super::outgoing::{OutgoingInvite, party};
 use super::{CallError, Endpoint};
 use crate::auth::Session;
-use crate::dialog::{Dialog, next_hop};
+use crate::dialog::Dialog;
 use crate::message::{
     Framing, HeaderName, Message, MessageWriter, Method, Response, StatusCode, parse,
 };
@@ -38,6 +38,7 @@ impl Endpoint {
             transport: invite.transport,
             destination: invite.destination,
             connection: None,
+            udp_only: invite.udp_only,
         };
         let offered = invite.offer.is_some();
         let offer = invite.offer.clone();
@@ -65,6 +66,7 @@ impl Endpoint {
         let allow = self.texts.allow.clone();
         if let Some(found) = self.call_mut(call) {
             found.caller = true;
+            found.udp_only = path.udp_only;
         }
         let session = self.session_headers(call);
         let tx = self.send_request(now, Method::Invite, path, Some(call), |via| {
@@ -319,11 +321,12 @@ impl Endpoint {
         cseq: u32,
         sdp: Option<&[u8]>,
     ) {
-        let (transport, destination, connection) = next_hop(dialog.next_hop_uri(), &dialog.flow());
+        let (transport, destination, connection) = self.next_hop_of(dialog);
         let path = SendPath {
             transport,
             destination,
             connection,
+            udp_only: false,
         };
         let via = self.passing_via(transport);
         let mut writer = dialog.begin(&Method::Ack, &via, cseq);
