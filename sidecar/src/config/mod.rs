@@ -10,6 +10,7 @@ mod check;
 mod dialog;
 mod dns;
 mod finding;
+mod journal;
 mod lambda;
 mod limits;
 mod locate;
@@ -30,6 +31,7 @@ pub use check::check;
 pub use dialog::{DialogConfig, ReliableProvisional, SessionRefresher};
 pub use dns::DnsConfig;
 pub use finding::{Finding, Severity};
+pub use journal::JournalConfig;
 pub use lambda::LambdaConfig;
 pub(crate) use lambda::account as lambda_account;
 pub use limits::LimitsConfig;
@@ -78,6 +80,8 @@ pub struct SidecarConfig {
     pub trace: TraceConfig,
     /// Call detail records.
     pub records: RecordsConfig,
+    /// The dialog journal.
+    pub journal: JournalConfig,
     /// Limits of the whole process.
     pub limits: LimitsConfig,
     /// Where this configuration was read from.

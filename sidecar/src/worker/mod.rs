@@ -62,6 +62,7 @@ use crate::failure::Failures;
 use crate::figures::Figures;
 use crate::front::{FromFront, FrontHandle, Gauge, Waits, WorkerPort};
 use crate::handler::Handlers;
+use crate::journal::Journal;
 use crate::leg::LegMedia;
 use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
@@ -105,6 +106,7 @@ pub(crate) struct Shared {
     pub(crate) speech: Arc<SpeechService>,
     pub(crate) files: Arc<FilePrompts>,
     pub(crate) recordings: RecordingStore,
+    pub(crate) journal: Journal,
     /// Call detail records, if they are wanted.
     pub(crate) call_details: Option<CallDetails>,
     pub(crate) meetings: Arc<Meetings>,
@@ -435,6 +437,9 @@ impl Running {
             self.release_leg(key, leg);
         }
         let mut call = self.calls.remove(key.slot);
+        self.shared
+            .journal
+            .ended(call.engine.transaction_id().as_str());
         let until = Instant::now() + AFTERLIFE;
         let dialogs = std::mem::take(&mut call.dialogs);
         self.ended_dialogs

@@ -6,6 +6,7 @@ pub(crate) mod boto3;
 pub(crate) mod handler;
 pub(crate) mod phone;
 pub(crate) mod pjsua;
+pub(crate) mod process;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

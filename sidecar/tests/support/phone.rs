@@ -159,6 +159,11 @@ impl Phone {
         });
     }
 
+    /// Whether what it has seen fits now.
+    pub(crate) fn seen(&self, fits: impl Fn(&State) -> bool) -> bool {
+        fits(&self.state.0.lock().unwrap())
+    }
+
     pub(crate) fn forget_heard(&self) {
         self.state.0.lock().unwrap().heard.clear();
     }
