@@ -28,6 +28,8 @@ demo,test       espeak-ng  espeak-ng     espeak-ng   text to speech
 test,bench      sipp       sip-tester    sipp        a SIP peer that nobody here wrote
 bench           taskset    util-linux    -           the sidecar on a core of its own
 test            baresip    baresip-core  baresip     a SIP phone that nobody here wrote
+test            sipsak     sipsak        sipsak      a stranger that nobody here wrote
+test            tshark     tshark        wireshark   reads captures as nobody here wrote it
 test            node       nodejs        node        checks the signing vectors as a handler author would
 test            unbound    unbound       unbound     a name server that nobody here wrote
 test            openssl    openssl       openssl     a TLS peer that nobody here wrote

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use serde::Serialize;
+use skillcall_media::quality::Figures as LegFigures;
+
+use crate::metrics::{Observed, SipCounts};
 
 macro_rules! figures {
     (now { $($(#[$now_doc:meta])* $now:ident),+ $(,)? } total { $($(#[$total_doc:meta])* $total:ident),+ $(,)? }) => {
@@ -12,6 +15,10 @@ macro_rules! figures {
         pub(crate) struct Figures {
             $($(#[$now_doc])* pub(crate) $now: AtomicUsize,)+
             $($(#[$total_doc])* pub(crate) $total: AtomicU64,)+
+            /// SIP messages by method and status.
+            pub(crate) sip: SipCounts,
+            /// Distributions.
+            pub(crate) observed: Observed,
         }
 
         /// The counters at one moment.
@@ -40,6 +47,8 @@ figures! {
     now {
         /// Calls now.
         calls,
+        /// Calls now that were answered.
+        calls_up,
         /// Legs now, of all calls.
         legs,
         /// RTP port pairs in use now.
@@ -52,6 +61,10 @@ figures! {
         recordings,
         /// Events being posted to handlers now.
         asking,
+        /// SIP transactions now.
+        transactions,
+        /// Strangers that are banned now.
+        bans,
     }
     total {
         /// SIP messages received.
@@ -68,10 +81,36 @@ figures! {
         refused_session,
         /// INVITEs refused with 503.
         refused_overload,
+        /// INVITEs refused with 503 because their source has its share.
+        refused_share,
+        /// Outgoing calls that a limit of `[toll]` or of their route refused.
+        refused_toll,
+        /// Messages of strangers that got no answer.
+        strangers_silenced,
+        /// Bans.
+        bans_total,
+        /// Messages of banned strangers.
+        unheard,
+        /// Messages that the HEP collector was not told, because too many waited.
+        hep_dropped,
         /// Calls taken.
         calls_total,
         /// Calls that were answered.
         calls_answered,
+        /// Answered calls that have ended.
+        calls_completed,
+        /// Calls that ended without having been answered.
+        calls_unanswered,
+        /// Exchanges with handlers that brought no usable reply.
+        handler_failures,
+        /// RTP packets sent, of legs that have ended.
+        rtp_sent,
+        /// RTP packets received, of legs that have ended.
+        rtp_received,
+        /// RTP packets that never came, of legs that have ended.
+        rtp_lost,
+        /// RTP packets that came too late, of legs that have ended.
+        rtp_late,
         /// Ticks of 20 ms that came more than 10 ms late.
         late_ticks,
         /// Calls beyond `[trace] calls-per-second`.
@@ -81,6 +120,28 @@ figures! {
         /// Workers that panicked and were started anew; their calls were lost.
         worker_panics,
     }
+}
+
+impl Figures {
+    /// Adds what a leg's audio was.
+    pub(crate) fn leg_ended(&self, leg: &LegFigures) {
+        for (total, of_leg) in [
+            (&self.rtp_sent, leg.packets_sent),
+            (&self.rtp_received, leg.packets_received),
+            (&self.rtp_lost, leg.packets_lost),
+            (&self.rtp_late, leg.packets_late),
+        ] {
+            total.fetch_add(of_leg, Ordering::Relaxed);
+        }
+        if leg.packets_received > 0 {
+            self.observed.jitter.add(leg.jitter_max_ms / 1000.0);
+        }
+    }
+}
+
+/// Counts one more.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// A share of a counter of what there is now. Dropping it gives the share back, also when a panic drops its owner.
@@ -104,6 +165,11 @@ impl Held {
             counter,
             amount,
         }
+    }
+
+    /// What is held.
+    pub(crate) fn amount(&self) -> usize {
+        self.amount
     }
 
     /// Adds one to a counter that may go up to `most`; none when it is there.

@@ -147,7 +147,7 @@ async fn reloads(sidecar: &Sidecar, file: &std::path::Path) -> anyhow::Result<()
             Err(error) => Err(error.into()),
         };
         match done {
-            Ok(()) => tracing::info!("trunks and certificates are read anew"),
+            Ok(_) => tracing::info!("the configuration is read anew"),
             Err(error) => tracing::error!("nothing is taken up: {error:#}"),
         }
     }

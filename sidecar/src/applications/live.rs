@@ -48,6 +48,7 @@ impl Application {
             own_numbers: application.own_numbers.clone(),
             limits: Limits {
                 call: Duration::from_secs(config.limits.call_seconds.into()),
+                ring: Duration::from_secs(config.limits.ring_seconds.into()),
                 // The service keeps the time; the engine's own is only its safety net.
                 render: Duration::from_secs(u64::from(config.speech.timeout_seconds) + 5),
                 ..Limits::default()

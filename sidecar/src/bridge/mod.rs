@@ -38,7 +38,11 @@ pub(crate) fn receive(
     {
         if let Some(to) = other.destination() {
             if let Some(len) = other.session.relay(now, &received, out) {
-                crate::leg::send(&other.rtp, out.get(..len).unwrap_or_default(), to);
+                let packet = out.get(..len).unwrap_or_default();
+                crate::leg::send(&other.rtp, packet, to);
+                if let Some(capture) = &other.capture {
+                    capture.sent(to, packet);
+                }
             }
         } else {
             // The peer holds: what is left out must not be a hole in its numbers when it comes back.

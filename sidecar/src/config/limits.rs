@@ -15,6 +15,8 @@ pub struct LimitsConfig {
     pub workers: u16,
     /// Seconds a call may last, after which it is hung up; default 14400.
     pub call_seconds: u32,
+    /// Seconds that a call made through the API may ring; default 60.
+    pub ring_seconds: u32,
     /// Seconds that running calls get at shutdown before they are hung up; default 10.
     pub shutdown_seconds: u16,
     /// Client session ids remembered, so that each makes one call only; default 100000.
@@ -35,6 +37,7 @@ impl Default for LimitsConfig {
             calls_per_second: 500,
             workers: 0,
             call_seconds: 14_400,
+            ring_seconds: 60,
             shutdown_seconds: 10,
             sessions: 100_000,
             session_seconds: 3600,

@@ -6,13 +6,15 @@
 //! they come from a `*-file` key or from the environment.
 
 mod addresses;
+mod capture;
 mod check;
 mod dialog;
 mod dns;
 mod finding;
-mod journal;
+mod guard;
 mod lambda;
 mod limits;
+mod live;
 mod locate;
 mod routing;
 mod secrets;
@@ -27,14 +29,16 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
+pub use capture::HepConfig;
 pub use check::check;
 pub use dialog::{DialogConfig, ReliableProvisional, SessionRefresher};
 pub use dns::DnsConfig;
 pub use finding::{Finding, Severity};
-pub use journal::JournalConfig;
+pub use guard::{GuardConfig, TollConfig};
 pub use lambda::LambdaConfig;
 pub(crate) use lambda::account as lambda_account;
 pub use limits::LimitsConfig;
+pub(crate) use live::Live;
 pub(crate) use routing::Answerer;
 pub use routing::{ApplicationConfig, RouteConfig, RouteTarget};
 pub(crate) use secrets::read_secret_file;
@@ -80,10 +84,14 @@ pub struct SidecarConfig {
     pub trace: TraceConfig,
     /// Call detail records.
     pub records: RecordsConfig,
-    /// The dialog journal.
-    pub journal: JournalConfig,
     /// Limits of the whole process.
     pub limits: LimitsConfig,
+    /// Strangers, scanners and floods.
+    pub guard: GuardConfig,
+    /// Toll fraud.
+    pub toll: TollConfig,
+    /// SIP for a HEP collector.
+    pub hep: HepConfig,
     /// Where this configuration was read from.
     #[serde(skip)]
     #[cfg_attr(feature = "schema", schemars(skip))]

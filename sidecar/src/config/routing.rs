@@ -165,9 +165,33 @@ pub struct RouteConfig {
     /// The `[[trunk]]` that the leg goes by; default: the `uri`'s own host.
     #[serde(default)]
     pub trunk: Option<String>,
+    /// Calls at once that it carries; one more is refused; 0 (default): no limit.
+    #[serde(default)]
+    pub max_calls: u32,
+    /// Calls within an hour that it takes; 0 (default): no limit.
+    #[serde(default)]
+    pub calls_per_hour: u32,
 }
 
 impl RouteConfig {
+    /// The route of the numbers that begin so, without limits.
+    pub fn to(prefix: &str, uri: &str) -> Self {
+        Self {
+            prefix: Some(prefix.to_owned()),
+            voice_connector: None,
+            uri: Some(uri.to_owned()),
+            trunk: None,
+            max_calls: 0,
+            calls_per_hour: 0,
+        }
+    }
+
+    /// What it is known by: its prefix or its Voice Connector.
+    pub fn name(&self) -> &str {
+        let name = self.prefix.as_deref().or(self.voice_connector.as_deref());
+        name.unwrap_or_default()
+    }
+
     /// The Request-URI for a number or user part, where the route writes one.
     pub fn uri_for(&self, user: &str) -> Option<String> {
         Some(self.uri.as_ref()?.replace("{number}", user))
@@ -220,8 +244,7 @@ mod tests {
         RouteConfig {
             prefix: prefix.map(Into::into),
             voice_connector: arn.map(Into::into),
-            uri: Some(uri.into()),
-            trunk: None,
+            ..RouteConfig::to("", uri)
         }
     }
 

@@ -33,6 +33,8 @@ pub struct SipConfig {
     pub skills: Vec<String>,
     /// Whether an INVITE without `X-Alexa-LWA-ClientId` gets 403 too; default false.
     pub require_skill: bool,
+    /// What User-Agent and Server say of the software; empty: neither is sent; default `skillcall/VERSION`.
+    pub product: Option<String>,
 }
 
 impl Default for SipConfig {
@@ -56,6 +58,7 @@ impl Default for SipConfig {
             unlisted_source: UnlistedSource::Refuse,
             skills: Vec::new(),
             require_skill: false,
+            product: None,
         }
     }
 }

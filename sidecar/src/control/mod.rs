@@ -4,33 +4,44 @@
 //! or `Origin` is refused, so that no page in a browser on the same machine gets in.
 
 mod applications;
+mod bans;
 mod calls;
+mod captures;
+mod drain;
 mod exception;
 mod guard;
 mod legs;
 mod meetings;
 mod openapi;
 mod problem;
+mod reload;
 mod rules;
 mod sigv4;
 mod traces;
 mod trunks;
 mod voice;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
 use skillcall_protocol::signing::NonceWindow;
 
 use crate::applications::{Applications, Book, Configured, Refusal};
+use crate::capture::Captures;
 use crate::engine::Throttle;
 use crate::figures::{Figures, FiguresSnapshot};
+use crate::front::FrontHandle;
+use crate::guard::{Known, SharedBans};
 use crate::meetings::Meetings;
+use crate::metrics::{CONTENT_TYPE, Scrape};
+use crate::sidecar::Reload;
 use crate::speech::{SpeechFigures, SpeechService};
 use crate::trace::TraceStore;
 use crate::trunks::Trunks;
@@ -69,6 +80,15 @@ pub(crate) struct Control {
     pub(crate) most_creations: usize,
     /// `[limits] calls`.
     pub(crate) most_calls: usize,
+    /// RTP port pairs that there are.
+    pub(crate) port_pairs: usize,
+    pub(crate) known: Arc<Known>,
+    pub(crate) bans: SharedBans,
+    /// No new calls are taken.
+    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) front: FrontHandle,
+    pub(crate) reload: Reload,
+    pub(crate) captures: Arc<Captures>,
 }
 
 impl Control {
@@ -113,6 +133,15 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("post", "/v1/legs/{id}/hold"),
     ("get", "/v1/figures"),
     ("get", "/v1/trunks"),
+    ("get", "/metrics"),
+    ("get", "/v1/bans"),
+    ("delete", "/v1/bans/{address}"),
+    ("post", "/v1/reload"),
+    ("post", "/v1/captures"),
+    ("get", "/v1/captures/{id}"),
+    ("delete", "/v1/captures/{id}"),
+    ("post", "/v1/drain"),
+    ("delete", "/v1/drain"),
     ("get", "/v1/traces/{id}"),
     ("post", "/v1/traces"),
     ("post", "/meetings"),
@@ -156,6 +185,16 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/v1/legs/{id}/hold", post(legs::hold))
         .route("/v1/figures", get(figures))
         .route("/v1/trunks", get(trunks::list))
+        .route("/metrics", get(metrics))
+        .route("/v1/bans", get(bans::list))
+        .route("/v1/bans/{address}", delete(bans::lift))
+        .route("/v1/reload", post(reload::run))
+        .route("/v1/captures", post(captures::begin))
+        .route(
+            "/v1/captures/{id}",
+            get(captures::file).delete(captures::end),
+        )
+        .route("/v1/drain", post(drain::begin).delete(drain::end))
         .route("/meetings", post(meetings::create))
         .route("/meetings/{id}", get(meetings::get).delete(meetings::end))
         .route(
@@ -222,12 +261,13 @@ struct Health {
 
 async fn health(State(control): State<Arc<Control>>) -> axum::Json<Health> {
     axum::Json(Health {
-        status: "ok",
+        status: if control.draining.load(Ordering::Relaxed) {
+            "draining"
+        } else {
+            "ok"
+        },
         version: env!("CARGO_PKG_VERSION"),
-        calls: control
-            .figures
-            .calls
-            .load(std::sync::atomic::Ordering::Relaxed),
+        calls: control.figures.calls.load(Ordering::Relaxed),
     })
 }
 
@@ -243,4 +283,19 @@ async fn figures(State(control): State<Arc<Control>>) -> axum::Json<AllFigures> 
         process: control.figures.snapshot(),
         speech: control.speech.figures(),
     })
+}
+
+async fn metrics(State(control): State<Arc<Control>>) -> Response {
+    let scrape = Scrape {
+        figures: Arc::clone(&control.figures),
+        sources: control.known.calls(),
+        port_pairs: control.port_pairs,
+        most_calls: control.most_calls,
+    };
+    match scrape.into_text() {
+        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Err(error) => {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+        }
+    }
 }

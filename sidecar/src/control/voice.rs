@@ -65,6 +65,9 @@ pub(super) async fn create(
     let headers: SipHeaders = strings(&body, "SipHeaders")?.into_iter().collect();
     headers.check_outgoing().map_err(Exception::bad_request)?;
     let arguments = strings(&body, "ArgumentsMap")?;
+    if control.draining.load(Ordering::Relaxed) {
+        return Err(going_down());
+    }
     if control.figures.calls.load(Ordering::Relaxed) >= control.most_calls {
         return Err(Exception::new(
             StatusCode::BAD_REQUEST,
@@ -84,16 +87,9 @@ pub(super) async fn create(
         headers,
         arguments,
     };
-    let unavailable = || {
-        Exception::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "ServiceUnavailableException",
-            "the sidecar goes down",
-        )
-    };
     // Calls are spread over the workers by chance.
     let place = rand::random_range(0..control.workers.len().max(1));
-    let worker = control.workers.get(place).ok_or_else(unavailable)?;
+    let worker = control.workers.get(place).ok_or_else(going_down)?;
     let (reply, waiting) = oneshot::channel();
     worker.send(ToWorker::Create {
         application,
@@ -102,8 +98,16 @@ pub(super) async fn create(
     });
     match waiting.await {
         Ok(true) => Ok((StatusCode::CREATED, Made::of(transaction))),
-        _ => Err(unavailable()),
+        _ => Err(going_down()),
     }
+}
+
+fn going_down() -> Exception {
+    Exception::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "ServiceUnavailableException",
+        "the sidecar takes no new calls now: it drains",
+    )
 }
 
 /// UpdateSipMediaApplicationCall: 202, before the handler has heard of it.

@@ -27,11 +27,12 @@ use skillcall_sip::endpoint::{Destination, Transport};
 use crate::applications::Applications;
 use crate::config::{SidecarConfig, SipTransport};
 use crate::figures::Figures;
+use crate::guard::{Known, SharedBans};
 use crate::tls::Tls;
 use crate::trace::TraceSink;
 use crate::trunks::Trunks;
 pub(crate) use admission::client_session_id;
-pub(crate) use dispatch::worker_prefix;
+pub(crate) use dispatch::Naming;
 pub(crate) use inbox::{FromFront, WorkerPort};
 pub(crate) use pressure::{Gauge, Waits};
 use running::Running;
@@ -62,8 +63,18 @@ pub(crate) enum ToFront {
     },
     /// The call was refused by its worker before anything was done for it: its session may be used again.
     ReleaseSession(Box<str>),
-    /// No new calls from now on: 503.
-    Drain,
+    /// Whether new calls are refused from now on: 503.
+    Drain(bool),
+    /// Other rules for what begins from now on.
+    Reload(Arc<SidecarConfig>),
+    /// Somebody gave wrong credentials; a known source is never banned for it.
+    #[allow(dead_code, reason = "who asks for credentials tells of wrong ones")]
+    Suspect {
+        /// Who.
+        from: std::net::IpAddr,
+        /// Whether that address is proven by a connection.
+        reliable: bool,
+    },
     /// End the thread.
     Stop,
     /// Panic, as a mistake would.
@@ -95,6 +106,25 @@ pub(crate) struct Front {
     streams: Option<Streams>,
     queue: Receiver<ToFront>,
     handle: FrontHandle,
+    naming: Naming,
+}
+
+/// What a front works with.
+pub(crate) struct FrontParts {
+    /// The ways to the workers, in their order.
+    pub(crate) workers: Vec<WorkerPort>,
+    /// Counters.
+    pub(crate) figures: Arc<Figures>,
+    /// The trace.
+    pub(crate) trace: TraceSink,
+    /// What answers calls.
+    pub(crate) applications: Arc<Applications>,
+    /// The trunks of now.
+    pub(crate) trunks: Trunks,
+    /// Whom it knows.
+    pub(crate) known: Arc<Known>,
+    /// Whom it does not hear.
+    pub(crate) bans: SharedBans,
 }
 
 impl Front {
@@ -133,6 +163,7 @@ impl Front {
                 queue: sender,
                 waker,
             },
+            naming: Naming::new(config.limits.worker_count()),
         };
         if let Some(udp) = &mut front.udp {
             front
@@ -167,16 +198,13 @@ impl Front {
     ///
     /// # Errors
     /// The system does not let it wait for its sockets.
-    pub(crate) fn run(
-        self,
-        config: Arc<SidecarConfig>,
-        trunks: Trunks,
-        applications: Arc<Applications>,
-        workers: Vec<WorkerPort>,
-        figures: Arc<Figures>,
-        trace: TraceSink,
-    ) -> io::Result<()> {
-        Running::new(self, &config, trunks, applications, workers, figures, trace).run()
+    pub(crate) fn run(self, config: Arc<SidecarConfig>, parts: FrontParts) -> io::Result<()> {
+        Running::new(self, &config, parts).run()
+    }
+
+    /// The names of this process's workers.
+    pub(crate) fn naming(&self) -> Naming {
+        self.naming
     }
 }
 

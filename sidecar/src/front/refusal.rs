@@ -20,7 +20,9 @@ pub(super) fn reply(request: &[u8], from: SocketAddr, verdict: &Verdict) -> Opti
         Verdict::Pass => return None,
         Verdict::Stranger | Verdict::Skill => (StatusCode::FORBIDDEN, ""),
         Verdict::Repeated => (StatusCode::LOOP_DETECTED, "Session Has A Call"),
-        Verdict::Overload | Verdict::Draining => (StatusCode::SERVICE_UNAVAILABLE, ""),
+        Verdict::Overload | Verdict::Share | Verdict::Draining => {
+            (StatusCode::SERVICE_UNAVAILABLE, "")
+        }
     };
     let retry = [ExtraHeader::retry_after(RETRY_AFTER)];
     let headers: &[ExtraHeader] = if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -34,6 +36,12 @@ pub(super) fn reply(request: &[u8], from: SocketAddr, verdict: &Verdict) -> Opti
         reason
     };
     stateless_response(request, from, status, reason, headers).map(|(reply, _)| reply)
+}
+
+/// The one answer to a stranger: none when it would be longer than the request, so that nobody can have a third party
+/// flooded with more than they send themselves.
+pub(super) fn to_stranger(request: &[u8], from: SocketAddr) -> Option<Bytes> {
+    reply(request, from, &Verdict::Stranger).filter(|reply| reply.len() <= request.len())
 }
 
 /// The response to a request that is malformed, if it can be answered at all.

@@ -1,6 +1,7 @@
 //! What the front does with what comes: reads it, admits it, hands it over.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -8,17 +9,18 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use mio::{Events, Token};
 use skillcall_sip::endpoint::{Flow, Transport};
-use skillcall_sip::message::{Framing, Message, parse};
+use skillcall_sip::message::{Framing, Message, Method, Request, parse};
+use skillcall_sip::peek::{Peek, peek};
 
-use super::admission::{Admission, Verdict};
+use super::admission::{Admission, Verdict, opens_dialog};
+use super::dispatch::{Named, Naming};
 use super::inbox::{FromFront, WorkerPort};
 use super::udp::UdpReader;
-use super::{Front, TCP, TLS, ToFront, UDP, WAKE, WS, WSS, admission, dispatch, refusal};
-use crate::applications::Applications;
-use crate::config::SidecarConfig;
-use crate::figures::Figures;
-use crate::trace::TraceSink;
-use crate::trunks::Trunks;
+use super::{Front, FrontParts, TCP, TLS, ToFront, UDP, WAKE, WS, WSS, admission, refusal};
+use crate::config::{SidecarConfig, UnlistedSource};
+use crate::figures::{Figures, count};
+use crate::guard::{Judgement, Offence, SharedBans, Sighting, Standing, Strangers, locked};
+use crate::trace::{CallIds, TraceSink};
 
 /// How often connections that died and verdicts that expired are looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -27,7 +29,10 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 pub(super) struct Running {
     front: Front,
     workers: Vec<WorkerPort>,
+    naming: Naming,
     admission: Admission,
+    strangers: Strangers,
+    bans: SharedBans,
     figures: Arc<Figures>,
     trace: TraceSink,
     reader: Option<UdpReader>,
@@ -37,25 +42,33 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(
-        front: Front,
-        config: &SidecarConfig,
-        trunks: Trunks,
-        applications: Arc<Applications>,
-        workers: Vec<WorkerPort>,
-        figures: Arc<Figures>,
-        trace: TraceSink,
-    ) -> Self {
+    pub(super) fn new(front: Front, config: &SidecarConfig, parts: FrontParts) -> Self {
+        let FrontParts {
+            workers,
+            figures,
+            trace,
+            applications,
+            trunks,
+            known,
+            bans,
+        } = parts;
+        let (now, naming) = (Instant::now(), front.naming);
+        let silent = config.sip.unlisted_source == UnlistedSource::Drop;
         Self {
             front,
             workers,
+            naming,
             admission: Admission::new(
                 config,
+                Arc::clone(&figures),
+                known,
                 trunks,
                 applications,
-                Arc::clone(&figures),
-                Instant::now(),
+                naming,
+                now,
             ),
+            strangers: Strangers::new(&config.guard, Arc::clone(&bans), silent, now),
+            bans,
             figures,
             trace,
             reader: Some(UdpReader::new()),
@@ -122,9 +135,12 @@ impl Running {
 
     fn accept(&mut self, transport: Transport) {
         if let Some(streams) = &mut self.front.streams {
-            let admission = &self.admission;
+            let (admission, strangers, now) = (&self.admission, &self.strangers, Instant::now());
+            // A stranger's would hold a place that a trunk needs.
             streams.accept(self.front.poll.registry(), transport, |address| {
-                admission.allows_connection(address)
+                let is_stranger = matches!(admission.standing(address, now), Standing::Stranger);
+                !is_stranger
+                    || (strangers.admits_connections() && !strangers.is_banned(address, true, now))
             });
             self.figures
                 .connections
@@ -158,78 +174,223 @@ impl Running {
     /// Admits and dispatches one message; what comes back is a reply without any state.
     fn message(&mut self, flow: Flow, bytes: Bytes) -> Option<Bytes> {
         let now = Instant::now();
-        let count =
-            |counter: &std::sync::atomic::AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
         count(&self.figures.sip_received);
-        let listed = self.admission.allows_flow(&flow);
-        if !listed && self.admission.drops_strangers() {
-            count(&self.figures.refused_source);
+        let from = flow.remote.ip();
+        let standing = self.admission.standing_of(&flow, now);
+        if matches!(standing, Standing::Stranger)
+            && self
+                .strangers
+                .is_banned(from, flow.transport.is_reliable(), now)
+        {
+            count(&self.figures.unheard);
             return None;
         }
+        // A second handle of the same bytes: what is looked at outlives what is handed on.
+        let wire = bytes.clone();
+        let Some(seen) = peek(&wire) else {
+            return self.no_sip(flow, bytes, &standing, now);
+        };
+        self.figures.sip.received(&seen);
+        let source = match standing {
+            Standing::Known(source) => source,
+            Standing::Contacted if belongs_to_call(&seen) => {
+                return self.deliver(flow, bytes, &seen, now);
+            }
+            Standing::Contacted | Standing::Stranger => {
+                return self.stranger(flow, bytes, &seen, now);
+            }
+        };
+        if !opens_dialog(&seen) {
+            return self.deliver(flow, bytes, &seen, now);
+        }
+        let worker = self.worker_of(&seen);
+        let is_full = self
+            .workers
+            .get(worker)
+            .is_none_or(|port| port.is_full(now));
+        let key = self.admission.key(&seen);
+        let verdict = self.admission.judge_opening(key, &source, now, is_full);
+        if verdict != Verdict::Pass {
+            return self.refuse(&wire, flow, verdict, None);
+        }
+        let message = match self.parsed(flow, bytes) {
+            Ok(message) => message,
+            Err(reply) => return reply,
+        };
+        if let Message::Request(request) = &message
+            && *request.method() == Method::Invite
+        {
+            let verdict = self.admission.judge_call(key, request, now);
+            if verdict != Verdict::Pass {
+                return self.refuse(&wire, flow, verdict, Some(request));
+            }
+        }
+        self.push_message(worker, flow, message, now);
+        None
+    }
+
+    /// A message of somebody who is not known.
+    fn stranger(
+        &mut self,
+        flow: Flow,
+        bytes: Bytes,
+        seen: &Peek<'_>,
+        now: Instant,
+    ) -> Option<Bytes> {
+        let wire = bytes.clone();
+        let sighting = Sighting {
+            from: flow.remote.ip(),
+            by_connection: flow.transport.is_reliable(),
+            message: &wire,
+            seen: Some(seen),
+            names_our_dialog: seen.to_tag.is_some()
+                && matches!(self.naming.owner(seen), Named::Own(_)),
+        };
+        match self.strangers.judge(&sighting, now) {
+            Judgement::Pass => self.deliver(flow, bytes, seen, now),
+            Judgement::Answer => {
+                count(&self.figures.refused_source);
+                let reply = refusal::to_stranger(&wire, flow.remote);
+                if reply.is_none() {
+                    count(&self.figures.strangers_silenced);
+                }
+                reply
+            }
+            judgement => self.keep_silent(flow, &judgement),
+        }
+    }
+
+    /// Something that is no SIP message.
+    fn no_sip(
+        &mut self,
+        flow: Flow,
+        bytes: Bytes,
+        standing: &Standing,
+        now: Instant,
+    ) -> Option<Bytes> {
+        if let Standing::Known(_) = standing {
+            return self.parsed(flow, bytes).err().flatten();
+        }
+        count(&self.figures.sip_malformed);
+        if let Standing::Contacted = standing {
+            return None;
+        }
+        let sighting = Sighting {
+            from: flow.remote.ip(),
+            by_connection: flow.transport.is_reliable(),
+            message: &bytes,
+            seen: None,
+            names_our_dialog: false,
+        };
+        let judgement = self.strangers.judge(&sighting, now);
+        self.keep_silent(flow, &judgement)
+    }
+
+    fn keep_silent(&mut self, flow: Flow, judgement: &Judgement) -> Option<Bytes> {
+        count(&self.figures.refused_source);
+        count(&self.figures.strangers_silenced);
+        if let Judgement::Banned { lasts, why } = judgement {
+            self.tell_ban(flow.remote.ip(), *lasts, why);
+        }
+        None
+    }
+
+    fn tell_ban(&self, from: IpAddr, lasts: Duration, why: &Offence) {
+        count(&self.figures.bans_total);
+        let seconds = lasts.as_secs();
+        tracing::warn!(%from, seconds, "banned: {why}");
+        let told = format!("{from} is banned for {seconds} s: {why}");
+        self.trace
+            .note(&Arc::new(CallIds::refused(None)), true, &told);
+    }
+
+    /// Hands a message on that no rule of admission is about.
+    fn deliver(
+        &mut self,
+        flow: Flow,
+        bytes: Bytes,
+        seen: &Peek<'_>,
+        now: Instant,
+    ) -> Option<Bytes> {
+        let worker = match (self.naming.owner(seen), seen.is_request) {
+            (Named::Own(worker), _) => worker,
+            (_, true) => self.naming.by_call_id(seen.call_id),
+            // It answers nothing of ours.
+            (_, false) => return None,
+        };
+        match self.parsed(flow, bytes) {
+            Ok(message) => {
+                self.push_message(worker, flow, message, now);
+                None
+            }
+            Err(reply) => reply,
+        }
+    }
+
+    fn worker_of(&self, seen: &Peek<'_>) -> usize {
+        match self.naming.owner(seen) {
+            Named::Own(worker) => worker,
+            Named::Other | Named::Nobody => self.naming.by_call_id(seen.call_id),
+        }
+    }
+
+    /// The whole message, or the answer to one that cannot be read.
+    fn parsed(&self, flow: Flow, bytes: Bytes) -> Result<Message, Option<Bytes>> {
         let framing = match flow.transport {
             // A WebSocket message is a whole SIP message, with Content-Length or without (RFC 7118 §5).
             Transport::Udp | Transport::Ws | Transport::Wss => Framing::Datagram,
             Transport::Tcp | Transport::Tls => Framing::Stream,
         };
         let wire = bytes.clone();
-        let message = match parse(bytes, framing) {
-            Ok(message) => message,
-            Err(error) => {
-                count(&self.figures.sip_malformed);
-                tracing::debug!(from = %flow.remote, %error, "no SIP message");
-                return if listed {
-                    refusal::malformed(&wire, flow.remote, &error)
-                } else {
-                    None
-                };
-            }
-        };
-        let request = match message {
-            Message::Response(response) => {
-                let worker = dispatch::of_response(&response, self.workers.len());
-                if let (true, Some(worker)) = (listed, worker) {
-                    self.hand_over(
-                        worker,
-                        FromFront::Message {
-                            flow,
-                            message: Message::Response(response),
-                            came: now,
-                        },
-                    );
-                }
-                return None;
-            }
-            Message::Request(request) => request,
-        };
-        let worker = dispatch::of_request(&request, self.workers.len());
-        let verdict = if listed {
-            let port = self.workers.get(worker);
-            let is_full = port.is_none_or(|port| port.is_full(now));
-            self.admission.judge(&request, now, is_full)
-        } else {
-            Verdict::Stranger
-        };
-        match verdict {
-            Verdict::Pass => {
-                self.hand_over(
-                    worker,
-                    FromFront::Message {
-                        flow,
-                        message: Message::Request(request),
-                        came: now,
-                    },
-                );
-                None
-            }
-            refused => {
-                let reply = refusal::reply(request.wire(), flow.remote, &refused)?;
-                self.admission.count(&refused);
-                if let (true, Some(why)) = (listed, refused.note()) {
-                    let csi = admission::client_session_id(&request);
-                    self.trace.refused_call(request.wire(), &reply, csi, why);
-                }
-                Some(reply)
-            }
+        parse(bytes, framing).map_err(|error| {
+            count(&self.figures.sip_malformed);
+            tracing::debug!(from = %flow.remote, %error, "no SIP message");
+            refusal::malformed(&wire, flow.remote, &error)
+        })
+    }
+
+    fn push_message(&mut self, worker: usize, flow: Flow, message: Message, came: Instant) {
+        self.hand_over(
+            worker,
+            FromFront::Message {
+                flow,
+                message,
+                came,
+            },
+        );
+    }
+
+    fn refuse(
+        &mut self,
+        wire: &Bytes,
+        flow: Flow,
+        verdict: Verdict,
+        request: Option<&Request>,
+    ) -> Option<Bytes> {
+        let reply = refusal::reply(wire, flow.remote, &verdict)?;
+        self.admission.count(&verdict);
+        if let Some(why) = verdict.note() {
+            let csi = request.and_then(admission::client_session_id);
+            self.trace.refused_call(wire, &reply, csi, why);
+        }
+        Some(reply)
+    }
+
+    fn reload(&mut self, config: &SidecarConfig) {
+        self.admission.reload(config);
+        let silent = config.sip.unlisted_source == UnlistedSource::Drop;
+        self.strangers.reload(&config.guard, silent, Instant::now());
+    }
+
+    /// Somebody gave wrong credentials.
+    fn suspect(&mut self, from: IpAddr, reliable: bool) {
+        let now = Instant::now();
+        if !matches!(self.admission.standing(from, now), Standing::Known(_))
+            && let Judgement::Banned { lasts, why } =
+                self.strangers
+                    .offend(from, reliable, Offence::WrongCredentials, now)
+        {
+            self.tell_ban(from, lasts, &why);
         }
     }
 
@@ -264,7 +425,9 @@ impl Running {
                     self.report_failed(failed);
                 }
                 ToFront::ReleaseSession(csi) => self.admission.release(&csi),
-                ToFront::Drain => self.admission.drain(),
+                ToFront::Drain(on) => self.admission.drain(on),
+                ToFront::Reload(config) => self.reload(&config),
+                ToFront::Suspect { from, reliable } => self.suspect(from, reliable),
                 ToFront::Stop => self.stopping = true,
                 #[cfg(feature = "injected-panics")]
                 ToFront::Panic => panic!("injected"),
@@ -281,6 +444,9 @@ impl Running {
 
     fn housekeeping(&mut self, now: Instant) {
         self.admission.housekeeping(now);
+        self.strangers.housekeeping(now);
+        let banned = locked(&self.bans).count(now);
+        self.figures.bans.store(banned, Ordering::Relaxed);
         let mut failed = Vec::new();
         if let Some(streams) = &mut self.front.streams {
             streams.housekeeping(self.front.poll.registry(), now);
@@ -291,4 +457,9 @@ impl Running {
         }
         self.report_failed(failed);
     }
+}
+
+/// Whether whom we called may send it: a response, or a request within a dialog.
+fn belongs_to_call(seen: &Peek<'_>) -> bool {
+    !seen.is_request || seen.to_tag.is_some() || matches!(seen.method, b"ACK" | b"CANCEL")
 }

@@ -36,6 +36,13 @@ impl<V: Clone> Recent<V> {
         }
     }
 
+    /// Another verdict in place of the one that was remembered.
+    pub(super) fn replace(&mut self, key: u64, verdict: V) {
+        if let Some(place) = self.young.get_mut(&key).or_else(|| self.old.get_mut(&key)) {
+            *place = verdict;
+        }
+    }
+
     pub(super) fn turn(&mut self, now: Instant) {
         if now >= self.turn {
             self.turn = now + LIFETIME;

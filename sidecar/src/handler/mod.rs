@@ -2,7 +2,6 @@
 //!
 //! Runs on tokio. Attempts and time-outs are the action engine's; here is one exchange.
 
-mod direct;
 mod exchange;
 mod fixed;
 mod lambda;
@@ -18,9 +17,8 @@ use url::Url;
 
 use crate::config::{Answerer, ApplicationConfig, SidecarConfig};
 use crate::engine::HandlerOutcome;
-use crate::figures::Figures;
+use crate::figures::{Figures, count};
 use crate::trace::{CallIds, HandlerExchange, TraceSink};
-pub(crate) use direct::DirectHandler;
 use exchange::{Failed, Reply};
 use fixed::FixedReply;
 pub(crate) use fixed::read_actions;
@@ -278,6 +276,13 @@ impl Handlers {
                 Some(reason),
             ),
         };
+        self.figures
+            .observed
+            .handler
+            .add(began.elapsed().as_secs_f64());
+        if !matches!(outcome, HandlerOutcome::Replied(Ok(_))) {
+            count(&self.figures.handler_failures);
+        }
         self.trace.handler(
             &question.ids,
             HandlerExchange {

@@ -58,6 +58,8 @@ pub(crate) struct LegMedia {
     pub(crate) rtcp: UdpSocket,
     /// The even port.
     pub(crate) port: u16,
+    /// Where its RTP is captured.
+    pub(crate) capture: Option<super::MediaCapture>,
     /// Counters, jitter buffer, digits, packets.
     pub(crate) session: AudioSession,
     /// Whether offer and answer are complete: before, nothing is sent.
@@ -106,6 +108,7 @@ impl LegMedia {
             rtp: UdpSocket::from_std(pair.rtp),
             rtcp: UdpSocket::from_std(pair.rtcp),
             port: pair.port,
+            capture: None,
             session,
             agreed: false,
             holding: false,
@@ -347,7 +350,11 @@ impl LegMedia {
         let mut due = len;
         while let Some(len) = due {
             if let Some(to) = destination {
-                send(&self.rtp, out.get(..len).unwrap_or_default(), to);
+                let packet = out.get(..len).unwrap_or_default();
+                send(&self.rtp, packet, to);
+                if let Some(capture) = &self.capture {
+                    capture.sent(to, packet);
+                }
             }
             due = self.session.poll_audio(out);
         }

@@ -1,10 +1,12 @@
 //! A leg: one side of a call, with its SIP dialog and its audio.
 
+mod capture;
 mod media;
 mod negotiation;
 mod offers;
 mod target;
 
+pub(crate) use capture::MediaCapture;
 pub(crate) use media::{LegMedia, Playing, SentFrame, send};
 pub(crate) use negotiation::{Agreed, codec_name};
 pub(crate) use offers::LegOffers;

@@ -1,10 +1,11 @@
 //! Starting the parts in order, and ending them in the reverse one.
 
+mod reload;
 mod threads;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,15 +14,18 @@ use tokio::sync::oneshot;
 
 use crate::applications::{Applications, ApplicationsError};
 use crate::bucket::Buckets;
+use crate::capture::Tap;
 use crate::cdr::CallDetails;
-use crate::config::{ConfigError, Finding, SecretError, Secrets, Severity, SidecarConfig, check};
+use crate::config::{
+    ConfigError, Finding, Live, SecretError, Secrets, Severity, SidecarConfig, check,
+};
 use crate::control::{AccessKeys, Control, router};
 use crate::engine::Throttle;
 use crate::failure::{Failures, ThreadFailed};
 use crate::figures::{Figures, FiguresSnapshot};
 use crate::front::{Front, FrontHandle, ToFront};
+use crate::guard::{Bans, Known, SharedBans, Toll};
 use crate::handler::{HandlerError, Handlers};
-use crate::journal::{Journal, LeftCall, take_leave};
 use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
 use crate::recording::RecordingStore;
@@ -31,6 +35,8 @@ use crate::tls::{Tls, TlsError, TlsSetup};
 use crate::trace::{Files, TraceSink, TraceStore};
 use crate::trunks::{TrunkTable, Trunks};
 use crate::worker::{Shared, ToWorker, WorkerHandle};
+pub(crate) use reload::Reload;
+pub use reload::Reloaded;
 use threads::{advertised, join, usable};
 
 /// After the calls were hung up, so long their handlers may take to hear of it.
@@ -76,7 +82,6 @@ pub struct Sidecar {
     sip_tls: Option<SocketAddr>,
     sip_ws: Option<SocketAddr>,
     sip_wss: Option<SocketAddr>,
-    tls: Tls,
     trunks: Trunks,
     control: SocketAddr,
     warnings: Vec<Finding>,
@@ -85,9 +90,13 @@ pub struct Sidecar {
     traces: TraceStore,
     trace: TraceSink,
     recordings: RecordingStore,
-    journal: Journal,
     call_details: Option<CallDetails>,
     front: FrontHandle,
+    reload: Reload,
+    tap: Tap,
+    known: Arc<Known>,
+    bans: SharedBans,
+    draining: Arc<AtomicBool>,
     workers: Vec<WorkerHandle>,
     threads: Vec<JoinHandle<()>>,
     store_threads: Vec<JoinHandle<()>>,
@@ -133,15 +142,6 @@ impl Sidecar {
             store_threads.push(thread);
         }
 
-        let (mut journal, mut left) = (Journal::default(), Vec::new());
-        if config.journal.enabled {
-            let folder = config.resolve(&config.journal.folder);
-            let (started, thread, calls) = Journal::start(&folder, config.journal.max_bytes)
-                .map_err(io(format!("journal folder {}", folder.display())))?;
-            (journal, left) = (started, calls);
-            store_threads.push(thread);
-        }
-
         let folder = config.resolve(&config.trace.folder);
         let age = Duration::from_secs(u64::from(config.trace.max_age_days) * 86_400);
         let files = Files::new(&folder, config.trace.max_bytes, age)
@@ -161,6 +161,14 @@ impl Sidecar {
             );
 
         let meetings = Arc::new(Meetings::default());
+        let known = Arc::new(Known::new(&config, Instant::now()));
+        let bans = Arc::new(Mutex::new(Bans::new(
+            Duration::from_secs(config.guard.ban_seconds.into()),
+            config.guard.table as usize,
+        )));
+        let live = Live::new(Arc::clone(&config));
+        let (tap, hep_thread) =
+            Tap::start(&config.hep, Arc::clone(&figures)).map_err(io("[hep]"))?;
         let tls = Tls::new(TlsSetup::read(&config)?);
         let trunks = Trunks::new(TrunkTable::new(&config));
         let front =
@@ -186,9 +194,12 @@ impl Sidecar {
             speech: Arc::clone(&speech),
             files: Arc::new(FilePrompts::new(buckets)),
             recordings: recordings.clone(),
-            journal: journal.clone(),
             call_details: call_details.clone(),
             meetings: Arc::clone(&meetings),
+            known: Arc::clone(&known),
+            tap: tap.clone(),
+            live: live.clone(),
+            toll: Toll::new(config.guard.table as usize),
             runtime: tokio::runtime::Handle::current(),
             trunks: trunks.clone(),
             names: Arc::new(names),
@@ -202,8 +213,7 @@ impl Sidecar {
             sip_tls,
             sip_ws,
             sip_wss,
-            tls,
-            trunks,
+            trunks: trunks.clone(),
             control: config.control.listen,
             warnings,
             figures: Arc::clone(&figures),
@@ -211,13 +221,24 @@ impl Sidecar {
             traces: traces.clone(),
             trace: trace.clone(),
             recordings,
-            journal,
             call_details,
             front: front.handle(),
+            reload: Reload {
+                live,
+                front: front.handle(),
+                known: Arc::clone(&known),
+                trunks: trunks.clone(),
+                tls: tls.clone(),
+            },
+            tap,
+            known,
+            bans,
+            draining: Arc::default(),
             workers: Vec::new(),
             threads: Vec::new(),
             store_threads: {
                 store_threads.push(trace_thread);
+                store_threads.extend(hep_thread);
                 store_threads
             },
             end_control: None,
@@ -225,7 +246,6 @@ impl Sidecar {
             config,
         };
         sidecar.start_threads(front, &shared)?;
-        sidecar.leave(left, &applications, &handlers);
         sidecar
             .start_control(secrets, speech, applications, meetings)
             .await?;
@@ -234,31 +254,6 @@ impl Sidecar {
             workers = sidecar.workers.len(), "sidecar started"
         );
         Ok(sidecar)
-    }
-
-    /// Takes leave of the calls that an earlier process has left.
-    fn leave(
-        &self,
-        left: Vec<LeftCall>,
-        applications: &Arc<Applications>,
-        handlers: &Arc<Handlers>,
-    ) {
-        let Some(worker) = self.workers.first().filter(|_| !left.is_empty()) else {
-            return;
-        };
-        tracing::warn!(
-            calls = left.len(),
-            "calls were left by an earlier process, and are ended"
-        );
-        let dialogs = left.iter().flat_map(|call| call.dialogs.clone()).collect();
-        worker.send(ToWorker::TakeLeave(dialogs));
-        tokio::spawn(take_leave(
-            left,
-            Arc::clone(applications),
-            Arc::clone(handlers),
-            self.trace.clone(),
-            self.journal.clone(),
-        ));
     }
 
     async fn start_control(
@@ -300,6 +295,13 @@ impl Sidecar {
             creations: Throttle::per_second(self.config.limits.calls_per_second as usize),
             most_creations: self.config.limits.calls_per_second as usize,
             most_calls: self.config.limits.calls as usize,
+            port_pairs: self.config.rtp.ports.pairs().into(),
+            known: Arc::clone(&self.known),
+            bans: Arc::clone(&self.bans),
+            draining: Arc::clone(&self.draining),
+            reload: self.reload.clone(),
+            captures: Arc::clone(&self.tap.single),
+            front: self.front.clone(),
         });
         let (end, ended) = oneshot::channel::<()>();
         self.end_control = Some(end);
@@ -340,24 +342,13 @@ impl Sidecar {
         self.sip_wss
     }
 
-    /// Takes up the trunks and certificates of another state of the configuration. Running calls and connections stay as
-    /// they are; what else the configuration says is taken up at the next start alone.
+    /// Takes up another state of the configuration: certificates, and what can be taken up without a restart, hold for
+    /// all that begins from then on. Running calls and connections stay as they are.
     ///
     /// # Errors
     /// The configuration is refused, or a certificate is unusable: then all stays as it was.
-    pub async fn reload(&self, config: SidecarConfig) -> Result<(), StartError> {
-        let errors: Vec<Finding> = findings(&config)
-            .await?
-            .into_iter()
-            .filter(|finding| finding.severity == Severity::Error)
-            .collect();
-        if !errors.is_empty() {
-            return Err(ConfigError::Refused(errors).into());
-        }
-        let setup = TlsSetup::read(&config)?;
-        self.trunks.replace(TrunkTable::new(&config));
-        self.tls.replace(setup);
-        Ok(())
+    pub async fn reload(&self, config: SidecarConfig) -> Result<Reloaded, StartError> {
+        self.reload.take(config).await
     }
 
     /// The bound address of the control API.
@@ -403,7 +394,8 @@ impl Sidecar {
     /// Ends it: no new calls (503); running calls get `[limits] shutdown-seconds`, then every leg a BYE and the
     /// handler its HANGUP.
     pub async fn shutdown(mut self) {
-        self.front.send(ToFront::Drain);
+        self.draining.store(true, Ordering::Relaxed);
+        self.front.send(ToFront::Drain(true));
         let patience = if self.failures.any() {
             // Nobody hears how the calls go on.
             Duration::ZERO
@@ -425,16 +417,17 @@ impl Sidecar {
         let threads = std::mem::take(&mut self.threads);
         let stores = std::mem::take(&mut self.store_threads);
         let (recordings, trace) = (self.recordings.clone(), self.trace.clone());
-        let (call_details, journal) = (self.call_details.clone(), self.journal.clone());
+        let call_details = self.call_details.clone();
+        let tap = self.tap.clone();
         let joined = tokio::task::spawn_blocking(move || {
             join(threads);
             // What the workers left is written before the stores end.
             recordings.stop();
-            journal.stop();
             if let Some(records) = call_details {
                 records.stop();
             }
             trace.stop();
+            tap.stop();
             join(stores);
         });
         let _ = joined.await;
@@ -463,11 +456,11 @@ impl Drop for Sidecar {
         self.stop_threads();
         if !self.store_threads.is_empty() {
             self.recordings.stop();
-            self.journal.stop();
             if let Some(records) = &self.call_details {
                 records.stop();
             }
             self.trace.stop();
+            self.tap.stop();
         }
         if let Some(task) = &self.control_task {
             task.abort();

@@ -11,7 +11,7 @@ use skillcall_sip::endpoint::{Advertised, EndpointConfig, Limits as SipLimits, T
 use super::{Sidecar, StartError, io};
 use crate::config::SidecarConfig;
 use crate::failure::said;
-use crate::front::{Front, ToFront, worker_prefix};
+use crate::front::{Front, FrontParts, ToFront};
 use crate::ports::PortPool;
 use crate::resolve::Usable;
 use crate::worker::{Shared, ToWorker, Worker};
@@ -39,7 +39,10 @@ impl Sidecar {
             endpoint.wss = at(self.sip_wss);
             endpoint.resolves_names = true;
             endpoint.correct_contacts = config.sip.correct_contacts;
-            endpoint.id_prefix = worker_prefix(index);
+            endpoint.id_prefix = front.naming().prefix(index);
+            if let Some(product) = &config.sip.product {
+                endpoint.product.clone_from(product);
+            }
             endpoint.limits = SipLimits {
                 calls: 2 * config.limits.calls as usize + 64,
                 ..SipLimits::default()
@@ -58,17 +61,21 @@ impl Sidecar {
                 .map_err(io("worker"))?;
             self.threads.push(thread);
         }
-        let (figures, trace) = (Arc::clone(&self.figures), self.trace.clone());
-        let trunks = shared.trunks.clone();
-        let applications = Arc::clone(&shared.applications);
+        let parts = FrontParts {
+            workers: ports,
+            figures: Arc::clone(&self.figures),
+            trace: self.trace.clone(),
+            applications: Arc::clone(&shared.applications),
+            trunks: shared.trunks.clone(),
+            known: Arc::clone(&shared.known),
+            bans: Arc::clone(&self.bans),
+        };
         let failures = self.failures.clone();
         let thread = std::thread::Builder::new()
             .name("front".into())
             .spawn(move || {
                 // Every call's messages pass it, and its state is all calls': nothing can take its place.
-                let ran = catch_unwind(AssertUnwindSafe(|| {
-                    front.run(config, trunks, applications, ports, figures, trace)
-                }));
+                let ran = catch_unwind(AssertUnwindSafe(|| front.run(config, parts)));
                 match ran {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => {

@@ -1,11 +1,12 @@
 //! The ids of one call.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use skillcall_protocol::sma::CallId;
 use skillcall_protocol::trace::Ids;
 use skillcall_protocol::traceparent::TraceParent;
 
+use crate::capture::CallCapture;
 use crate::engine::LegId;
 
 /// By what a call is found, and the W3C trace that its HTTP requests and its records belong to: that of its client session,
@@ -17,12 +18,15 @@ pub(crate) struct CallIds {
     root: TraceParent,
     traced: bool,
     legs: Mutex<Vec<(LegId, String)>>,
+    correlation: Option<Arc<str>>,
+    capture: OnceLock<Arc<CallCapture>>,
 }
 
 impl CallIds {
     /// The ids of a call that is placed; `traced`: whether its records are kept.
     pub(crate) fn new(transaction: String, csi: Option<String>, traced: bool) -> Self {
         Self {
+            correlation: Some(transaction.as_str().into()),
             transaction: Some(transaction),
             traced,
             ..Self::refused(csi)
@@ -41,6 +45,8 @@ impl CallIds {
             root,
             traced: true,
             legs: Mutex::default(),
+            correlation: None,
+            capture: OnceLock::new(),
         }
     }
 
@@ -52,6 +58,21 @@ impl CallIds {
     /// Whether Alexa made the call.
     pub(crate) fn is_skill_call(&self) -> bool {
         self.csi.is_some()
+    }
+
+    /// What the messages of all its legs have in common, for a collector.
+    pub(crate) fn correlation(&self) -> Option<&Arc<str>> {
+        self.correlation.as_ref()
+    }
+
+    /// The capture that its packets go to.
+    pub(crate) fn capture(&self) -> Option<&Arc<CallCapture>> {
+        self.capture.get()
+    }
+
+    /// Its packets go there from now on; false when they go elsewhere already.
+    pub(crate) fn capture_into(&self, capture: Arc<CallCapture>) -> bool {
+        self.capture.set(capture).is_ok()
     }
 
     /// A leg's CallId, from now on.

@@ -14,6 +14,7 @@ use super::outgoing::Attempt;
 use crate::applications::Application;
 use crate::engine::{Call, LegId, PlayId, RecordingEnd, RecordingId, SpeechId};
 use crate::figures::Held;
+use crate::guard::{RouteHeld, SourceHeld};
 use crate::leg::LegOffers;
 use crate::trace::CallIds;
 use crate::trunks::Trunk;
@@ -45,6 +46,12 @@ pub(super) struct CallEntry {
     pub(super) csi: Option<Box<str>>,
     pub(super) began: Instant,
     pub(super) answered: bool,
+    /// It is answered, for the figures.
+    pub(super) up: Option<Held>,
+    /// The known source that it came from.
+    pub(super) source: Option<SourceHeld>,
+    /// Who called: the user part of From.
+    pub(super) caller: Box<str>,
     pub(super) _held: Held,
     /// Whether it was made through the API.
     pub(super) created: bool,
@@ -102,6 +109,8 @@ pub(super) struct LegEntry {
     pub(super) attempt: Option<Box<Attempt>>,
     /// Looking up the name of the called host.
     pub(super) lookup: Option<AbortHandle>,
+    /// Its place on a route that has a limit.
+    pub(super) route: Option<RouteHeld>,
     pub(super) _held: Held,
 }
 
@@ -119,6 +128,7 @@ impl LegEntry {
             trunk: None,
             attempt: None,
             lookup: None,
+            route: None,
             _held: held,
         }
     }
@@ -150,6 +160,9 @@ impl CallEntry {
             csi: None,
             began,
             answered: false,
+            up: None,
+            source: None,
+            caller: Box::default(),
             _held: held,
             created: false,
             meeting: None,

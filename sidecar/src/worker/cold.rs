@@ -18,7 +18,6 @@ use crate::speech::{SpeechRequest, ssml};
 impl Running {
     pub(super) fn ask(&mut self, key: CallKey, sequence: u32, attempt: u32, event: Arc<Event>) {
         let Some(call) = self.call(key) else { return };
-        self.shared.journal.asked(&event);
         if let Some(outcome) = call.application.answering.fixed(&event) {
             self.input(
                 key,
@@ -183,6 +182,9 @@ impl Running {
                     order,
                     reply,
                 } => self.on_order(&call_id, order, reply),
+                ToWorker::Capture { id, capture, reply } => {
+                    let _ = reply.send(self.capture(&id, capture));
+                }
                 ToWorker::Create {
                     application,
                     call,
@@ -190,12 +192,6 @@ impl Running {
                 } => {
                     let made = self.create(&application, *call);
                     let _ = reply.send(made);
-                }
-                ToWorker::TakeLeave(dialogs) => {
-                    let now = Instant::now();
-                    for dialog in &dialogs {
-                        self.endpoint.bye_saved(now, dialog);
-                    }
                 }
                 ToWorker::HangUpAll => {
                     self.hanging_up = true;
@@ -293,7 +289,7 @@ impl Running {
         })
     }
 
-    fn find(&self, id: &str) -> Option<CallKey> {
+    pub(super) fn find(&self, id: &str) -> Option<CallKey> {
         self.keys().find(|key| {
             self.call(*key).is_some_and(|call| {
                 call.engine.transaction_id().as_str() == id

@@ -26,6 +26,10 @@ impl Running {
         let now = Instant::now();
         let traced = self.takes_trace(now, application);
         let ids = Arc::new(CallIds::new(call.transaction_id.to_string(), None, traced));
+        let caller: Box<str> = call.from.as_str().into();
+        if let Some(capture) = self.shared.tap.single.claim([&call.from, &call.to]) {
+            let _ = ids.capture_into(capture);
+        }
         let engine = Call::outbound(
             config,
             call,
@@ -35,6 +39,7 @@ impl Running {
         let key = self.place(now, |serial| {
             let mut entry = CallEntry::new(serial, engine, ids, Arc::clone(application), now, held);
             entry.created = true;
+            entry.caller = caller;
             entry
         });
         self.carry_out(key);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use mio::Waker;
 use skillcall_media::prompt::EncodedPrompt;
-use skillcall_sip::dialog::SavedDialog;
 use tokio::sync::oneshot;
 
 use super::call::CallKey;
@@ -13,6 +12,7 @@ use super::next_hop::NextHop;
 use super::orders::{LegOrder, LegReply};
 use super::view::CallView;
 use crate::applications::Application;
+use crate::capture::CallCapture;
 use crate::engine::{Failure, HandlerOutcome, LegId, OutboundCall, PlayId, RecordingId, SpeechId};
 use crate::recording::Report;
 use crate::resolve::Hop;
@@ -89,14 +89,18 @@ pub(crate) enum ToWorker {
         order: LegOrder,
         reply: LegReply,
     },
+    /// Capture the call with this id; replies whether there was one without a capture.
+    Capture {
+        id: String,
+        capture: Arc<CallCapture>,
+        reply: oneshot::Sender<bool>,
+    },
     /// Make a call (facts F10); replies whether it is made.
     Create {
         application: Arc<Application>,
         call: Box<OutboundCall>,
         reply: oneshot::Sender<bool>,
     },
-    /// End dialogs that an earlier process has left.
-    TakeLeave(Vec<SavedDialog>),
     /// End all calls; replies when none is left.
     HangUpAll,
     /// End the thread.

@@ -131,6 +131,10 @@ impl Running {
             from: user_of(request.headers().from().ok().as_ref()),
             headers: surfaced(request),
         };
+        let source = self.shared.known.source(flow.remote.ip(), now);
+        let source = source.map(|source| source.hold());
+        let caller: Box<str> = inbound.from.as_str().into();
+        let called_number = inbound.to.clone();
         let mut engine = Call::inbound(
             Arc::clone(&application.engine),
             inbound,
@@ -139,6 +143,14 @@ impl Running {
         );
         engine.or_else(targets.iter().map(|target| Arc::clone(&target.engine)));
         ids.add_leg(LegId::A, &call_id);
+        if let Some(capture) = self
+            .shared
+            .tap
+            .single
+            .claim([caller.as_ref(), &called_number])
+        {
+            let _ = ids.capture_into(capture);
+        }
         let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming, self.count_leg());
         leg.handle = Some(handle);
         leg.trunk = self.shared.trunks.of_flow(&flow);
@@ -158,13 +170,13 @@ impl Running {
             entry.legs.push(leg);
             entry.targets = targets;
             entry.csi = csi.map(Into::into);
+            entry.source = source;
+            entry.caller = caller;
             entry
         });
         self.own_media(slot, key, LegId::A);
         self.note_dialog(handle, key, LegId::A);
-        self.shared
-            .trace
-            .sip(&ids, LegId::A, Direction::Received, request.wire());
+        self.tell_invite(&ids, &flow, request.wire());
         let _ = self.endpoint.trying(now, handle);
         self.carry_out(key);
     }
@@ -172,7 +184,7 @@ impl Running {
     /// Counts one more call, unless there are as many as there may be: the front judges by a number that is a moment
     /// old, and calls that come at the same moment all pass it.
     pub(super) fn take_place(&self) -> Option<Held> {
-        let (figures, most) = (&self.shared.figures, self.shared.config.limits.calls);
+        let (figures, most) = (&self.shared.figures, self.shared.live.now().limits.calls);
         let place = Held::one_of(figures, |figures| &figures.calls, most as usize);
         if place.is_none() {
             figures.refused_overload.fetch_add(1, Ordering::Relaxed);

@@ -74,6 +74,7 @@ impl Running {
         if let Some(owner) = self.media_owner.get_mut(slot) {
             *owner = Some((key, leg));
         }
+        self.capture_media(slot, key);
     }
 
     pub(super) fn release_media(&mut self, slot: usize, now: Instant) {
@@ -102,12 +103,11 @@ impl Running {
         };
         self.read_sent_digits(slot);
         if let (Some(media), Some(call)) = (self.media.get(slot), self.call(key)) {
-            self.shared.trace.media(
-                &call.ids,
-                leg,
-                media.session.format().codec,
-                &media.session.figures(),
-            );
+            let figures = media.session.figures();
+            self.shared
+                .trace
+                .media(&call.ids, leg, media.session.format().codec, &figures);
+            self.shared.figures.leg_ended(&figures);
         }
         self.release_media(slot, Instant::now());
     }
@@ -138,6 +138,9 @@ impl Running {
             match media.rtp.recv_from(&mut self.packet[..]) {
                 Ok((len, from)) => {
                     let datagram = self.packet.get(..len).unwrap_or_default();
+                    if let Some(capture) = &media.capture {
+                        capture.received(from, datagram);
+                    }
                     taken |= crate::bridge::receive(
                         &mut self.media,
                         slot,

@@ -18,6 +18,7 @@
 //! | `orders` | what the control API wants of a leg |
 //! | `meeting` | a call that takes part in a meeting |
 //! | `media` | RTP, and the tick of 20 ms |
+//! | `wire` | what goes over the wire, for trace, collector and capture |
 //! | `supervision` | what is left of a worker that panicked, and its new start |
 
 mod answering;
@@ -38,6 +39,7 @@ mod session;
 mod signalling;
 mod supervision;
 mod view;
+mod wire;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -54,15 +56,16 @@ use skillcall_sip::endpoint::{
 use slab::Slab;
 
 use crate::applications::Applications;
+use crate::capture::Tap;
 use crate::cdr::CallDetails;
-use crate::config::SidecarConfig;
+use crate::config::{Live, SidecarConfig};
 use crate::datagram::Sender;
 use crate::engine::{Command, Input, LegId, Now};
 use crate::failure::Failures;
-use crate::figures::Figures;
+use crate::figures::{Figures, Held, count};
 use crate::front::{FromFront, FrontHandle, Gauge, Waits, WorkerPort};
+use crate::guard::{Known, Toll};
 use crate::handler::Handlers;
-use crate::journal::Journal;
 use crate::leg::LegMedia;
 use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
@@ -106,10 +109,13 @@ pub(crate) struct Shared {
     pub(crate) speech: Arc<SpeechService>,
     pub(crate) files: Arc<FilePrompts>,
     pub(crate) recordings: RecordingStore,
-    pub(crate) journal: Journal,
     /// Call detail records, if they are wanted.
     pub(crate) call_details: Option<CallDetails>,
     pub(crate) meetings: Arc<Meetings>,
+    pub(crate) known: Arc<Known>,
+    pub(crate) tap: Tap,
+    pub(crate) live: Live,
+    pub(crate) toll: Toll,
     pub(crate) runtime: tokio::runtime::Handle,
     /// The trunks of now.
     pub(crate) trunks: Trunks,
@@ -230,6 +236,8 @@ struct Running {
     /// SIP datagrams of this turn, and which transactions they are of.
     datagrams: Vec<(SocketAddr, Bytes)>,
     datagram_ids: Vec<Option<TransmitId>>,
+    /// The endpoint's transactions, as the figures show them.
+    transactions: Option<Held>,
     hanging_up: bool,
     stopping: bool,
     /// When it panicked last.
@@ -284,6 +292,7 @@ impl Running {
             sender: Sender::new(),
             datagrams: Vec::new(),
             datagram_ids: Vec::new(),
+            transactions: None,
             hanging_up: false,
             stopping: false,
             panicked: None,
@@ -326,6 +335,7 @@ impl Running {
             self.tick_if_due(now);
             self.check_trunks(now);
             self.settle();
+            self.tell_transactions();
         }
         self.end();
         Ok(())
@@ -409,6 +419,15 @@ impl Running {
         }
     }
 
+    fn tell_transactions(&mut self) {
+        let counts = self.endpoint.counts();
+        let now = counts.server_transactions + counts.client_transactions;
+        if self.transactions.as_ref().map_or(0, Held::amount) != now {
+            let figures = &self.shared.figures;
+            self.transactions = Some(Held::new(figures, |figures| &figures.transactions, now));
+        }
+    }
+
     fn input(&mut self, call: CallKey, input: Input) {
         self.inputs.push_back(Pending { call, input });
     }
@@ -437,9 +456,16 @@ impl Running {
             self.release_leg(key, leg);
         }
         let mut call = self.calls.remove(key.slot);
-        self.shared
-            .journal
-            .ended(call.engine.transaction_id().as_str());
+        let figures = &self.shared.figures;
+        figures
+            .observed
+            .call
+            .add(call.began.elapsed().as_secs_f64());
+        count(if call.answered {
+            &figures.calls_completed
+        } else {
+            &figures.calls_unanswered
+        });
         let until = Instant::now() + AFTERLIFE;
         let dialogs = std::mem::take(&mut call.dialogs);
         self.ended_dialogs

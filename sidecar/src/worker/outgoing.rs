@@ -11,8 +11,10 @@ use skillcall_sip::message::{ExtraHeader, Host, StatusCode, Uri};
 
 use super::call::{CallKey, LegEntry, LegState};
 use super::{Running, ToWorker};
-use crate::config::RouteTarget;
+use crate::config::{RouteConfig, RouteTarget};
 use crate::engine::{Input, LegId};
+use crate::figures::count;
+use crate::guard::RouteHeld;
 use crate::leg::{LegOffers, Target};
 use crate::resolve::{Hop, Search};
 use crate::trunks::Trunk;
@@ -89,7 +91,8 @@ impl Running {
                 user: uri,
             },
         };
-        let route = wanted.route(&self.shared.config.route).ok_or_else(|| {
+        let config = self.shared.live.now();
+        let route = wanted.route(&config.route).ok_or_else(|| {
             (
                 404,
                 format!("no [[route]] leads to {}", dial.endpoint.uri()),
@@ -115,11 +118,13 @@ impl Running {
             }
             (None, None) => return Err((500, "the route has neither uri nor trunk".into())),
         };
+        let held = self.take_toll(key, route, now)?;
         let slot = self.take_media(now).map_err(|error| (503, error))?;
         self.own_media(slot, key, dial.leg);
         if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(dial.leg)) {
             entry.media = Some(slot);
             entry.trunk = trunk.clone();
+            entry.route = held;
         }
         Ok(Attempt {
             dial,
@@ -183,6 +188,33 @@ impl Running {
 
     fn take_attempt(&mut self, key: CallKey, leg: LegId) -> Option<Box<Attempt>> {
         self.call_mut(key)?.leg_mut(leg)?.attempt.take()
+    }
+
+    /// Counts the outgoing call for whoever caused it.
+    fn take_toll(
+        &self,
+        key: CallKey,
+        route: &RouteConfig,
+        now: Instant,
+    ) -> Result<Option<RouteHeld>, (u16, String)> {
+        let Some(call) = self.call(key) else {
+            return Ok(None);
+        };
+        let config = self.shared.live.now();
+        let source = match &call.source {
+            Some(source) => source.name(),
+            None => call.application.config.id.as_str(),
+        };
+        let taken = self
+            .shared
+            .toll
+            .take(&config.toll, source, &call.caller, route, now);
+        taken.map_err(|limit| {
+            count(&self.shared.figures.refused_toll);
+            let told = format!("the outgoing call is refused: {limit}");
+            self.shared.trace.note(&call.ids, true, &told);
+            (403, told)
+        })
     }
 
     /// The name of the called host was looked up.

@@ -7,12 +7,8 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
-use skillcall_protocol::trace::Direction;
-use skillcall_sip::endpoint::{
-    CallHandle, Destination, EndedBy, Event, Flow, TransmitId, Transport,
-};
+use skillcall_sip::endpoint::{CallHandle, EndedBy, Event, Flow, TransmitId, Transport};
 use skillcall_sip::message::{HeaderName, Message, Response, StatusCode};
-use skillcall_sip::peek::peek;
 
 use super::Running;
 use super::call::{CallKey, LegState};
@@ -23,11 +19,7 @@ use crate::front::{StreamTarget, ToFront, address_of};
 impl Running {
     /// A message that the front has let in.
     pub(super) fn receive(&mut self, now: Instant, flow: Flow, message: Message) {
-        if let Some((ids, leg)) = self.dialogs.get(message.headers().call_id()) {
-            self.shared
-                .trace
-                .sip(ids, *leg, Direction::Received, message.wire());
-        }
+        self.tell_received(&flow, &message);
         self.endpoint.receive_message(now, &flow, message);
     }
 
@@ -40,13 +32,16 @@ impl Running {
             .pop_front()
             .or_else(|| self.endpoint.poll_transmit())
         {
-            if matches!(transmit.destination, Destination::Addr(_)) {
-                self.trace_sent(&transmit.bytes);
-            }
             let Some(to) = address_of(&transmit.destination) else {
                 self.look_up_next_hop(transmit);
                 continue;
             };
+            self.shared.figures.sip.sent(&transmit.bytes);
+            self.tell_sent(transmit.transport, to, &transmit.bytes);
+            // Whoever is only answered, may be a stranger.
+            if !transmit.bytes.starts_with(b"SIP/2.0 ") {
+                self.shared.known.contacted(to.ip(), Instant::now());
+            }
             match transmit.transport {
                 Transport::Udp => {
                     batch.push((to, transmit.bytes));
@@ -69,15 +64,6 @@ impl Running {
         senders.clear();
         self.datagrams = batch;
         self.datagram_ids = senders;
-    }
-
-    fn trace_sent(&self, message: &Bytes) {
-        if self.dialogs.is_empty() {
-            return;
-        }
-        if let Some((ids, leg)) = peek(message).and_then(|seen| self.dialogs.get(seen.call_id)) {
-            self.shared.trace.sip(ids, *leg, Direction::Sent, message);
-        }
     }
 
     fn send_datagrams(&mut self, batch: &[(SocketAddr, Bytes)], senders: &[Option<TransmitId>]) {
@@ -262,7 +248,6 @@ impl Running {
         if state == LegState::Connected {
             self.open_media(key, leg);
         }
-        self.journal(key, leg, state);
         if let Some(call) = self.call_mut(key) {
             let first_answer =
                 state == LegState::Connected && !std::mem::replace(&mut call.answered, true);
@@ -270,45 +255,24 @@ impl Running {
                 entry.state = state;
                 if state == LegState::Gone {
                     entry.handle = None;
+                    entry.route = None;
                 }
             }
             if first_answer {
-                self.shared
-                    .figures
-                    .calls_answered
-                    .fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// Writes down that a leg is answered, or has ended.
-    fn journal(&self, key: CallKey, leg: LegId, state: LegState) {
-        let journal = &self.shared.journal;
-        let Some(call) = self.call(key).filter(|_| journal.is_on()) else {
-            return;
-        };
-        let Some(entry) = call.leg(leg).filter(|entry| entry.state != state) else {
-            return;
-        };
-        let transaction = call.engine.transaction_id().as_str();
-        match state {
-            LegState::Connected => {
-                let dialog = entry
-                    .handle
-                    .and_then(|handle| self.endpoint.saved_dialog(handle));
-                if let Some(dialog) = dialog {
-                    journal.leg(transaction, entry.call_id.as_str(), &dialog);
+                let figures = &self.shared.figures;
+                figures.calls_answered.fetch_add(1, Ordering::Relaxed);
+                let up = Held::new(figures, |figures| &figures.calls_up, 1);
+                if let Some(call) = self.call_mut(key) {
+                    call.up = Some(up);
                 }
             }
-            LegState::Gone => journal.leg_ended(transaction, entry.call_id.as_str()),
-            _ => {}
         }
     }
 
     /// Remembers whose a SIP dialog is, and for the trace whose its messages are.
     pub(super) fn note_dialog(&mut self, handle: CallHandle, key: CallKey, leg: LegId) {
         self.by_handle.insert(handle, (key, leg));
-        if !self.call(key).is_some_and(|call| call.ids.is_traced()) {
+        if !self.tells_of(key) {
             return;
         }
         let Some(call_id) = self.endpoint.call_id(handle).map(Box::<[u8]>::from) else {

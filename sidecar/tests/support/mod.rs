@@ -6,7 +6,6 @@ pub(crate) mod boto3;
 pub(crate) mod handler;
 pub(crate) mod phone;
 pub(crate) mod pjsua;
-pub(crate) mod process;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -161,4 +160,33 @@ pub(crate) fn skill_headers(csi: &str) -> Vec<(&'static str, String)> {
         ("X-Alexa-LWA-ClientId", SKILL.to_owned()),
         ("User-to-User", uui),
     ]
+}
+
+/// A program of another project, found in PATH or among what `tools/setup.sh` installs. Without it the test is left
+/// out, and says so.
+pub(crate) fn program(name: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file());
+    if found.is_none() {
+        eprintln!("skipped: {name} is not installed; tools/setup.sh test installs it");
+    }
+    found
+}
+
+/// A program of the Python environment that `tools/strangers.sh` makes. Without it the test is left out, and says so.
+pub(crate) fn stranger(name: &str) -> Option<std::path::PathBuf> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/strangers.sh");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("strangers");
+    let made = std::process::Command::new(script).arg(folder).output();
+    match made {
+        Ok(made) if made.status.success() => {
+            Some(Path::new(String::from_utf8_lossy(&made.stdout).trim()).join(name))
+        }
+        failed => {
+            eprintln!("skipped: {name} cannot be had: {failed:?}");
+            None
+        }
+    }
 }

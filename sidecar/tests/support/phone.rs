@@ -69,16 +69,21 @@ pub(crate) struct Phone {
 impl Phone {
     /// A phone that says a tone of `frequency` Hz while a call is up.
     pub(crate) fn start(frequency: f64, behaviour: Behaviour) -> Self {
-        Self::with(frequency, behaviour, true)
+        Self::with("127.0.0.1", frequency, behaviour, true)
+    }
+
+    /// The same at another address of loopback.
+    pub(crate) fn at(address: &str, frequency: f64, behaviour: Behaviour) -> Self {
+        Self::with(address, frequency, behaviour, true)
     }
 
     /// A phone that knows no telephone events: its digits are tones, and it hears them as tones.
     pub(crate) fn in_band(frequency: f64, behaviour: Behaviour) -> Self {
-        Self::with(frequency, behaviour, false)
+        Self::with("127.0.0.1", frequency, behaviour, false)
     }
 
-    fn with(frequency: f64, behaviour: Behaviour, events: bool) -> Self {
-        let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
+    fn with(at: &str, frequency: f64, behaviour: Behaviour, events: bool) -> Self {
+        let sip = UdpSocket::bind((at, 0)).unwrap();
         sip.set_read_timeout(Some(Duration::from_millis(2)))
             .unwrap();
         let address = sip.local_addr().unwrap();
@@ -159,9 +164,9 @@ impl Phone {
         });
     }
 
-    /// Whether what it has seen fits now.
-    pub(crate) fn seen(&self, fits: impl Fn(&State) -> bool) -> bool {
-        fits(&self.state.0.lock().unwrap())
+    /// Forgets all that it has seen.
+    pub(crate) fn forget(&self) {
+        *self.state.0.lock().unwrap() = State::default();
     }
 
     pub(crate) fn forget_heard(&self) {

@@ -41,6 +41,34 @@ pub(super) fn ranges(config: &SidecarConfig, at: &Located<'_>, findings: &mut Ve
     );
     positive(
         "limits",
+        "ring-seconds",
+        config.limits.ring_seconds.into(),
+        1,
+        3600,
+    );
+    positive(
+        "guard",
+        "table",
+        config.guard.table.into(),
+        1024,
+        10_000_000,
+    );
+    positive(
+        "guard",
+        "ban-window-seconds",
+        config.guard.ban_window_seconds.into(),
+        1,
+        86_400,
+    );
+    positive(
+        "guard",
+        "ban-seconds",
+        config.guard.ban_seconds.into(),
+        1,
+        86_400,
+    );
+    positive(
+        "limits",
         "sessions",
         config.limits.sessions.into(),
         1,

@@ -1,0 +1,381 @@
+//! The scrape as text.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use super::Distribution;
+use crate::figures::{Figures, FiguresSnapshot};
+
+/// What the answer is.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What a scrape reads.
+#[derive(Debug)]
+pub(crate) struct Scrape {
+    /// The counters.
+    pub(crate) figures: std::sync::Arc<Figures>,
+    /// Calls at once by known source.
+    pub(crate) sources: Vec<(String, usize)>,
+    /// RTP port pairs that there are.
+    pub(crate) port_pairs: usize,
+    /// Calls that there may be at once.
+    pub(crate) most_calls: usize,
+}
+
+impl Scrape {
+    /// The text.
+    ///
+    /// # Errors
+    /// None in practice: a `String` takes everything.
+    pub(crate) fn into_text(self) -> Result<String, fmt::Error> {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+/// One name with its samples.
+struct Family<'a, 'b> {
+    encoder: &'a mut DescriptorEncoder<'b>,
+}
+
+impl Family<'_, '_> {
+    fn gauge(&mut self, name: &str, help: &str, value: usize) -> fmt::Result {
+        let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        let encoder = self
+            .encoder
+            .encode_descriptor(name, help, None, gauge.metric_type())?;
+        gauge.encode(encoder)
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let counter = ConstCounter::new(value);
+        let encoder = self
+            .encoder
+            .encode_descriptor(name, help, None, counter.metric_type())?;
+        counter.encode(encoder)
+    }
+
+    fn counters<const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = ([(&'static str, String); N], u64)>,
+    ) -> fmt::Result {
+        let mut encoder = self
+            .encoder
+            .encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (labels, value) in samples {
+            ConstCounter::new(value).encode(encoder.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &'static str,
+        samples: impl IntoIterator<Item = (String, usize)>,
+    ) -> fmt::Result {
+        let mut encoder = self
+            .encoder
+            .encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (value_of_label, value) in samples {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_family(&[(label, value_of_label)])?)?;
+        }
+        Ok(())
+    }
+
+    fn distribution(&mut self, name: &str, help: &str, values: &Distribution) -> fmt::Result {
+        let mut encoder =
+            self.encoder
+                .encode_descriptor(name, help, None, MetricType::Histogram)?;
+        let (sum, count, buckets) = values.read();
+        encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut family = Family {
+            encoder: &mut encoder,
+        };
+        let now = self.figures.snapshot();
+        self.calls(&mut family, &now)?;
+        self.sip(&mut family, &now)?;
+        self.guard(&mut family, &now)?;
+        self.media(&mut family, &now)?;
+        self.process(&mut family, &now)
+    }
+}
+
+fn label(name: &'static str, value: impl fmt::Display) -> [(&'static str, String); 1] {
+    [(name, value.to_string())]
+}
+
+impl Scrape {
+    fn calls(&self, family: &mut Family<'_, '_>, now: &FiguresSnapshot) -> fmt::Result {
+        let up = now.calls_up.min(now.calls);
+        family.gauges(
+            "skillcall_calls",
+            "Calls now, by whether they were answered",
+            "state",
+            [
+                ("unanswered".to_owned(), now.calls - up),
+                ("answered".to_owned(), up),
+            ],
+        )?;
+        family.gauge(
+            "skillcall_calls_limit",
+            "Calls that there may be at once",
+            self.most_calls,
+        )?;
+        family.gauge("skillcall_legs", "Legs of all calls now", now.legs)?;
+        family.counter("skillcall_calls_taken", "Calls taken", now.calls_total)?;
+        family.counters(
+            "skillcall_calls_ended",
+            "Calls that ended, by whether they were answered",
+            [
+                (label("outcome", "answered"), now.calls_completed),
+                (label("outcome", "unanswered"), now.calls_unanswered),
+            ],
+        )?;
+        family.counters(
+            "skillcall_calls_refused",
+            "Requests that would have begun a call or dialog and were refused, by reason",
+            [
+                (label("reason", "stranger"), now.refused_source),
+                (label("reason", "skill"), now.refused_skill),
+                (label("reason", "session"), now.refused_session),
+                (label("reason", "overload"), now.refused_overload),
+                (label("reason", "source-share"), now.refused_share),
+                (label("reason", "toll"), now.refused_toll),
+            ],
+        )?;
+        family.gauges(
+            "skillcall_source_calls",
+            "Calls now that came from a known source",
+            "source",
+            self.sources.iter().cloned(),
+        )?;
+        let observed = &self.figures.observed;
+        family.distribution(
+            "skillcall_call_duration_seconds",
+            "How long calls lasted",
+            &observed.call,
+        )?;
+        family.distribution(
+            "skillcall_handler_duration_seconds",
+            "How long handlers took to answer, or to fail",
+            &observed.handler,
+        )?;
+        family.gauge(
+            "skillcall_handler_requests",
+            "Events being posted to handlers now",
+            now.asking,
+        )?;
+        family.counter(
+            "skillcall_handler_failures",
+            "Exchanges with handlers that brought no usable reply",
+            now.handler_failures,
+        )
+    }
+
+    fn sip(&self, family: &mut Family<'_, '_>, now: &FiguresSnapshot) -> fmt::Result {
+        let sip = &self.figures.sip;
+        family.counters(
+            "skillcall_sip_requests",
+            "SIP requests, repetitions included",
+            sip.requests().map(|(direction, method, count)| {
+                let labels = [
+                    ("direction", direction.to_owned()),
+                    ("method", method.to_owned()),
+                ];
+                (labels, count)
+            }),
+        )?;
+        family.counters(
+            "skillcall_sip_responses",
+            "SIP responses, repetitions included",
+            sip.responses().map(|(direction, status, count)| {
+                let labels = [
+                    ("direction", direction.to_owned()),
+                    ("status", status.to_string()),
+                ];
+                (labels, count)
+            }),
+        )?;
+        family.counter(
+            "skillcall_sip_malformed",
+            "What came and was no SIP message",
+            now.sip_malformed,
+        )?;
+        family.counter(
+            "skillcall_sip_dropped",
+            "Messages dropped because a worker's queue was full",
+            now.sip_dropped,
+        )?;
+        family.gauge(
+            "skillcall_sip_transactions",
+            "Transactions now",
+            now.transactions,
+        )?;
+        family.gauge(
+            "skillcall_sip_connections",
+            "Connections of SIP now",
+            now.connections,
+        )
+    }
+
+    fn guard(&self, family: &mut Family<'_, '_>, now: &FiguresSnapshot) -> fmt::Result {
+        family.gauge("skillcall_bans", "Strangers banned now", now.bans)?;
+        family.counter("skillcall_bans_begun", "Bans", now.bans_total)?;
+        family.counter(
+            "skillcall_banned_messages",
+            "Messages of banned strangers, which were not heard",
+            now.unheard,
+        )?;
+        family.counter(
+            "skillcall_strangers_silenced",
+            "Messages of strangers that got no answer",
+            now.strangers_silenced,
+        )
+    }
+
+    fn media(&self, family: &mut Family<'_, '_>, now: &FiguresSnapshot) -> fmt::Result {
+        let observed = &self.figures.observed;
+        family.counters(
+            "skillcall_rtp_packets",
+            "RTP packets of legs that have ended",
+            [
+                (label("direction", "sent"), now.rtp_sent),
+                (label("direction", "received"), now.rtp_received),
+            ],
+        )?;
+        family.counter(
+            "skillcall_rtp_packets_lost",
+            "RTP packets that never came, of legs that have ended",
+            now.rtp_lost,
+        )?;
+        family.counter(
+            "skillcall_rtp_packets_late",
+            "RTP packets that came too late to be heard, of legs that have ended",
+            now.rtp_late,
+        )?;
+        family.distribution(
+            "skillcall_rtp_jitter_seconds",
+            "The highest interarrival jitter of each leg that has ended",
+            &observed.jitter,
+        )?;
+        family.gauge(
+            "skillcall_rtp_port_pairs",
+            "RTP port pairs in use now",
+            now.port_pairs,
+        )?;
+        family.gauge(
+            "skillcall_rtp_port_pairs_limit",
+            "RTP port pairs that there are",
+            self.port_pairs,
+        )?;
+        family.gauge(
+            "skillcall_recordings",
+            "Recordings being written now",
+            now.recordings,
+        )?;
+        family.counter(
+            "skillcall_late_ticks",
+            "Packet times that came more than 10 ms late",
+            now.late_ticks,
+        )
+    }
+
+    fn process(&self, family: &mut Family<'_, '_>, now: &FiguresSnapshot) -> fmt::Result {
+        family.counter(
+            "skillcall_worker_panics",
+            "Workers that panicked; their calls were lost",
+            now.worker_panics,
+        )?;
+        family.counter(
+            "skillcall_calls_untraced",
+            "Calls beyond [trace] calls-per-second",
+            now.calls_untraced,
+        )?;
+        family.counter(
+            "skillcall_trace_dropped",
+            "Trace records that found no room",
+            now.trace_dropped,
+        )?;
+        family.gauge(
+            "process_open_fds",
+            "File handles of the process",
+            now.open_files,
+        )?;
+        family.gauge(
+            "process_resident_memory_bytes",
+            "Memory of the process that lies in RAM; 0 where the system does not tell",
+            resident_bytes(),
+        )
+    }
+}
+
+/// Memory of the process in RAM.
+fn resident_bytes() -> usize {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
+        return 0;
+    };
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<usize>().ok());
+    kib.map_or(0, |kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+
+    #[test]
+    fn a_scrape_reads_as_openmetrics() {
+        let figures = Arc::new(Figures::default());
+        figures.calls.store(3, Ordering::Relaxed);
+        figures.calls_up.store(2, Ordering::Relaxed);
+        figures.sip.sent(b"SIP/2.0 486 Busy Here\r\n");
+        figures.observed.handler.add(0.03);
+        let scrape = Scrape {
+            figures,
+            sources: vec![("192.0.2.0/24".into(), 4)],
+            port_pairs: 500,
+            most_calls: 2000,
+        };
+        let text = scrape.into_text().unwrap();
+        for line in [
+            "skillcall_calls{state=\"unanswered\"} 1",
+            "skillcall_calls{state=\"answered\"} 2",
+            "skillcall_sip_responses_total{direction=\"sent\",status=\"486\"} 1",
+            "skillcall_source_calls{source=\"192.0.2.0/24\"} 4",
+            "skillcall_handler_duration_seconds_bucket{le=\"0.05\"} 1",
+            "skillcall_handler_duration_seconds_count 1",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\nin\n{text}");
+        }
+        let memory = text
+            .lines()
+            .find_map(|line| line.strip_prefix("process_resident_memory_bytes "))
+            .unwrap();
+        assert!(memory.parse::<usize>().unwrap() > 1 << 20, "{memory}");
+    }
+}
