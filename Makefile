@@ -55,12 +55,10 @@ component: program ## skillcall.wasm (for embedders) and skillcall-spin.wasm (fo
 artefacts:
 	@echo "build: the WebAssembly toolchain"
 	@vars=$$(tools/wasm-toolchain.sh --env) && eval "$$vars" && \
-	 echo "build: the component and its adapters" && \
-	 cargo build --locked --profile component --target wasm32-wasip2 -p skillcall -p skillcall-adapter-no-flow -p skillcall-adapter-spin
-	@cp $(WASM)/skillcall.wasm $(CARGO_TARGET_DIR)/skillcall-core.wasm
-	@cp $(WASM)/skillcall_adapter_spin.wasm $(CARGO_TARGET_DIR)/skillcall-adapter-spin.wasm
-	@echo "build: skillcall.wasm and skillcall-spin.wasm, composed"
-	@$(COMPOSE) compose $(CARGO_TARGET_DIR)/skillcall-core.wasm $(WASM)/skillcall_adapter_no_flow.wasm -o $(SKILLCALL_COMPONENT)
+	 echo "build: the component and its Spin adapter" && \
+	 cargo build --locked --profile component --target wasm32-wasip2 -p skillcall -p skillcall-adapter-spin
+	@cp $(WASM)/skillcall.wasm $(SKILLCALL_COMPONENT)
+	@echo "build: skillcall-spin.wasm, composed"
 	@$(COMPOSE) compose $(SKILLCALL_COMPONENT) $(WASM)/skillcall_adapter_spin.wasm -o $(SKILLCALL_SPIN_COMPONENT)
 
 .PHONY: lint
@@ -71,6 +69,11 @@ lint: ## formatting and clippy, warnings denied
 .PHONY: bench
 bench: ## the figures of bench/README.md, measured on this machine; PARTS="calls" for some of them
 	@bench/run $(PARTS)
+
+.PHONY: soak
+soak: ## three rounds of 10,000 calls in one run of the sidecar; some minutes
+	@tools/setup.sh test
+	@cargo test --workspace --locked --test crash --test soak -- --ignored --nocapture
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for SECONDS (60); needs nightly Rust and cargo-fuzz

@@ -13,6 +13,7 @@ finish() {
 }
 trap finish EXIT
 ln -s "$root/target" "$work/target"
+ln -s "$root/examples" "$work/examples"
 
 fail() { echo "readme-commands: $*" >&2; [ ! -s "$work/up.log" ] || tail -n 40 "$work/up.log" >&2; exit 1; }
 

@@ -30,12 +30,18 @@ enum Part {
     /// Size, instantiations, and where the time of a signed request goes.
     #[cfg(feature = "component")]
     Component,
-    /// The four parts of the sidecar.
+    /// The parts of the sidecar.
     Sidecar,
     /// Calls set up and ended a second.
     Calls,
     /// Bridged calls before the first late packet.
     Bridged,
+    /// Calls that hear a prompt before the first late tick.
+    Prompts,
+    /// Stereo recordings before the first late tick.
+    Recordings,
+    /// From the handler's reply to the first packet.
+    FirstPacket,
     /// Memory of a call.
     Memory,
     /// More calls than the limit.
@@ -109,6 +115,19 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ),
         (Part::Calls, Part::Sidecar, "calls", sidecar::calls),
         (Part::Bridged, Part::Sidecar, "bridged", sidecar::bridged),
+        (Part::Prompts, Part::Sidecar, "prompts", sidecar::prompts),
+        (
+            Part::Recordings,
+            Part::Sidecar,
+            "recordings",
+            sidecar::recordings,
+        ),
+        (
+            Part::FirstPacket,
+            Part::Sidecar,
+            "first packet",
+            sidecar::first_packet,
+        ),
         (Part::Memory, Part::Sidecar, "memory", sidecar::memory),
         (Part::Overload, Part::Sidecar, "overload", sidecar::overload),
     ];

@@ -1,5 +1,6 @@
 //! What a person may type, and the help that they read.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -84,6 +85,95 @@ pub(crate) enum Command {
     /// front desk", presses 1, talks to the desk's phone, and hangs up. Leaves call.html (the ladder,
     /// the recording's waveform, figures of each leg) and the recording.
     Demo(Demo),
+    /// Test a SIP media application's handler without calls
+    #[command(subcommand)]
+    Sma(Sma),
+    /// Run a SIP media application's handler that is one file
+    #[command(subcommand)]
+    Handler(Handler),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sma {
+    /// Run scenarios (TOML) against a handler: what the caller does, and what must come of it
+    ///
+    /// The action engine is the sidecar's own, driven by a virtual clock: spoken text is matched as
+    /// text, nobody waits for a prompt to end, and no telephone or audio device is needed. Only the
+    /// handler is real: a URL, or a Node.js or Python file that is started for the run. Exit code 1
+    /// if a scenario fails.
+    Test(SmaTest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SmaTest {
+    /// Scenarios, or folders of them
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// The handler, in place of those that the scenarios name: a URL, or a .js, .mjs, .cjs or .py file
+    #[arg(long, value_name = "URL|FILE")]
+    pub(crate) handler: Option<String>,
+    /// The function that a handler's file exports (default: handler, in Python lambda_handler)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) export: Option<String>,
+    /// How long one invocation of a handler's file may take (Lambda's default)
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
+    pub(crate) timeout_seconds: f64,
+    /// Sign the events with these keys, as the sidecar does (`ID:BASE64`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys_file: Option<PathBuf>,
+    /// Write JUnit XML to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Handler {
+    /// Run a .js, .mjs, .cjs or .py file behind AWS Lambda's invocation path, until Ctrl-C
+    ///
+    /// Speaks POST /2015-03-31/functions/NAME/invocations with Lambda's context object, time-out and
+    /// error headers; asynchronous and callback handlers alike. Needs Node.js or Python on this
+    /// machine (SKILLCALL_NODE, SKILLCALL_PYTHON name others). What the handler prints goes to
+    /// standard error.
+    Run(HandlerRun),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HandlerRun {
+    /// The handler's file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The function that it exports (default: handler, in Python lambda_handler)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) handler: Option<String>,
+    /// The function's name in the path and in the context (default: the file's)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The port; 0 takes a free one
+    #[arg(long, default_value = "9000")]
+    pub(crate) port: u16,
+    /// The address; 127.0.0.1 is this machine only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    address: IpAddr,
+    /// How long one invocation may take (Lambda's default)
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
+    pub(crate) timeout_seconds: f64,
+    /// Events that it is given at a time (Lambda: one for each environment)
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    pub(crate) concurrency: u16,
+}
+
+impl HandlerRun {
+    /// Where it listens.
+    pub(crate) fn listen(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port)
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=900.0).contains(&seconds) => Ok(seconds),
+        _ => Err("expected seconds from 0.001 to 900".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

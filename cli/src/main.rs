@@ -5,9 +5,11 @@ mod command;
 mod control;
 mod demo;
 mod device;
+mod handler;
 mod init;
 mod installation;
 mod report;
+mod sma;
 mod trace;
 mod up;
 
@@ -16,7 +18,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use serde_json::json;
 
-use command::{Cli, Command, Common};
+use command::{Cli, Command, Common, Handler, Sma};
 use init::addresses::Addresses;
 use installation::Installation;
 
@@ -53,7 +55,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let Common { folder, json, .. } = cli.common;
+    let Common {
+        folder,
+        json,
+        verbose,
+    } = cli.common;
     let installation = Installation::at(&folder);
     match cli.command {
         Command::Init(args) => {
@@ -70,6 +76,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Trace(args) => trace::run(&installation, args, json).await?,
         Command::Check(args) => return check::run(&installation, &args, json),
         Command::Demo(args) => demo::run(&args, json).await?,
+        Command::Sma(Sma::Test(args)) => return sma::test(&args, json, verbose > 0).await,
+        Command::Handler(Handler::Run(args)) => return handler::run(&args, json).await,
     }
     Ok(ExitCode::SUCCESS)
 }

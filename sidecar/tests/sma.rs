@@ -301,6 +301,16 @@ async fn a_lambda_function_behind_a_handler_that_is_gone() {
     );
     bench.sidecar.shutdown().await;
     server.abort();
+    // Who waited for the others is told, and that it counts.
+    let files = std::fs::read_dir(bench.folder.path().join("traces")).unwrap();
+    let trace: String = files
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    assert!(
+        trace.contains("for a free place at its handler, which is asked 1 at a time"),
+        "{trace}"
+    );
+    assert!(trace.contains("waiting counts towards the time-out"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

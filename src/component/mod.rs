@@ -1,8 +1,4 @@
 //! The joint between the logic and the component's imports and exports.
-#![allow(
-    clippy::duplicate_mod,
-    reason = "actions.rs is compiled for two sets of generated types"
-)]
 
 #[allow(
     missing_docs,
@@ -20,8 +16,8 @@ mod bindings {
     export!(Skill);
 }
 
+mod actions;
 mod call_flow;
-mod custom_flow;
 mod incoming;
 mod outside;
 mod skill_requests;

@@ -1,9 +1,9 @@
 //! A handler that costs little: it answers a new call with a fixed list, and every other event with an empty one.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -23,6 +23,7 @@ const NEW_CALL: &str = "NEW_INBOUND_CALL";
 pub(super) struct Handler {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
+    replied: Arc<Mutex<Option<Duration>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -30,13 +31,17 @@ struct Desk {
     keys: KeyRing,
     first: Bytes,
     other: Bytes,
+    /// When a new call was answered last, in time since 1970.
+    replied: Arc<Mutex<Option<Duration>>>,
 }
 
 impl Handler {
     /// Answers new calls with these actions, and signs as the component does.
     pub(super) fn start(actions: &serde_json::Value, keys: &str) -> anyhow::Result<Self> {
         let reply = |actions: &serde_json::Value| Bytes::from(reply_of(actions).to_string());
+        let replied = Arc::new(Mutex::new(None));
         let desk = Arc::new(Desk {
+            replied: Arc::clone(&replied),
             keys: KeyRing::parse(keys)?,
             first: reply(actions),
             other: reply(&serde_json::json!([])),
@@ -62,8 +67,14 @@ impl Handler {
         Ok(Self {
             address,
             stop: Some(stop),
+            replied,
             thread: Some(thread),
         })
+    }
+
+    /// When a new call was answered last, in time since 1970.
+    pub(super) fn replied(&self) -> Option<Duration> {
+        *self.replied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where events are posted.
@@ -130,6 +141,10 @@ async fn answer(
     let mut response = Response::builder().header("content-type", "application/json");
     for (name, value) in sign_reply(&desk.keys, reply, now) {
         response = response.header(name, value);
+    }
+    if is_new_call(&event) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+        *desk.replied.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
     // Signatures are printable, so this cannot fail; an empty reply would fail the call, and be seen.
     Ok(response.body(Full::new(body)).unwrap_or_default())

@@ -25,6 +25,8 @@ const TOKEN: &str = "bench-token-of-this-run-alone";
 pub(super) const SKILL: &str = "amzn1.application-oa2-client.00000000000000000000000000000000";
 /// The number that is called.
 pub(super) const NUMBER: &str = "+16075550199";
+/// The file that is played.
+pub(super) const PROMPT: &str = "tone.wav";
 /// RTP ports, below those that the system gives to others.
 const PORTS: &str = "4096-32699";
 /// The longest that the sidecar may take to start, or to end its last call.
@@ -73,7 +75,7 @@ pub(super) struct Sidecar {
     /// Its SIP address.
     pub(super) sip: SocketAddr,
     folder: TempDir,
-    _handler: Option<Handler>,
+    handler: Option<Handler>,
 }
 
 impl Sidecar {
@@ -101,7 +103,7 @@ impl Sidecar {
             control: Control::new(control, TOKEN.to_owned())?,
             sip,
             folder,
-            _handler: handler,
+            handler,
         };
         let until = Instant::now() + PATIENCE;
         while sidecar.figures().is_err() {
@@ -112,6 +114,11 @@ impl Sidecar {
             std::thread::sleep(LOOK);
         }
         Ok(sidecar)
+    }
+
+    /// When its handler answered a new call last, in time since 1970.
+    pub(super) fn replied(&self) -> Option<Duration> {
+        self.handler.as_ref()?.replied()
     }
 
     /// Its counters now.
@@ -189,6 +196,10 @@ fn configure(
     let route = setup.route.map_or_else(String::new, |phone| {
         format!("[[route]]\nprefix = \"+\"\nuri = \"sip:{{number}}@{phone}\"\n")
     });
+    for bucket in ["prompts", "recordings"] {
+        fs::create_dir(folder.join(bucket))?;
+    }
+    fs::write(folder.join("prompts").join(PROMPT), tone())?;
     let calls_per_second = setup.calls_per_second;
     let text = format!(
         r#"
@@ -204,6 +215,9 @@ listen = "{control}"
 token-file = "token"
 [speech]
 engine = "none"
+[buckets]
+prompts = "prompts"
+recordings = "recordings"
 [limits]
 calls = 100000
 calls-per-second = {calls_per_second}
@@ -218,6 +232,33 @@ id = "bench"
     let file = folder.join("sidecar.toml");
     fs::write(&file, text)?;
     Ok(file)
+}
+
+/// Two seconds of a square wave of 400 Hz: 8 kHz, mono, 16 bits.
+fn tone() -> Vec<u8> {
+    let samples: Vec<u8> = (0..16_000u32)
+        .flat_map(|n| {
+            let sample: i16 = if n / 10 % 2 == 0 { 6000 } else { -6000 };
+            sample.to_le_bytes()
+        })
+        .collect();
+    let length = samples.len() as u32;
+    let mut wav = Vec::with_capacity(44 + samples.len());
+    wav.extend(b"RIFF");
+    wav.extend((36 + length).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    wav.extend(16u32.to_le_bytes());
+    // PCM, one channel.
+    wav.extend(1u16.to_le_bytes());
+    wav.extend(1u16.to_le_bytes());
+    wav.extend(8000u32.to_le_bytes());
+    wav.extend(16_000u32.to_le_bytes());
+    wav.extend(2u16.to_le_bytes());
+    wav.extend(16u16.to_le_bytes());
+    wav.extend(b"data");
+    wav.extend(length.to_le_bytes());
+    wav.extend(samples);
+    wav
 }
 
 fn secret(path: &Path, text: &str) -> anyhow::Result<()> {

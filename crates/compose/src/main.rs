@@ -15,13 +15,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Plugs what each part exports into what the skill imports, in turn, and writes one component.
+    /// Plugs the adapter's exports into the skill's imports and writes one component.
     Compose {
-        /// The skill, as skillcall-core.wasm.
+        /// The skill as cargo built it.
         skill: PathBuf,
-        /// The parts: a plug-in that decides calls, or an adapter, as skillcall_adapter_spin.wasm.
-        #[arg(required = true)]
-        parts: Vec<PathBuf>,
+        /// The adapter, as skillcall_adapter_spin.wasm.
+        adapter: PathBuf,
         /// Where the composed component goes.
         #[arg(short, long)]
         output: PathBuf,
@@ -46,14 +45,10 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Compose {
             skill,
-            parts,
+            adapter,
             output,
         } => {
-            let mut composed = read(&skill)?;
-            for part in parts {
-                composed = skillcall_compose::compose(&composed, &read(&part)?)
-                    .with_context(|| part.display().to_string())?;
-            }
+            let composed = skillcall_compose::compose(&read(&skill)?, &read(&adapter)?)?;
             replace(&output, &composed)
                 .with_context(|| format!("{} cannot be written", output.display()))?;
         }

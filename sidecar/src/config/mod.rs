@@ -12,6 +12,7 @@ mod dialog;
 mod dns;
 mod finding;
 mod guard;
+mod journal;
 mod lambda;
 mod limits;
 mod live;
@@ -35,6 +36,7 @@ pub use dialog::{DialogConfig, ReliableProvisional, SessionRefresher};
 pub use dns::DnsConfig;
 pub use finding::{Finding, Severity};
 pub use guard::{GuardConfig, TollConfig};
+pub use journal::JournalConfig;
 pub use lambda::LambdaConfig;
 pub(crate) use lambda::account as lambda_account;
 pub use limits::LimitsConfig;
@@ -84,6 +86,8 @@ pub struct SidecarConfig {
     pub trace: TraceConfig,
     /// Call detail records.
     pub records: RecordsConfig,
+    /// The dialog journal.
+    pub journal: JournalConfig,
     /// Limits of the whole process.
     pub limits: LimitsConfig,
     /// Strangers, scanners and floods.

@@ -2,6 +2,7 @@
 //!
 //! Runs on tokio. Attempts and time-outs are the action engine's; here is one exchange.
 
+mod direct;
 mod exchange;
 mod fixed;
 mod lambda;
@@ -19,6 +20,7 @@ use crate::config::{Answerer, ApplicationConfig, SidecarConfig};
 use crate::engine::HandlerOutcome;
 use crate::figures::{Figures, count};
 use crate::trace::{CallIds, HandlerExchange, TraceSink};
+pub(crate) use direct::DirectHandler;
 use exchange::{Failed, Reply};
 use fixed::FixedReply;
 pub(crate) use fixed::read_actions;

@@ -1,5 +1,7 @@
 //! Prompts from files, ringing tones, and samples of any rate made fit for the line.
 
+mod decode;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -7,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use skillcall_media::SAMPLE_RATE;
 use skillcall_media::prompt::EncodedPrompt;
 use skillcall_media::resample::ResampleError;
-use skillcall_media::{tone, wav};
+use skillcall_media::tone;
 use skillcall_protocol::sma::ErrorType;
 use skillcall_protocol::sma::action::S3Object;
 
@@ -108,9 +110,9 @@ impl FilePrompts {
             return Ok(Arc::clone(&cached.prompt));
         }
         let bytes = self.buckets.read(bucket, key).map_err(bucket_error)?;
-        let audio =
-            wav::read(&bytes).map_err(|error| invalid(format!("{bucket}/{key}: {error}")))?;
-        let prompt = EncodedPrompt::from_pcm(&audio.samples);
+        let samples =
+            decode::decode(bytes).map_err(|error| invalid(format!("{bucket}/{key}: {error}")))?;
+        let prompt = EncodedPrompt::from_pcm(&samples);
         if prompt.is_empty() {
             return Err(invalid(format!("{bucket}/{key} holds no audio")));
         }
@@ -145,6 +147,7 @@ impl FilePrompts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use skillcall_media::wav;
 
     #[test]
     fn files_become_prompts_once() {

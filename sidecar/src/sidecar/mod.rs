@@ -26,6 +26,7 @@ use crate::figures::{Figures, FiguresSnapshot};
 use crate::front::{Front, FrontHandle, ToFront};
 use crate::guard::{Bans, Known, SharedBans, Toll};
 use crate::handler::{HandlerError, Handlers};
+use crate::journal::{Journal, LeftCall, take_leave};
 use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
 use crate::recording::RecordingStore;
@@ -90,6 +91,7 @@ pub struct Sidecar {
     traces: TraceStore,
     trace: TraceSink,
     recordings: RecordingStore,
+    journal: Journal,
     call_details: Option<CallDetails>,
     front: FrontHandle,
     reload: Reload,
@@ -139,6 +141,15 @@ impl Sidecar {
             let (records, thread) = CallDetails::start(&folder, config.records.max_file_bytes, age)
                 .map_err(io(format!("records folder {}", folder.display())))?;
             call_details = Some(records);
+            store_threads.push(thread);
+        }
+
+        let (mut journal, mut left) = (Journal::default(), Vec::new());
+        if config.journal.enabled {
+            let folder = config.resolve(&config.journal.folder);
+            let (started, thread, calls) = Journal::start(&folder, config.journal.max_bytes)
+                .map_err(io(format!("journal folder {}", folder.display())))?;
+            (journal, left) = (started, calls);
             store_threads.push(thread);
         }
 
@@ -194,6 +205,7 @@ impl Sidecar {
             speech: Arc::clone(&speech),
             files: Arc::new(FilePrompts::new(buckets)),
             recordings: recordings.clone(),
+            journal: journal.clone(),
             call_details: call_details.clone(),
             meetings: Arc::clone(&meetings),
             known: Arc::clone(&known),
@@ -221,6 +233,7 @@ impl Sidecar {
             traces: traces.clone(),
             trace: trace.clone(),
             recordings,
+            journal,
             call_details,
             front: front.handle(),
             reload: Reload {
@@ -246,6 +259,7 @@ impl Sidecar {
             config,
         };
         sidecar.start_threads(front, &shared)?;
+        sidecar.leave(left, &applications, &handlers);
         sidecar
             .start_control(secrets, speech, applications, meetings)
             .await?;
@@ -254,6 +268,31 @@ impl Sidecar {
             workers = sidecar.workers.len(), "sidecar started"
         );
         Ok(sidecar)
+    }
+
+    /// Takes leave of the calls that an earlier process has left.
+    fn leave(
+        &self,
+        left: Vec<LeftCall>,
+        applications: &Arc<Applications>,
+        handlers: &Arc<Handlers>,
+    ) {
+        let Some(worker) = self.workers.first().filter(|_| !left.is_empty()) else {
+            return;
+        };
+        tracing::warn!(
+            calls = left.len(),
+            "calls were left by an earlier process, and are ended"
+        );
+        let dialogs = left.iter().flat_map(|call| call.dialogs.clone()).collect();
+        worker.send(ToWorker::TakeLeave(dialogs));
+        tokio::spawn(take_leave(
+            left,
+            Arc::clone(applications),
+            Arc::clone(handlers),
+            self.trace.clone(),
+            self.journal.clone(),
+        ));
     }
 
     async fn start_control(
@@ -417,12 +456,13 @@ impl Sidecar {
         let threads = std::mem::take(&mut self.threads);
         let stores = std::mem::take(&mut self.store_threads);
         let (recordings, trace) = (self.recordings.clone(), self.trace.clone());
-        let call_details = self.call_details.clone();
+        let (call_details, journal) = (self.call_details.clone(), self.journal.clone());
         let tap = self.tap.clone();
         let joined = tokio::task::spawn_blocking(move || {
             join(threads);
             // What the workers left is written before the stores end.
             recordings.stop();
+            journal.stop();
             if let Some(records) = call_details {
                 records.stop();
             }
@@ -456,6 +496,7 @@ impl Drop for Sidecar {
         self.stop_threads();
         if !self.store_threads.is_empty() {
             self.recordings.stop();
+            self.journal.stop();
             if let Some(records) = &self.call_details {
                 records.stop();
             }

@@ -18,6 +18,7 @@ use crate::speech::{SpeechRequest, ssml};
 impl Running {
     pub(super) fn ask(&mut self, key: CallKey, sequence: u32, attempt: u32, event: Arc<Event>) {
         let Some(call) = self.call(key) else { return };
+        self.shared.journal.asked(&event);
         if let Some(outcome) = call.application.answering.fixed(&event) {
             self.input(
                 key,
@@ -192,6 +193,12 @@ impl Running {
                 } => {
                     let made = self.create(&application, *call);
                     let _ = reply.send(made);
+                }
+                ToWorker::TakeLeave(dialogs) => {
+                    let now = Instant::now();
+                    for dialog in &dialogs {
+                        self.endpoint.bye_saved(now, dialog);
+                    }
                 }
                 ToWorker::HangUpAll => {
                     self.hanging_up = true;

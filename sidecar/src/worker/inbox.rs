@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use mio::Waker;
 use skillcall_media::prompt::EncodedPrompt;
+use skillcall_sip::dialog::SavedDialog;
 use tokio::sync::oneshot;
 
 use super::call::CallKey;
@@ -101,6 +102,8 @@ pub(crate) enum ToWorker {
         call: Box<OutboundCall>,
         reply: oneshot::Sender<bool>,
     },
+    /// End dialogs that an earlier process has left.
+    TakeLeave(Vec<SavedDialog>),
     /// End all calls; replies when none is left.
     HangUpAll,
     /// End the thread.

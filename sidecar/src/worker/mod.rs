@@ -66,6 +66,7 @@ use crate::figures::{Figures, Held, count};
 use crate::front::{FromFront, FrontHandle, Gauge, Waits, WorkerPort};
 use crate::guard::{Known, Toll};
 use crate::handler::Handlers;
+use crate::journal::Journal;
 use crate::leg::LegMedia;
 use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
@@ -109,6 +110,7 @@ pub(crate) struct Shared {
     pub(crate) speech: Arc<SpeechService>,
     pub(crate) files: Arc<FilePrompts>,
     pub(crate) recordings: RecordingStore,
+    pub(crate) journal: Journal,
     /// Call detail records, if they are wanted.
     pub(crate) call_details: Option<CallDetails>,
     pub(crate) meetings: Arc<Meetings>,
@@ -456,6 +458,9 @@ impl Running {
             self.release_leg(key, leg);
         }
         let mut call = self.calls.remove(key.slot);
+        self.shared
+            .journal
+            .ended(call.engine.transaction_id().as_str());
         let figures = &self.shared.figures;
         figures
             .observed

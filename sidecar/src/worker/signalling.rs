@@ -248,6 +248,7 @@ impl Running {
         if state == LegState::Connected {
             self.open_media(key, leg);
         }
+        self.journal(key, leg, state);
         if let Some(call) = self.call_mut(key) {
             let first_answer =
                 state == LegState::Connected && !std::mem::replace(&mut call.answered, true);
@@ -266,6 +267,30 @@ impl Running {
                     call.up = Some(up);
                 }
             }
+        }
+    }
+
+    /// Writes down that a leg is answered, or has ended.
+    fn journal(&self, key: CallKey, leg: LegId, state: LegState) {
+        let journal = &self.shared.journal;
+        let Some(call) = self.call(key).filter(|_| journal.is_on()) else {
+            return;
+        };
+        let Some(entry) = call.leg(leg).filter(|entry| entry.state != state) else {
+            return;
+        };
+        let transaction = call.engine.transaction_id().as_str();
+        match state {
+            LegState::Connected => {
+                let dialog = entry
+                    .handle
+                    .and_then(|handle| self.endpoint.saved_dialog(handle));
+                if let Some(dialog) = dialog {
+                    journal.leg(transaction, entry.call_id.as_str(), &dialog);
+                }
+            }
+            LegState::Gone => journal.leg_ended(transaction, entry.call_id.as_str()),
+            _ => {}
         }
     }
 

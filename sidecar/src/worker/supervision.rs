@@ -122,6 +122,9 @@ impl Running {
             self.shared
                 .trace
                 .note(&ids, true, "the call is lost: its worker panicked");
+            self.shared
+                .journal
+                .ended(call.engine.transaction_id().as_str());
         }
     }
 }

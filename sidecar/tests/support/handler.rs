@@ -90,6 +90,13 @@ impl Handler {
         }
     }
 
+    /// The events of a type that came so far.
+    pub(crate) fn events(&self, kind: &str) -> Vec<Value> {
+        let events = self.seen.events.lock().unwrap();
+        let of_kind = |event: &&Value| event["InvocationEventType"] == kind;
+        events.iter().filter(of_kind).cloned().collect()
+    }
+
     pub(crate) fn kinds(&self) -> Vec<String> {
         let events = self.seen.events.lock().unwrap();
         events

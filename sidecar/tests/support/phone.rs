@@ -164,6 +164,11 @@ impl Phone {
         });
     }
 
+    /// Whether what it has seen fits now.
+    pub(crate) fn seen(&self, fits: impl Fn(&State) -> bool) -> bool {
+        fits(&self.state.0.lock().unwrap())
+    }
+
     /// Forgets all that it has seen.
     pub(crate) fn forget(&self) {
         *self.state.0.lock().unwrap() = State::default();

@@ -36,6 +36,25 @@ impl Side {
             _rtcp: UdpSocket::bind(above).ok(),
         })
     }
+
+    /// When the first packet came, in time since 1970, if one comes within the time; what else is there is read and
+    /// forgotten.
+    pub(in crate::sidecar) fn first_packet(
+        &self,
+        within: Duration,
+    ) -> anyhow::Result<Option<Duration>> {
+        let until = Instant::now() + within;
+        let mut first = None;
+        loop {
+            datagrams::receive(&self.socket, |_, arrived| {
+                first.get_or_insert_with(|| arrived.unwrap_or_else(since_1970));
+            })?;
+            if first.is_some() || Instant::now() >= until {
+                return Ok(first);
+            }
+            std::thread::sleep(NAP);
+        }
+    }
 }
 
 /// What was sent and what came.
@@ -43,6 +62,8 @@ impl Side {
 pub(in crate::sidecar) struct Heard {
     /// Packets sent.
     pub(in crate::sidecar) sent: u64,
+    /// Packets that came and were none of ours: prompts.
+    pub(in crate::sidecar) others: u64,
     /// Delays of the packets that came, in microseconds, in rising order.
     delays: Vec<u32>,
     /// The greatest delay of our own: how much later than planned a packet was sent.
@@ -150,6 +171,8 @@ impl<'a> Load<'a> {
                     if let Some(sent) = packet::sent_at(packet) {
                         let arrived = arrived.unwrap_or_else(since_1970);
                         heard.delays.push(micros(arrived.saturating_sub(sent)));
+                    } else {
+                        heard.others += 1;
                     }
                 })?;
             }

@@ -1,8 +1,10 @@
 //! Dialogs (RFC 3261 §12): identity, route set, CSeq order, target refresh.
 
 mod route;
+mod saved;
 
 pub(crate) use route::next_hop;
+pub use saved::SavedDialog;
 
 use crate::endpoint::Flow;
 use crate::message::{HeaderName, Headers, MessageWriter, Method, Request, Response, Span, UriRef};

@@ -6,7 +6,7 @@ use super::call::{CallState, Established};
 use super::event::{CallHandle, EndedBy, Event};
 use super::requests::Inside;
 use super::{CallError, Endpoint};
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, SavedDialog};
 use crate::message::{ExtraHeader, Method, StatusCode};
 
 impl Endpoint {
@@ -34,6 +34,21 @@ impl Endpoint {
         }
         self.end_call(now, call, EndedBy::Local, headers);
         Ok(())
+    }
+
+    /// The dialog of an answered call, to be written down: [`Endpoint::bye_saved`] ends it after a restart.
+    pub fn saved_dialog(&self, call: CallHandle) -> Option<SavedDialog> {
+        match &self.call(call)?.state {
+            CallState::Established(established) => Some(established.dialog.save()),
+            _ => None,
+        }
+    }
+
+    /// Sends a BYE for a call that another endpoint had, and that was written down. No event tells what comes of it; it
+    /// is repeated as ever, so the endpoint has to live on.
+    pub fn bye_saved(&mut self, now: Instant, saved: &SavedDialog) {
+        let mut dialog = saved.restore();
+        self.write_bye(now, &mut dialog, None, &[]);
     }
 
     /// Sends the BYE of an established call and leaves the call waiting for its answer.

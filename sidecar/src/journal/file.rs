@@ -1,0 +1,344 @@
+//! The journal's file, and the calls that it holds.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use skillcall_protocol::sma::CallDetails;
+use skillcall_sip::dialog::SavedDialog;
+
+use super::SYNC;
+use super::line::{DialogText, Line};
+
+const NAME: &str = "calls.jsonl";
+/// The smallest bound of the file, in bytes.
+const SMALLEST: u64 = 64 * 1024;
+/// A file that could not be written anew is tried again after this time.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// A call that an earlier process has left.
+#[derive(Debug, Clone)]
+pub(crate) struct LeftCall {
+    /// The `Sequence` of the last event that was sent.
+    pub(crate) sequence: u32,
+    /// Legs and attributes as that event had them.
+    pub(crate) details: CallDetails,
+    /// The answered legs' dialogs.
+    pub(crate) dialogs: Vec<SavedDialog>,
+    /// CallIds of legs that had ended.
+    pub(crate) ended: Vec<String>,
+}
+
+/// What the file holds of one call.
+#[derive(Debug, Default)]
+struct Live {
+    sequence: u32,
+    details: Option<Box<CallDetails>>,
+    dialogs: BTreeMap<String, DialogText>,
+    ended: Vec<String>,
+}
+
+/// The file.
+pub(super) struct JournalFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    most_bytes: u64,
+    live: BTreeMap<String, Live>,
+    dirty_since: Option<Instant>,
+    not_before: Option<Instant>,
+    complained: bool,
+    /// Held for as long as this process writes.
+    _lock: File,
+}
+
+impl JournalFile {
+    /// Opens the file of a folder; the calls that it holds were left.
+    pub(super) fn open(folder: &Path, most_bytes: u64) -> io::Result<(Self, Vec<LeftCall>)> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        let lock = options().open(folder.join("lock"))?;
+        lock.try_lock().map_err(|_| {
+            io::Error::other(
+                "another sidecar writes its journal there; give each a folder of its own",
+            )
+        })?;
+        let path = folder.join(NAME);
+        let file = options().read(true).open(&path)?;
+        let mut live = BTreeMap::new();
+        for line in BufReader::new(&file).split(b'\n') {
+            // The last line may have been cut off.
+            if let Ok(line) = serde_json::from_slice(&line?) {
+                apply(&mut live, line);
+            }
+        }
+        let left = live.values().filter_map(Live::left).collect();
+        let mut journal = Self {
+            bytes: file.metadata()?.len(),
+            path,
+            file,
+            most_bytes: most_bytes.max(SMALLEST),
+            live,
+            dirty_since: None,
+            not_before: None,
+            complained: false,
+            _lock: lock,
+        };
+        // Whole lines again, and no more than is needed.
+        journal.write_anew()?;
+        Ok((journal, left))
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty_since.is_some()
+    }
+
+    /// Appends a line.
+    pub(super) fn write(&mut self, line: Line) {
+        let written = to_line(&line).and_then(|text| {
+            // One call, so that a crash leaves whole lines.
+            self.file.write_all(&text)?;
+            self.bytes += text.len() as u64;
+            Ok(())
+        });
+        apply(&mut self.live, line);
+        self.dirty_since.get_or_insert_with(Instant::now);
+        self.tell(written);
+        let may = self.not_before.is_none_or(|time| Instant::now() >= time);
+        if self.bytes > self.most_bytes && may {
+            let anew = self.write_anew();
+            // Calls that run may need more than the bound.
+            if anew.is_err() || self.bytes > self.most_bytes / 2 {
+                self.not_before = Some(Instant::now() + AGAIN);
+            }
+            self.tell(anew);
+        }
+    }
+
+    /// Brings what is written to the disk, when that is due.
+    pub(super) fn sync_if_due(&mut self) {
+        if self
+            .dirty_since
+            .is_some_and(|since| since.elapsed() >= SYNC)
+        {
+            self.sync();
+        }
+    }
+
+    pub(super) fn sync(&mut self) {
+        self.dirty_since = None;
+        let synced = self.file.sync_data();
+        self.tell(synced);
+    }
+
+    /// A disk that is full is told once in the log, and costs no call.
+    fn tell(&mut self, done: io::Result<()>) {
+        match done {
+            Ok(()) => self.complained = false,
+            Err(error) if !std::mem::replace(&mut self.complained, true) => {
+                tracing::error!(file = %self.path.display(), %error, "the journal cannot be written");
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Writes the calls that run into a new file, which takes the old one's place.
+    fn write_anew(&mut self) -> io::Result<()> {
+        let aside = self.path.with_extension("new");
+        let mut whole = Vec::new();
+        for (transaction, live) in &self.live {
+            for line in live.lines(transaction) {
+                whole.extend(to_line(&line)?);
+            }
+        }
+        let mut file = options()
+            .truncate(true)
+            .append(false)
+            .write(true)
+            .open(&aside)?;
+        file.write_all(&whole)?;
+        file.sync_data()?;
+        fs::rename(&aside, &self.path)?;
+        self.file = options().open(&self.path)?;
+        self.bytes = whole.len() as u64;
+        Ok(())
+    }
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600);
+    options
+}
+
+fn to_line(line: &Line) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
+    match line {
+        Line::Asked { sequence, details } => {
+            let transaction = details.transaction_id.to_string();
+            let call = live.entry(transaction).or_default();
+            call.sequence = sequence;
+            call.details = Some(details);
+        }
+        Line::Leg {
+            transaction,
+            call_id,
+            dialog,
+        } => {
+            let call = live.entry(transaction).or_default();
+            call.dialogs.insert(call_id, dialog);
+        }
+        Line::LegEnded {
+            transaction,
+            call_id,
+        } => {
+            if let Some(call) = live.get_mut(&transaction) {
+                call.dialogs.remove(&call_id);
+                call.ended.push(call_id);
+            }
+        }
+        Line::Ended { transaction } => {
+            live.remove(&transaction);
+        }
+    }
+}
+
+impl Live {
+    fn left(&self) -> Option<LeftCall> {
+        Some(LeftCall {
+            sequence: self.sequence,
+            details: self.details.as_deref()?.clone(),
+            dialogs: self
+                .dialogs
+                .values()
+                .filter_map(DialogText::dialog)
+                .collect(),
+            ended: self.ended.clone(),
+        })
+    }
+
+    fn lines<'a>(&'a self, transaction: &'a str) -> impl Iterator<Item = Line> + 'a {
+        let asked = self.details.as_ref().map(|details| Line::Asked {
+            sequence: self.sequence,
+            details: details.clone(),
+        });
+        let legs = self.dialogs.iter().map(|(call_id, dialog)| Line::Leg {
+            transaction: transaction.to_owned(),
+            call_id: call_id.clone(),
+            dialog: dialog.clone(),
+        });
+        let ended = self.ended.iter().map(|call_id| Line::LegEnded {
+            transaction: transaction.to_owned(),
+            call_id: call_id.clone(),
+        });
+        asked.into_iter().chain(legs).chain(ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use skillcall_sip::endpoint::Transport;
+
+    fn asked(transaction: &str, sequence: u32) -> Line {
+        let details = serde_json::from_value(json!({
+            "TransactionId": transaction, "AwsAccountId": "1", "AwsRegion": "r", "SipMediaApplicationId": "m",
+            "Participants": [{"CallId": format!("{transaction}-a"), "ParticipantTag": "LEG-A", "To": "+1", "From": "+2",
+                "Direction": "Inbound", "StartTimeInMilliseconds": "5", "Status": "Connected"}],
+        }))
+        .unwrap();
+        Line::Asked {
+            sequence,
+            details: Box::new(details),
+        }
+    }
+
+    fn leg(transaction: &str) -> Line {
+        let dialog = SavedDialog {
+            call_id: b"c".to_vec(),
+            local: b"<sip:a@h>;tag=1".to_vec(),
+            remote: b"\xe4<sip:b@h>;tag=2".to_vec(),
+            target: b"sip:b@h".to_vec(),
+            routes: vec![b"<sip:p;lr>".to_vec()],
+            cseq: 7,
+            transport: Transport::Udp,
+            from: "127.0.0.1:5060".parse().unwrap(),
+            to: "127.0.0.1:5070".parse().unwrap(),
+        };
+        Line::Leg {
+            transaction: transaction.to_owned(),
+            call_id: format!("{transaction}-a"),
+            dialog: DialogText::of(&dialog),
+        }
+    }
+
+    #[test]
+    fn what_runs_is_left_and_what_ended_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, left) = JournalFile::open(folder.path(), 0).unwrap();
+        assert!(left.is_empty());
+        for transaction in ["s", "t"] {
+            journal.write(asked(transaction, 1));
+            journal.write(leg(transaction));
+        }
+        journal.write(asked("t", 2));
+        journal.write(Line::Ended {
+            transaction: "s".to_owned(),
+        });
+        drop(journal);
+        // A line that was cut off.
+        let path = folder.path().join(NAME);
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"what\":\"ended\",\"transa").unwrap();
+        drop(file);
+        let (mut journal, left) = JournalFile::open(folder.path(), 0).unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].sequence, 2);
+        assert_eq!(left[0].dialogs[0].remote, b"\xe4<sip:b@h>;tag=2");
+        // It goes on, and what was read is left again until it is ended.
+        journal.write(Line::LegEnded {
+            transaction: "t".to_owned(),
+            call_id: "t-a".to_owned(),
+        });
+        drop(journal);
+        let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
+        assert_eq!(left[0].ended, ["t-a"]);
+        assert!(left[0].dialogs.is_empty());
+    }
+
+    #[test]
+    fn the_file_stays_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = JournalFile::open(folder.path(), 0).unwrap();
+        journal.write(asked("stays", 1));
+        for number in 0..2000 {
+            let transaction = format!("t{number}");
+            journal.write(asked(&transaction, 1));
+            journal.write(leg(&transaction));
+            journal.write(Line::Ended { transaction });
+        }
+        let size = fs::metadata(folder.path().join(NAME)).unwrap().len();
+        assert!(size < SMALLEST + 4096, "{size} bytes");
+        drop(journal);
+        let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
+        assert_eq!(left.len(), 1);
+    }
+
+    #[test]
+    fn a_folder_has_one_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let _first = JournalFile::open(folder.path(), 0).unwrap();
+        assert!(JournalFile::open(folder.path(), 0).is_err());
+    }
+}

@@ -1,0 +1,81 @@
+//! The journal's lines.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use skillcall_protocol::sma::CallDetails;
+use skillcall_sip::dialog::SavedDialog;
+use skillcall_sip::endpoint::Transport;
+
+/// One line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "what")]
+pub(super) enum Line {
+    /// A handler is asked.
+    Asked {
+        sequence: u32,
+        details: Box<CallDetails>,
+    },
+    /// A leg is answered.
+    #[serde(rename_all = "camelCase")]
+    Leg {
+        transaction: String,
+        call_id: String,
+        dialog: DialogText,
+    },
+    /// A leg has ended.
+    #[serde(rename_all = "camelCase")]
+    LegEnded {
+        transaction: String,
+        call_id: String,
+    },
+    /// A call is over.
+    Ended { transaction: String },
+}
+
+/// A dialog in hexadecimal: SIP's texts are bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DialogText {
+    call_id: String,
+    local: String,
+    remote: String,
+    target: String,
+    routes: Vec<String>,
+    cseq: u32,
+    transport: String,
+    from: SocketAddr,
+    to: SocketAddr,
+}
+
+impl DialogText {
+    pub(super) fn of(dialog: &SavedDialog) -> Self {
+        Self {
+            call_id: hex::encode(&dialog.call_id),
+            local: hex::encode(&dialog.local),
+            remote: hex::encode(&dialog.remote),
+            target: hex::encode(&dialog.target),
+            routes: dialog.routes.iter().map(hex::encode).collect(),
+            cseq: dialog.cseq,
+            transport: dialog.transport.as_str().to_owned(),
+            from: dialog.from,
+            to: dialog.to,
+        }
+    }
+
+    /// None for what this program has not written.
+    pub(super) fn dialog(&self) -> Option<SavedDialog> {
+        let bytes = |text: &String| hex::decode(text).ok();
+        Some(SavedDialog {
+            call_id: bytes(&self.call_id)?,
+            local: bytes(&self.local)?,
+            remote: bytes(&self.remote)?,
+            target: bytes(&self.target)?,
+            routes: self.routes.iter().map(bytes).collect::<Option<_>>()?,
+            cseq: self.cseq,
+            transport: Transport::named(&self.transport)?,
+            from: self.from,
+            to: self.to,
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! The dialog journal: which calls run, so that a sidecar that was killed can take leave of them when it starts again.
+//!
+//! One file that is appended to. A line says that a handler was asked (with the call's legs and attributes as they were
+//! then), that a leg is answered (with what a BYE needs), or that a leg or a call has ended. When the file has grown too
+//! long it is written anew with the calls that still run. A line is with the system at once, so that it outlives the
+//! process; it is on the disk within a second, so that a machine that loses its power loses at most the last second.
+//!
+//! After a start, every call that the file still holds gets a BYE on each answered leg, and its handler a HANGUP for
+//! each leg.
+
+mod file;
+mod leftover;
+mod line;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use skillcall_protocol::sma::Event;
+use skillcall_sip::dialog::SavedDialog;
+
+use file::JournalFile;
+pub(crate) use file::LeftCall;
+pub(crate) use leftover::take_leave;
+use line::{DialogText, Line};
+
+/// Lines that may wait for the file.
+const QUEUE: usize = 64 * 1024;
+/// What is written is on the disk within this time.
+const SYNC: Duration = Duration::from_secs(1);
+
+enum Job {
+    Asked(Arc<Event>),
+    Line(Line),
+    Stop,
+}
+
+/// The way to the journal's thread; without one nothing is written.
+#[derive(Clone, Default)]
+pub(crate) struct Journal {
+    jobs: Option<Sender<Job>>,
+}
+
+impl Journal {
+    /// Reads what an earlier process has left in `folder`, and goes on writing there.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be made or read, or another process writes there.
+    pub(crate) fn start(
+        folder: &Path,
+        most_bytes: u64,
+    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>, Vec<LeftCall>)> {
+        let (file, left) = JournalFile::open(folder, most_bytes)?;
+        let (jobs, queue) = crossbeam_channel::bounded(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || run(&queue, file))?;
+        Ok((Self { jobs: Some(jobs) }, thread, left))
+    }
+
+    /// A handler is asked for a call.
+    pub(crate) fn asked(&self, event: &Arc<Event>) {
+        self.put(|| Job::Asked(Arc::clone(event)));
+    }
+
+    /// A leg is answered.
+    pub(crate) fn leg(&self, transaction: &str, call_id: &str, dialog: &SavedDialog) {
+        self.put(|| {
+            Job::Line(Line::Leg {
+                transaction: transaction.to_owned(),
+                call_id: call_id.to_owned(),
+                dialog: DialogText::of(dialog),
+            })
+        });
+    }
+
+    /// A leg has ended.
+    pub(crate) fn leg_ended(&self, transaction: &str, call_id: &str) {
+        self.put(|| {
+            Job::Line(Line::LegEnded {
+                transaction: transaction.to_owned(),
+                call_id: call_id.to_owned(),
+            })
+        });
+    }
+
+    /// A call is over, its handler told.
+    pub(crate) fn ended(&self, transaction: &str) {
+        self.put(|| {
+            Job::Line(Line::Ended {
+                transaction: transaction.to_owned(),
+            })
+        });
+    }
+
+    /// Whether anything is written.
+    pub(crate) fn is_on(&self) -> bool {
+        self.jobs.is_some()
+    }
+
+    fn put(&self, job: impl FnOnce() -> Job) {
+        // Never waits: a media thread calls.
+        if let Some(jobs) = &self.jobs
+            && jobs.try_send(job()).is_err()
+        {
+            tracing::error!("a line of the journal is lost: too many wait for the disk");
+        }
+    }
+
+    /// Ends the thread, once everything that waits is written.
+    pub(crate) fn stop(&self) {
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(Job::Stop);
+        }
+    }
+}
+
+fn run(queue: &Receiver<Job>, mut file: JournalFile) {
+    loop {
+        let job = if file.is_dirty() {
+            queue.recv_timeout(SYNC)
+        } else {
+            queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
+        match job {
+            Ok(Job::Asked(event)) => file.write(Line::Asked {
+                sequence: event.sequence,
+                details: Box::new(event.call_details.clone()),
+            }),
+            Ok(Job::Line(line)) => file.write(line),
+            Err(RecvTimeoutError::Timeout) => file.sync(),
+            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+        }
+        file.sync_if_due();
+    }
+    file.sync();
+}
