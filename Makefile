@@ -55,10 +55,12 @@ component: program ## skillcall.wasm (for embedders) and skillcall-spin.wasm (fo
 artefacts:
 	@echo "build: the WebAssembly toolchain"
 	@vars=$$(tools/wasm-toolchain.sh --env) && eval "$$vars" && \
-	 echo "build: the component and its Spin adapter" && \
-	 cargo build --locked --profile component --target wasm32-wasip2 -p skillcall -p skillcall-adapter-spin
-	@cp $(WASM)/skillcall.wasm $(SKILLCALL_COMPONENT)
-	@echo "build: skillcall-spin.wasm, composed"
+	 echo "build: the component and its adapters" && \
+	 cargo build --locked --profile component --target wasm32-wasip2 -p skillcall -p skillcall-adapter-no-flow -p skillcall-adapter-spin
+	@cp $(WASM)/skillcall.wasm $(CARGO_TARGET_DIR)/skillcall-core.wasm
+	@cp $(WASM)/skillcall_adapter_spin.wasm $(CARGO_TARGET_DIR)/skillcall-adapter-spin.wasm
+	@echo "build: skillcall.wasm and skillcall-spin.wasm, composed"
+	@$(COMPOSE) compose $(CARGO_TARGET_DIR)/skillcall-core.wasm $(WASM)/skillcall_adapter_no_flow.wasm -o $(SKILLCALL_COMPONENT)
 	@$(COMPOSE) compose $(SKILLCALL_COMPONENT) $(WASM)/skillcall_adapter_spin.wasm -o $(SKILLCALL_SPIN_COMPONENT)
 
 .PHONY: lint

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use skillcall_protocol::sma::{Event, RequestedAction};
+
 /// The state or the settings cannot be reached. The text is for the log, not for callers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -151,6 +153,15 @@ pub trait Host {
         after: Duration,
         meanwhile: &mut dyn FnMut(),
     ) -> Result<OutboundReply, SendError>;
+
+    /// What code that is plugged in decides about an event of a call (`skillcall:flow/custom-flow`); none leaves it to the
+    /// call plan. A plug-in that traps takes the whole instance with it.
+    ///
+    /// # Errors
+    /// The event or an action cannot be carried over; says what is wrong.
+    fn custom_flow(&self, _event: &Event) -> Result<Option<Vec<RequestedAction>>, String> {
+        Ok(None)
+    }
 
     /// Writes a line to the log. Numbers and tokens are redacted by the caller.
     fn log(&self, line: &str);

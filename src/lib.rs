@@ -15,6 +15,7 @@
 //! | [`progressive`] | words while the skill still works (facts A5) |
 //! | [`session`] | StartCommunicationSession, and what is remembered of it (facts D) |
 //! | [`flow`] | the call's decisions by the call plan (facts E3, F) |
+//! | [`custom_flow`] | calls that code decides which is plugged in |
 //! | [`handler`] | calls that the plan hands over |
 //! | [`tokens`] | tokens of Login with Amazon (facts G7, H) |
 //! | [`sidecar_link`] | signatures between component and sidecar |
@@ -25,6 +26,7 @@ pub mod alexa;
 pub mod caller;
 #[cfg(target_arch = "wasm32")]
 mod component;
+pub mod custom_flow;
 pub mod flow;
 #[doc(hidden)]
 pub mod fuzz;

@@ -33,6 +33,7 @@ test            tshark     tshark        wireshark   reads captures as nobody he
 test            node       nodejs        node        checks the signing vectors as a handler author would
 test            unbound    unbound       unbound     a name server that nobody here wrote
 test            openssl    openssl       openssl     a TLS peer that nobody here wrote
+test            npm        npm           node        plug-ins in JavaScript, and the skill in Node
 test            python3    python3       python3     checks the signing vectors as a handler author would
 test            /usr/share/python-wheels python3-venv - the Python environment of PJSIP, a phone that nobody here wrote
 TABLE

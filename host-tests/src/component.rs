@@ -6,8 +6,10 @@ use skillcall_host::outbound::OutboundConfig;
 use skillcall_host::state::{Bounds, MemoryState};
 use skillcall_host::{EngineConfig, Skill};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::OnceCell;
 
+use crate::plug_in::PlugIn;
 use crate::settings::TestSettings;
 
 static COMPILED: OnceCell<Skill> = OnceCell::const_new();
@@ -28,6 +30,29 @@ pub fn path() -> PathBuf {
         path.display()
     );
     path
+}
+
+/// The component with a plug-in in it, these settings and a state of its own.
+///
+/// # Panics
+/// When it cannot be built or loaded.
+pub async fn plugged(plug_in: PlugIn, settings: Arc<TestSettings>) -> Skill {
+    let component = plug_in.component().await;
+    let loading = tokio::task::spawn_blocking(move || {
+        let engine = EngineConfig {
+            concurrency: 10,
+            // A plug-in that does not end is stopped by it.
+            deadline: Duration::from_secs(3),
+            ..EngineConfig::default()
+        };
+        let state = Arc::new(MemoryState::new(Bounds::default()));
+        let outbound = OutboundConfig::default();
+        Skill::load(component.to_vec(), engine, state, settings, &outbound)
+    });
+    loading
+        .await
+        .expect("the load ends")
+        .expect("the component loads")
 }
 
 /// The component with these settings and a state of its own. It is compiled once for a test program.

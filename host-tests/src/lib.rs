@@ -9,6 +9,8 @@
 //! | [`alexa`] | requests of Alexa made by hand, signed by the simulator's authority |
 //! | [`handler`] | a handler that answers as the test says, in the component's place |
 //! | [`control`] | the sidecar's control API |
+//! | [`plug_in`] | plug-ins that decide calls |
+//! | [`npm`] | packages of npm that tests need |
 //! | [`spin`] | the component composed for Spin, under Spin's rules |
 //! | [`sound`] | what was heard, by tones and by sentences |
 //! | [`logs`] | what was logged |
@@ -24,7 +26,9 @@ pub mod component;
 pub mod control;
 pub mod handler;
 pub mod logs;
+pub mod npm;
 pub mod plans;
+pub mod plug_in;
 pub mod program;
 pub mod settings;
 pub mod sipp;

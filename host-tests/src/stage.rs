@@ -21,6 +21,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::control::Control;
+use crate::plug_in::PlugIn;
 use crate::settings::TestSettings;
 use crate::wait::{PATIENCE, until};
 use crate::{authority, component, plans, spin};
@@ -45,6 +46,7 @@ pub struct Staging {
     test_trust: bool,
     tcp: bool,
     spin: Option<Manifest>,
+    plug_in: Option<PlugIn>,
 }
 
 /// Under which manifest the component composed for Spin runs.
@@ -126,6 +128,7 @@ impl Staging {
             test_trust: true,
             tcp: false,
             spin: None,
+            plug_in: None,
         }
     }
 
@@ -133,6 +136,13 @@ impl Staging {
     #[must_use]
     pub fn on_spin(mut self, manifest: Manifest) -> Self {
         self.spin = Some(manifest);
+        self
+    }
+
+    /// With a plug-in that decides calls in the component.
+    #[must_use]
+    pub fn plugged(mut self, plug_in: PlugIn) -> Self {
+        self.plug_in = Some(plug_in);
         self
     }
 
@@ -219,7 +229,11 @@ impl Staging {
         settings.set("sidecar_url", format!("http://{control}"));
         let server = match self.spin {
             None => {
-                let skill = component::skill(Arc::clone(&settings)).await;
+                let settings = Arc::clone(&settings);
+                let skill = match self.plug_in {
+                    Some(plug_in) => component::plugged(plug_in, settings).await,
+                    None => component::skill(settings).await,
+                };
                 let server = Server::serve(skill, ANY, PATIENCE).await;
                 Hosted::Wasmtime(server.expect("the component's server"))
             }

@@ -1,4 +1,7 @@
 //! Actions: records and variants on one side, the wire's types on the other.
+//!
+//! Compiled twice: for the types of `skillcall:skill/call-flow` and for those of `skillcall:flow/custom-flow`, which are
+//! the same word for word, and two types each to the generated bindings. The parent module says which are meant.
 
 use serde_json::{Map, Value, json};
 use skillcall_protocol::sma::action::{
@@ -7,7 +10,7 @@ use skillcall_protocol::sma::action::{
 };
 use skillcall_protocol::sma::{CallId, ParticipantTag as WireTag, RequestedAction};
 
-use super::bindings::exports::skillcall::skill::call_flow as wit;
+use super::wit;
 
 /// An action of the typed interface as the wire has it. What it gives is checked like any action; only `other` may hold
 /// what this version does not know.
@@ -303,7 +306,7 @@ pub(super) fn tag_from_wit(tag: wit::ParticipantTag) -> WireTag {
     }
 }
 
-fn tag(tag: &WireTag) -> wit::ParticipantTag {
+pub(super) fn tag(tag: &WireTag) -> wit::ParticipantTag {
     match tag {
         WireTag::LegA => wit::ParticipantTag::LegA,
         WireTag::LegB => wit::ParticipantTag::LegB,

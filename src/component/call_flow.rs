@@ -10,12 +10,14 @@ use skillcall_protocol::sma::{
 };
 
 use super::Skill;
-use super::actions;
 use super::bindings::exports::skillcall::skill::call_flow as wit;
 use super::outside::Outside;
 use crate::http;
 use crate::settings::{Settings, SettingsError};
 use crate::trace::Recorder;
+
+#[path = "actions.rs"]
+mod actions;
 
 impl wit::Guest for Skill {
     fn decide(event: wit::Event) -> Result<wit::Reply, wit::FlowError> {

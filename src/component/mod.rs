@@ -1,4 +1,8 @@
 //! The joint between the logic and the component's imports and exports.
+#![allow(
+    clippy::duplicate_mod,
+    reason = "actions.rs is compiled for two sets of generated types"
+)]
 
 #[allow(
     missing_docs,
@@ -16,8 +20,8 @@ mod bindings {
     export!(Skill);
 }
 
-mod actions;
 mod call_flow;
+mod custom_flow;
 mod incoming;
 mod outside;
 mod skill_requests;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use skillcall_protocol::sma::{Event, RequestedAction};
+
 use super::bindings::skillcall::host::{settings, state};
 use super::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use super::bindings::wasi::http::outgoing_handler;
@@ -11,6 +13,7 @@ use super::bindings::wasi::http::types::{
 };
 use super::bindings::wasi::io::streams::StreamError;
 use super::bindings::wasi::random::random;
+use super::custom_flow;
 use crate::host::{Host, HostError, OutboundReply, OutboundRequest, SendError};
 
 /// The imports.
@@ -86,6 +89,10 @@ impl Host for Outside {
     ) -> Result<OutboundReply, SendError> {
         let at = monotonic_clock::now().saturating_add(nanos(after));
         exchange(request, Some((at, meanwhile)))
+    }
+
+    fn custom_flow(&self, event: &Event) -> Result<Option<Vec<RequestedAction>>, String> {
+        custom_flow::decide(event)
     }
 
     fn log(&self, line: &str) {

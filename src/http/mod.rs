@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use skillcall_plan::{Plan, TextKey};
 use skillcall_protocol::alexa::{Envelope, Kind, ProgressiveResponse};
-use skillcall_protocol::sma::Event;
+use skillcall_protocol::ids::ClientSessionId;
+use skillcall_protocol::sma::{Event, InvocationEventType};
 
 pub use message::{JSON, MAX_BODY, PROBLEM, Request, Response, header};
 pub use problem::Problem;
 
 use crate::alexa::{self, Serving, Speech};
 use crate::caller::Api;
+use crate::custom_flow;
 use crate::flow::{self, KnownSession};
 use crate::handler;
 use crate::host::{Deadline, Host};
@@ -285,20 +287,23 @@ pub fn decide<H: Host>(
     plan: &Plan<'_>,
     event: &Event,
 ) -> Result<flow::Decision, flow::FlowError> {
-    let now_s = i64::try_from(host.now_ms() / 1000).unwrap_or(i64::MAX);
-    let mut decision = flow::decide(plan, event, now_s, |csi| match session::recall(host, csi) {
-        Ok(found) => found.map(|session| {
-            recorder.remembered(&session);
-            KnownSession {
-                destination: session.destination,
-                locale: session.locale,
+    if let Some(reply) = custom_flow::ask(host, recorder, event) {
+        let csi = flow::csi_of(event);
+        if let Some(csi) = &csi {
+            if event.invocation_event_type == InvocationEventType::NewInboundCall {
+                recall(host, recorder, csi);
             }
-        }),
-        Err(error) => {
-            host.log(&format!("the session could not be looked up: {error}"));
-            None
+            recorder.csi(host, csi);
         }
-    })?;
+        return Ok(flow::Decision {
+            reply,
+            note: custom_flow::DECIDED.to_owned(),
+            csi,
+            hand_over: None,
+        });
+    }
+    let now_s = i64::try_from(host.now_ms() / 1000).unwrap_or(i64::MAX);
+    let mut decision = flow::decide(plan, event, now_s, |csi| recall(host, recorder, csi))?;
     if let Some(csi) = &decision.csi {
         recorder.csi(host, csi);
     }
@@ -322,6 +327,22 @@ pub fn decide<H: Host>(
         hand_over: None,
         ..decision
     })
+}
+
+fn recall<H: Host>(host: &H, recorder: &Recorder, csi: &ClientSessionId) -> Option<KnownSession> {
+    match session::recall(host, csi) {
+        Ok(found) => found.map(|session| {
+            recorder.remembered(&session);
+            KnownSession {
+                destination: session.destination,
+                locale: session.locale,
+            }
+        }),
+        Err(error) => {
+            host.log(&format!("the session could not be looked up: {error}"));
+            None
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
+use skillcall_protocol::sma::{Event, RequestedAction};
+
 use super::NOW_S;
 use crate::host::{Host, HostError, OutboundReply, OutboundRequest, SendError};
 
 type Answering = Box<dyn Fn(&OutboundRequest) -> Result<OutboundReply, SendError> + Send + Sync>;
 type Delaying = Box<dyn Fn(&OutboundRequest) -> Duration + Send + Sync>;
+type Deciding = Box<dyn Fn(&Event) -> Result<Option<Vec<RequestedAction>>, String> + Send + Sync>;
 type Stored = HashMap<String, (Vec<u8>, u64)>;
 
 /// The outside.
@@ -23,6 +26,8 @@ pub(crate) struct Memory {
     delaying: Mutex<std::sync::Arc<Delaying>>,
     pub(crate) sent: Mutex<Vec<OutboundRequest>>,
     pub(crate) logged: Mutex<Vec<String>>,
+    /// What is plugged in.
+    pub(crate) plug_in: Option<Deciding>,
 }
 
 impl Memory {
@@ -37,6 +42,7 @@ impl Memory {
             delaying: Mutex::new(std::sync::Arc::new(Box::new(|_| Duration::ZERO))),
             sent: Mutex::default(),
             logged: Mutex::default(),
+            plug_in: None,
         }
     }
 
@@ -207,6 +213,12 @@ impl Host for Memory {
             return Err(SendError::Timeout(request.timeout));
         }
         reply
+    }
+
+    fn custom_flow(&self, event: &Event) -> Result<Option<Vec<RequestedAction>>, String> {
+        self.plug_in
+            .as_ref()
+            .map_or(Ok(None), |decide| decide(event))
     }
 
     fn log(&self, line: &str) {

@@ -1,11 +1,15 @@
-//! RSA signatures (PKCS #1 v1.5, RFC 8017 §8.2) by the crate `rsa`, also for the chain's own signatures.
+//! RSA signatures (PKCS #1 v1.5, RFC 8017 §8.2): those of requests by [`skillcall_rsa2048`] where the key allows it, all
+//! others, and a chain's own, by the crate `rsa`.
 
 use rsa::pkcs1::DecodeRsaPublicKey;
+use rsa::traits::PublicKeyParts;
 use rsa::{Pkcs1v15Sign, RsaPublicKey};
 use rustls_pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
 use sha2::{Digest, Sha256, Sha384, Sha512};
+
+use super::chain::SigningKey;
 
 /// Which hash goes with RSA.
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +68,32 @@ impl SignatureVerificationAlgorithm for Rsa {
 pub(super) const IN_CHAINS: &[&dyn SignatureVerificationAlgorithm] =
     &[&Rsa(Hash::Sha256), &Rsa(Hash::Sha384), &Rsa(Hash::Sha512)];
 
-/// Whether `signature` over `message` was made with the key (PKCS #1 DER), with SHA-256 (facts B: `Signature-256`).
-pub(super) fn is_signed(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+/// The exponent of all keys that are in use.
+const F4: u32 = 65537;
+
+/// The key (PKCS #1 DER) prepared for the quick arithmetic; none when it is not for this key.
+pub(super) fn prepared(pkcs1: &[u8]) -> Option<Vec<u8>> {
+    let key = RsaPublicKey::from_pkcs1_der(pkcs1).ok()?;
+    let exponent = key.e().to_be_bytes_trimmed_vartime();
+    if exponent[..] != F4.to_be_bytes()[1..] {
+        return None;
+    }
+    let modulus = key.n().to_be_bytes();
+    let key = skillcall_rsa2048::Key::new(&modulus).ok()?;
+    Some(key.to_bytes().to_vec())
+}
+
+/// Whether `signature` over `message` was made with the key, with SHA-256 (facts B: `Signature-256`).
+pub(super) fn is_signed(key: &SigningKey, message: &[u8], signature: &[u8]) -> bool {
+    let prepared = key.prepared.as_deref();
+    match prepared.map(skillcall_rsa2048::Key::from_bytes) {
+        Some(Ok(key)) => key.verifies(&Sha256::digest(message).into(), signature),
+        Some(Err(_)) | None => by_the_crate(&key.pkcs1, message, signature),
+    }
+}
+
+/// The same by the crate `rsa`, with any key (PKCS #1 DER).
+pub(super) fn by_the_crate(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
     Rsa(Hash::Sha256)
         .verify_signature(key, message, signature)
         .is_ok()

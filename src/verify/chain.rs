@@ -8,7 +8,7 @@ use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use super::algorithm::IN_CHAINS;
+use super::algorithm::{IN_CHAINS, prepared};
 
 /// The name that the leaf must hold among its subject alternative names.
 const NAME: &str = "echo-api.amazon.com";
@@ -20,6 +20,8 @@ const MAX_CERTIFICATES: usize = 10;
 pub struct SigningKey {
     /// The RSA key: modulus and exponent, as PKCS #1 DER (RFC 8017 A.1.1).
     pub pkcs1: Vec<u8>,
+    /// The same, prepared for [`skillcall_rsa2048`]; none for a key that is not of 2048 bits and exponent 65537.
+    pub prepared: Option<Vec<u8>>,
     /// Valid from, in Unix seconds.
     pub not_before: u64,
     /// Valid to and with, in Unix seconds.
@@ -133,12 +135,10 @@ fn leaf_key(leaf: &CertificateDer<'_>) -> Result<SigningKey, ChainError> {
         return Err(ChainError::Key);
     }
     let validity = certificate.validity();
+    let pkcs1 = key.subject_public_key.as_bytes().ok_or(ChainError::Key)?;
     Ok(SigningKey {
-        pkcs1: key
-            .subject_public_key
-            .as_bytes()
-            .ok_or(ChainError::Key)?
-            .to_vec(),
+        pkcs1: pkcs1.to_vec(),
+        prepared: prepared(pkcs1),
         not_before: validity.not_before.to_unix_duration().as_secs(),
         not_after: validity.not_after.to_unix_duration().as_secs(),
     })

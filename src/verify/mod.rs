@@ -101,7 +101,7 @@ pub fn verify<H: Host>(
         .filter(|s| s.len() <= MAX_SIGNATURE)
         .ok_or(Refusal::Encoding)?;
     let key = signing_key(host, settings, recorder, &url, deadline)?;
-    if !algorithm::is_signed(&key.pkcs1, body, &signature) {
+    if !algorithm::is_signed(&key, body, &signature) {
         return Err(Refusal::Signature);
     }
     read(host, settings, body)
@@ -231,10 +231,18 @@ fn trust(settings: &Settings) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// For fuzzing: any chain, body and signature are looked at without a panic.
+/// For fuzzing: any key, body and signature are looked at without a panic, and by both arithmetics alike.
 #[doc(hidden)]
 pub fn fuzz_signature(key: &[u8], body: &[u8], signature: &[u8]) -> bool {
-    algorithm::is_signed(key, body, signature)
+    let signed = algorithm::by_the_crate(key, body, signature);
+    let key = SigningKey {
+        pkcs1: key.to_vec(),
+        prepared: algorithm::prepared(key),
+        not_before: 0,
+        not_after: u64::MAX,
+    };
+    assert_eq!(algorithm::is_signed(&key, body, signature), signed);
+    signed
 }
 
 #[cfg(test)]

@@ -15,12 +15,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Plugs the adapter's exports into the skill's imports and writes one component.
+    /// Plugs what each part exports into what the skill imports, in turn, and writes one component.
     Compose {
-        /// The skill as cargo built it.
+        /// The skill, as skillcall-core.wasm.
         skill: PathBuf,
-        /// The adapter, as skillcall_adapter_spin.wasm.
-        adapter: PathBuf,
+        /// The parts: a plug-in that decides calls, or an adapter, as skillcall_adapter_spin.wasm.
+        #[arg(required = true)]
+        parts: Vec<PathBuf>,
         /// Where the composed component goes.
         #[arg(short, long)]
         output: PathBuf,
@@ -45,10 +46,14 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Compose {
             skill,
-            adapter,
+            parts,
             output,
         } => {
-            let composed = skillcall_compose::compose(&read(&skill)?, &read(&adapter)?)?;
+            let mut composed = read(&skill)?;
+            for part in parts {
+                composed = skillcall_compose::compose(&composed, &read(&part)?)
+                    .with_context(|| part.display().to_string())?;
+            }
             replace(&output, &composed)
                 .with_context(|| format!("{} cannot be written", output.display()))?;
         }

@@ -258,11 +258,22 @@ impl Skill {
         .await
     }
 
-    /// `call-flow.decide`: an event of a call in, the actions out.
+    /// `call-flow.decide`: an event of a call in, the actions out. When the component traps or takes too long, it is asked
+    /// once more: what a plug-in did not answer is then decided by the call plan.
     ///
     /// # Errors
     /// See [`ServeError`]; the inner error is the component's own.
     pub async fn decide(
+        &self,
+        event: &call_flow::Event,
+    ) -> Result<Result<call_flow::Reply, call_flow::FlowError>, ServeError> {
+        match self.decide_once(event).await {
+            Err(ServeError::Trap(_) | ServeError::Deadline) => self.decide_once(event).await,
+            decided => decided,
+        }
+    }
+
+    async fn decide_once(
         &self,
         event: &call_flow::Event,
     ) -> Result<Result<call_flow::Reply, call_flow::FlowError>, ServeError> {

@@ -6,6 +6,7 @@ mod alexa_errors;
 mod certificates;
 mod component_http;
 mod component_typed;
+mod custom_flow;
 mod foreign_peers;
 mod handler_trouble;
 mod hang_ups;

@@ -1,6 +1,10 @@
 //! A sidecar with its handler and phones, all on loopback.
 
-#![allow(dead_code, reason = "each test file uses its part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test file uses its part of it"
+)]
 
 pub(crate) mod boto3;
 pub(crate) mod handler;
