@@ -12,6 +12,7 @@
 //! | `skill` | request envelopes, the strict reading of answers (facts A) |
 //! | `alexa`, `service` | sessions, calls, and the HTTP APIs (facts A5, C1, D) |
 //! | [`line`] | SIP and RTP of devices and phone (facts E1) |
+//! | `login` | Login with Amazon (facts G7, H) |
 //! | `control` | the control API |
 //! | [`trouble`] | errors on order |
 
@@ -24,6 +25,7 @@ mod control;
 pub mod customer;
 mod device;
 pub mod line;
+mod login;
 pub mod model;
 mod phone;
 mod service;
@@ -34,13 +36,14 @@ pub mod tokens;
 mod trace;
 pub mod trouble;
 
-pub use self::alexa::{CONTACT_NOT_AVAILABLE, Outcome, Said, SayError, SessionView};
+pub use self::alexa::{CONTACT_NOT_AVAILABLE, Outcome, Said, SayError, SessionView, Told};
 pub use self::config::SimulatorConfig;
 pub use self::device::{LWA_CLIENT_ID_HEADER, USER_TO_USER_HEADER};
 pub use self::line::{
     Act, Answering, Call, CallBook, CallState, EndedBy, Ending, LineError, Manner, MediaFigures,
     Side, Step, Voice, WaitedInVain, When,
 };
+pub use self::login::LoginFigures;
 pub use self::simulator::{Simulator, StartError};
 pub use self::skill::{Reply, ReplyProblem};
 pub use self::trace::TraceError;

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::alexa::{Alexa, AlexaParts, Limits, Said, SayError, lock};
+use crate::alexa::{Alexa, AlexaParts, Limits, Said, SayError, Told, lock};
 use crate::authority::{Authority, AuthorityError};
 use crate::config::{ConfigError, Secret, SimulatorConfig};
 use crate::control::{self, Control};
@@ -20,10 +20,11 @@ use crate::device::Devices;
 use crate::line::{
     Answering, Call, CallBook, Line, LineError, LineStart, Manner, Side, WaitedInVain,
 };
+use crate::login::{Login, LoginFigures};
 use crate::model::{Model, ModelError};
 use crate::phone::Phone;
 use crate::service;
-use crate::skill::SkillClient;
+use crate::skill::{Exchanges, SkillClient};
 use crate::tokens::Grant;
 use crate::trace::{Trace, TraceError};
 use crate::trouble::{Trouble, TroubleError};
@@ -86,6 +87,7 @@ impl Simulator {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let token = config.control_token().map_err(ConfigError::from)?;
         let customers = config.customers().map_err(ConfigError::from)?;
+        let secrets = config.client_secrets().map_err(ConfigError::from)?;
         let manifest = manifest(&config)?;
         let model = match &config.skill.model_json {
             Some((json, locale)) => Model::parse(json, locale)?,
@@ -147,6 +149,11 @@ impl Simulator {
             listen: Duration::from_millis(config.alexa.listen_ms),
             progressive_responses: config.alexa.progressive_responses,
         };
+        let login = Login::new(
+            config.skill.lwa_client_id.clone(),
+            secrets,
+            Duration::from_secs(config.alexa.token_seconds),
+        );
         let alexa = Arc::new(Alexa::new(AlexaParts {
             skill_id: config.skill.id,
             lwa_client_id: config.skill.lwa_client_id,
@@ -160,6 +167,8 @@ impl Simulator {
             devices,
             client: SkillClient::new(limits.answer)?,
             limits,
+            login,
+            exchanges: Exchanges::open(config.alexa.exchanges.as_deref())?,
             customers,
             stopping: stopping.clone(),
         }));
@@ -283,6 +292,47 @@ impl Simulator {
     /// A device hears an utterance.
     pub async fn say_to(&self, device_id: &str, utterance: &str) -> Result<Said, SayError> {
         self.alexa.say(utterance, Some(device_id)).await
+    }
+
+    /// Sends the skill a request that nobody spoke: an event, a message, a task that came back. `request` is the object with
+    /// its `type` and what belongs to it; id, time and locale are added. `device` names the customer; none: the first.
+    pub async fn ask(
+        &self,
+        request: serde_json::Value,
+        device_id: Option<&str>,
+    ) -> Result<Told, SayError> {
+        self.alexa.ask(request, device_id).await
+    }
+
+    /// A customer grants the skill to act in their name: Alexa.Authorization.Grant with a code of Login with Amazon
+    /// (facts G7).
+    pub async fn accept_grant(&self, device_id: Option<&str>) -> Result<Told, SayError> {
+        self.alexa.accept_grant(device_id).await
+    }
+
+    /// A customer takes their grants back: Login with Amazon knows their refresh tokens no more.
+    pub fn take_grants_back(&self, user_id: &str) {
+        self.alexa.login.take_back(user_id);
+    }
+
+    /// Where Login with Amazon gives tokens: a component under test has it as `lwa_url`.
+    pub fn login_url(&self) -> String {
+        format!("http://{}/auth/o2/token", self.address)
+    }
+
+    /// Replaces the skill's client secrets at Login with Amazon, as the console does when they are rotated.
+    pub fn set_client_secrets(&self, secrets: Vec<String>) {
+        self.alexa.login.set_secrets(secrets);
+    }
+
+    /// How long access tokens of Login with Amazon live that are given out from now on.
+    pub fn set_token_life(&self, life: Duration) {
+        self.alexa.login.set_token_life(life);
+    }
+
+    /// What was asked of Login with Amazon.
+    pub fn login_figures(&self) -> LoginFigures {
+        self.alexa.login.figures()
     }
 
     /// All calls of devices and phone, oldest first.

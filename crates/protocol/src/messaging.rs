@@ -20,16 +20,20 @@ pub struct SkillMessage {
 /// The path of messages to a customer, at the region's API endpoint (facts H).
 #[must_use]
 pub fn path(user: &UserId) -> String {
-    let mut path = String::from("/v1/skillmessages/users/");
-    // RFC 3986 §2.3: all but the unreserved characters.
-    for byte in user.as_str().bytes() {
+    format!("/v1/skillmessages/users/{}", encoded(user.as_str()))
+}
+
+/// A text as one part of a URL's path or query: percent-encoded but for the unreserved characters (RFC 3986 §2.3).
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            path.push(char::from(byte));
+            encoded.push(char::from(byte));
         } else {
-            path.push_str(&format!("%{byte:02X}"));
+            encoded.push_str(&format!("%{byte:02X}"));
         }
     }
-    path
+    encoded
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::authority::AuthorityError;
 use crate::customer::Customer;
 use crate::line::Call;
 use crate::model::{Heard, SlotValue};
-use crate::skill::{Answer, Reply, RequestKind, Session, SkillFailure, new_id};
+use crate::skill::{Answer, Expected, Reply, RequestKind, Session, SkillFailure, new_id};
 use crate::trace::Known;
 use crate::trouble::{Fault, Place};
 
@@ -104,6 +104,9 @@ pub enum SayError {
     /// There is no such device.
     #[error("there is no device {0:?}")]
     NoSuchDevice(String),
+    /// A request without a type.
+    #[error("the request has no `type`; expected such as AlexaSkillEvent.SkillEnabled")]
+    NoType,
     /// The utterance is too long.
     #[error("the utterance has more than 1000 characters")]
     TooLong,
@@ -114,7 +117,7 @@ pub enum SayError {
 
 /// What came of a request.
 pub(super) struct Sent {
-    answer: Answer,
+    pub(super) answer: Answer,
     repeats: Vec<(u16, String)>,
     progressive: Vec<String>,
     call: Option<Call>,
@@ -138,7 +141,13 @@ impl Alexa {
         conversation.turn += 1;
         let heard = self.model.hear(utterance);
         let mut known = Known::default();
+        let in_dialog = conversation
+            .session
+            .as_ref()
+            .and_then(|session| session.dialog.as_ref())
+            .and_then(|dialog| self.in_dialog(dialog, utterance, &heard));
         let kind = match heard {
+            _ if in_dialog.is_some() => in_dialog.unwrap_or(RequestKind::Launch),
             Heard::Launch => RequestKind::Launch,
             Heard::Intent { name, slots } => self.intent(name, slots),
             Heard::Exit => {
@@ -157,7 +166,9 @@ impl Alexa {
         let request_id = new_id("amzn1.echo-api.request");
         known = known.request(Some(&request_id));
         self.voice(&known, Party::Device, utterance);
-        let sent = self.send(&kind, &request_id, &session, &customer).await?;
+        let sent = self
+            .send(&kind, &request_id, Some(&session), &customer)
+            .await?;
         let mut spoken = sent.progressive;
         let took_ms = u64::try_from(sent.answer.took.as_millis()).unwrap_or(u64::MAX);
         let (outcome, reply) = match sent.answer.reply {
@@ -183,10 +194,7 @@ impl Alexa {
         Ok(Said {
             trace_id: self.trace.trace_of(&request_id),
             request_id: Some(request_id),
-            heard: match &kind {
-                RequestKind::Intent { name, .. } => name.clone(),
-                other => other.type_name().to_owned(),
-            },
+            heard: kind.heard().to_owned(),
             outcome,
             reply,
             spoken,
@@ -227,10 +235,11 @@ impl Alexa {
         &self,
         kind: &RequestKind,
         request_id: &str,
-        session: &Session,
+        session: Option<&Session>,
         customer: &Customer,
     ) -> Result<Sent, SayError> {
         let spoken = !matches!(kind, RequestKind::SessionEnded { .. });
+        let expected = kind.expected();
         // Trouble is meant for what the customer says, not for the news of a session's end.
         let faults = if spoken {
             self.orders.take_all(Place::Request)
@@ -249,7 +258,7 @@ impl Alexa {
             Protocol::Http,
             &format!("POST {path} {}", kind.type_name()),
         );
-        self.open_request(request_id, spoken);
+        self.open_request(request_id, expected == Expected::Speech);
         let copies = faults.iter().find_map(|fault| match fault {
             Fault::Repeated { copies } => Some(*copies),
             _ => None,
@@ -258,11 +267,11 @@ impl Alexa {
         for _ in 0..copies.unwrap_or(0) {
             let (client, endpoint, body) = (self.client.clone(), endpoint.clone(), body.clone());
             let headers = headers.clone();
-            repeated.spawn(async move { client.post(&endpoint, body, &headers, spoken).await });
+            repeated.spawn(async move { client.post(&endpoint, body, &headers, expected).await });
         }
         let answer = self
             .client
-            .post(&endpoint, body.clone(), &headers, spoken)
+            .post(&endpoint, body.clone(), &headers, expected)
             .await;
         let mut repeats = Vec::new();
         while let Some(copy) = repeated.join_next().await {
@@ -283,7 +292,13 @@ impl Alexa {
                     |reason| format!("{} {reason}", answer.status),
                 ),
         };
-        let message = message.body(&exchange(&body, &answer.body));
+        self.exchanges.add(&headers, &body, &answer);
+        // The code of a grant is a secret (facts G7).
+        let message = if expected == Expected::Grant {
+            message.body(&exchange(b"", &answer.body))
+        } else {
+            message.body(&exchange(&body, &answer.body))
+        };
         let took = u64::try_from(answer.took.as_micros()).unwrap_or(u64::MAX);
         let known = Known::default().request(Some(request_id));
         self.trace.message_at(

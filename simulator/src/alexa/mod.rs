@@ -2,6 +2,8 @@
 
 mod calling;
 mod conversation;
+mod dialog;
+mod outside;
 mod session;
 mod signing;
 
@@ -16,12 +18,14 @@ use tokio::sync::watch;
 
 pub(crate) use self::calling::CallOrder;
 pub use self::conversation::{Outcome, Said, SayError, SessionView};
+pub use self::outside::Told;
 use crate::authority::Authority;
 use crate::customer::Customer;
 use crate::device::Devices;
 use crate::line::CallBook;
+use crate::login::Login;
 use crate::model::Model;
-use crate::skill::{Session, SkillClient};
+use crate::skill::{Exchanges, Session, SkillClient};
 use crate::tokens::Mint;
 use crate::trace::Trace;
 use crate::trouble::Orders;
@@ -42,6 +46,8 @@ pub(crate) struct Alexa {
     pub(crate) model: Model,
     pub(crate) authority: Arc<Authority>,
     pub(crate) mint: Mint,
+    pub(crate) login: Login,
+    pub(crate) exchanges: Exchanges,
     pub(crate) orders: Orders,
     pub(crate) trace: Trace,
     pub(crate) book: CallBook,
@@ -101,6 +107,8 @@ pub(crate) struct AlexaParts {
     pub(crate) devices: Devices,
     pub(crate) client: SkillClient,
     pub(crate) limits: Limits,
+    pub(crate) login: Login,
+    pub(crate) exchanges: Exchanges,
     pub(crate) customers: Vec<Customer>,
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -116,6 +124,8 @@ impl Alexa {
             model: parts.model,
             mint: Mint::new(parts.authority.token_key()),
             authority: parts.authority,
+            login: parts.login,
+            exchanges: parts.exchanges,
             orders: Orders::default(),
             trace: parts.trace,
             book: parts.book,

@@ -27,7 +27,7 @@ impl Alexa {
                 reason: "USER_INITIATED",
                 error: None,
             };
-            self.send(&kind, id, session, customer).await?;
+            self.send(&kind, id, Some(session), customer).await?;
         }
         Ok(Said {
             request_id,
@@ -58,6 +58,7 @@ impl Alexa {
         conversation.session = Some(Session {
             new: false,
             attributes: reply.session_attributes.clone(),
+            dialog: reply.directives.iter().find_map(super::dialog::asked),
             ..session
         });
         let turn = conversation.turn;
@@ -131,7 +132,7 @@ impl Alexa {
     /// Sends what needs no answer.
     async fn tell(self: &Arc<Self>, kind: &RequestKind, session: &Session, customer: &Customer) {
         let request_id = new_id("amzn1.echo-api.request");
-        if let Err(error) = self.send(kind, &request_id, session, customer).await {
+        if let Err(error) = self.send(kind, &request_id, Some(session), customer).await {
             tracing::warn!(%error, "the skill could not be told of its session's end");
         }
     }

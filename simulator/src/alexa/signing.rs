@@ -20,7 +20,7 @@ impl Alexa {
         &self,
         kind: &RequestKind,
         request_id: &str,
-        session: &Session,
+        session: Option<&Session>,
         customer: &Customer,
         faults: &[Fault],
     ) -> Result<(Vec<u8>, Headers), SayError> {

@@ -75,6 +75,7 @@ impl SimulatorConfig {
         resolve(&mut self.alexa.ca);
         for path in [
             &mut self.skill.manifest,
+            &mut self.skill.client_secrets_file,
             &mut self.alexa.token_file,
             &mut self.alexa.trace_file,
             &mut self.device.recordings,
@@ -83,6 +84,10 @@ impl SimulatorConfig {
         }
         for customer in &mut self.customers {
             customer.access_token_file.iter_mut().for_each(resolve);
+            customer
+                .person_access_token_file
+                .iter_mut()
+                .for_each(resolve);
         }
         let mut voices = vec![&mut self.device.voice];
         if let Some(phone) = &mut self.phone {
@@ -181,8 +186,19 @@ impl SimulatorConfig {
             if let Some(file) = &customer.access_token_file {
                 customer.access_token = Some(Secret::read(file)?.expose().to_owned());
             }
+            if let Some(file) = &customer.person_access_token_file {
+                customer.person_access_token = Some(Secret::read(file)?.expose().to_owned());
+            }
         }
         Ok(customers)
+    }
+
+    /// The client secrets at Login with Amazon.
+    pub(crate) fn client_secrets(&self) -> Result<Vec<String>, SecretError> {
+        match &self.skill.client_secrets_file {
+            Some(file) if self.skill.client_secrets.is_empty() => Secret::lines(file),
+            _ => Ok(self.skill.client_secrets.clone()),
+        }
     }
 
     /// The control API's token: given by the program, the environment or the file, in this order.

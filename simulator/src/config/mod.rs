@@ -47,6 +47,11 @@ pub struct SkillConfig {
     pub id: String,
     /// `amzn1.application-oa2-client.…`, which the device's INVITE carries (facts E1).
     pub lwa_client_id: String,
+    /// File of mode 0600 with its client secrets at Login with Amazon, one a line; absent: Login with Amazon knows none.
+    pub client_secrets_file: Option<PathBuf>,
+    /// The secrets themselves in place of the file; for tests.
+    #[serde(skip)]
+    pub client_secrets: Vec<String>,
     /// Where its requests go: http or https.
     pub endpoint: String,
     /// The skill manifest (`skill.json`); absent: one with the calling permission is assumed.
@@ -67,6 +72,8 @@ impl Default for SkillConfig {
             id: "amzn1.ask.skill.00000000-0000-0000-0000-000000000000".to_owned(),
             lwa_client_id: "amzn1.application-oa2-client.00000000000000000000000000000000"
                 .to_owned(),
+            client_secrets_file: None,
+            client_secrets: Vec::new(),
             endpoint: "http://127.0.0.1:3000/alexa".to_owned(),
             manifest: None,
             model: PathBuf::from("models/en-US.json"),
@@ -106,6 +113,11 @@ pub struct AlexaConfig {
     pub listen_ms: u64,
     /// Progressive responses that one request may send (facts K14: our choice).
     pub progressive_responses: u32,
+    /// Seconds that access tokens of Login with Amazon live (facts H: an hour).
+    pub token_seconds: u64,
+    /// Each signed request with the skill's answer is appended here as a JSON line, nothing hidden; for tests.
+    #[serde(skip)]
+    pub exchanges: Option<PathBuf>,
 }
 
 impl Default for AlexaConfig {
@@ -123,6 +135,8 @@ impl Default for AlexaConfig {
             answer_limit_ms: 8_000,
             listen_ms: 8_000,
             progressive_responses: 5,
+            token_seconds: 3600,
+            exchanges: None,
         }
     }
 }

@@ -69,26 +69,14 @@ impl Secret {
 
     /// Reads a file that only its owner may read.
     pub fn read(path: &Path) -> Result<Self, SecretError> {
-        let file_error = |source| SecretError::File {
-            path: path.to_owned(),
-            source,
-        };
-        let mode = std::fs::metadata(path)
-            .map_err(file_error)?
-            .permissions()
-            .mode()
-            & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(SecretError::Mode {
-                path: path.to_owned(),
-                mode,
-            });
-        }
-        Self::new(
-            std::fs::read_to_string(path)
-                .map_err(file_error)?
-                .trim_end_matches(['\n', '\r']),
-        )
+        Self::new(text(path)?.trim_end_matches(['\n', '\r']))
+    }
+
+    /// Reads the lines of such a file, of any length, but blank ones.
+    pub(crate) fn lines(path: &Path) -> Result<Vec<String>, SecretError> {
+        let text = text(path)?;
+        let lines = text.lines().map(|line| line.trim().to_owned());
+        Ok(lines.filter(|line| !line.is_empty()).collect())
     }
 
     /// Compares in a time that does not tell how much was right.
@@ -100,6 +88,26 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+}
+
+/// What a file holds that only its owner may read.
+fn text(path: &Path) -> Result<String, SecretError> {
+    let file_error = |source| SecretError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mode = std::fs::metadata(path)
+        .map_err(file_error)?
+        .permissions()
+        .mode()
+        & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(SecretError::Mode {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    std::fs::read_to_string(path).map_err(file_error)
 }
 
 /// A key of the settings file that must not be there.

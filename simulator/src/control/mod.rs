@@ -34,6 +34,9 @@ pub(crate) struct Control {
 pub(crate) fn router(control: Arc<Control>) -> Router {
     let guarded = Router::new()
         .route("/sim/v1/say", post(routes::say))
+        .route("/sim/v1/requests", post(routes::ask))
+        .route("/sim/v1/grant", post(routes::grant))
+        .route("/sim/v1/login", get(routes::login))
         .route("/sim/v1/calls", get(routes::calls))
         .route("/sim/v1/calls/{id}", get(routes::call))
         .route("/sim/v1/calls/{id}/digits", post(routes::digits))

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Control;
-use crate::alexa::SayError;
+use crate::alexa::{SayError, Told};
 use crate::line::{LineError, Side};
 use crate::trouble::Trouble;
 
@@ -66,6 +66,54 @@ pub(super) async fn say(
         Err(error @ SayError::TooLong) => problem(StatusCode::BAD_REQUEST, error.to_string()),
         Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ask {
+    request: serde_json::Value,
+    device: Option<String>,
+}
+
+pub(super) async fn ask(
+    State(control): State<Arc<Control>>,
+    body: Result<Json<Ask>, JsonRejection>,
+) -> Response {
+    match body {
+        Err(error) => bad_body(&error),
+        Ok(Json(Ask { request, device })) => {
+            told(control.alexa.ask(request, device.as_deref()).await)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToGrant {
+    device: Option<String>,
+}
+
+pub(super) async fn grant(
+    State(control): State<Arc<Control>>,
+    body: Result<Json<ToGrant>, JsonRejection>,
+) -> Response {
+    match body {
+        Err(error) => bad_body(&error),
+        Ok(Json(ToGrant { device })) => told(control.alexa.accept_grant(device.as_deref()).await),
+    }
+}
+
+fn told(told: Result<Told, SayError>) -> Response {
+    match told {
+        Ok(told) => Json(told).into_response(),
+        Err(error @ SayError::NoSuchDevice(_)) => problem(StatusCode::NOT_FOUND, error.to_string()),
+        Err(error @ SayError::NoType) => problem(StatusCode::BAD_REQUEST, error.to_string()),
+        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+pub(super) async fn login(State(control): State<Arc<Control>>) -> Response {
+    Json(control.alexa.login.figures()).into_response()
 }
 
 #[derive(Serialize)]

@@ -285,6 +285,41 @@ fn keep_better(best: &mut Option<Best>, other: Option<Best>) {
     }
 }
 
+/// The answer to a question for a slot.
+pub(super) fn slot_value(
+    model: &Model,
+    intent: &str,
+    slot: &str,
+    utterance: &str,
+) -> Option<SlotValue> {
+    let intents = &model.document.interaction_model.language_model.intents;
+    let intent = intents.iter().find(|one| one.name == intent)?;
+    let slot = intent.slots.iter().find(|one| one.name == slot)?;
+    let words = Words::of(utterance);
+    let fill = fill(model, &slot.slot_type, words.as_slice())?;
+    Some(SlotValue {
+        name: slot.name.clone(),
+        value: Some(fill.value),
+        resolution: fill.resolution,
+    })
+}
+
+/// Whether an utterance is one of the language's ways to say yes or no.
+pub(super) fn confirmation(language: &Language, utterance: &str) -> Option<bool> {
+    let words = Words::of(utterance);
+    let said = |intent: &str| {
+        let phrases = language.built_in.iter().find(|(name, _)| *name == intent);
+        phrases.is_some_and(|(_, phrases)| phrase_is(words.as_slice(), phrases))
+    };
+    if said("AMAZON.YesIntent") {
+        Some(true)
+    } else if said("AMAZON.NoIntent") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
 /// Fills a slot of a type with words, or says that they do not fit.
 fn fill(model: &Model, type_name: &str, words: &[Word]) -> Option<Fill> {
     let language = model.language;

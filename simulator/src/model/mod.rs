@@ -147,6 +147,22 @@ impl Model {
             .is_some_and(|dialog| dialog.intents.iter().any(|one| one.name == intent))
     }
 
+    /// The value of an intent's slot when `utterance` is the answer to a question for it; none when there is no such slot or
+    /// the words do not fit.
+    pub(crate) fn slot_value(
+        &self,
+        intent: &str,
+        slot: &str,
+        utterance: &str,
+    ) -> Option<SlotValue> {
+        matching::slot_value(self, intent, slot, utterance)
+    }
+
+    /// Whether an utterance means yes or no.
+    pub(crate) fn confirmation(&self, utterance: &str) -> Option<bool> {
+        matching::confirmation(self.language, utterance)
+    }
+
     fn declares(&self, intent: &str) -> bool {
         self.document
             .interaction_model

@@ -6,14 +6,22 @@
 //! | `GET /v2/accounts/~current/settings/<key>`, `GET /v2/persons/~current/profile/<key>` | C1 |
 //! | `POST /v1/communications/session` | D |
 //! | `POST /v1/directives` | A5 |
+//! | `GET /v1/communications/profile` | D5 |
+//! | `POST /v1/skillmessages/users/<id>` | H |
+//! | `POST /auth/o2/token` | H |
+//! | `GET /user/profile`, `GET /userinfo` | C2 |
 
 mod chains;
+mod communication_profile;
 mod directives;
 mod listener;
+mod login;
+mod messages;
 mod profile;
 mod recording;
 mod sessions;
 mod trouble;
+mod userinfo;
 
 use std::sync::Arc;
 
@@ -46,6 +54,15 @@ pub(crate) fn router(alexa: Arc<Alexa>) -> Router {
         )
         .route("/v1/communications/session", post(sessions::start))
         .route("/v1/directives", post(directives::directive))
+        .route(
+            "/v1/communications/profile",
+            get(communication_profile::of_unit),
+        )
+        .route("/v1/skillmessages/users/{user}", post(messages::message))
+        .route("/auth/o2/token", post(login::token))
+        .route("/auth/O2/token", post(login::token))
+        .route("/user/profile", get(userinfo::amazon))
+        .route("/userinfo", get(userinfo::own))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(Arc::clone(&alexa), recording::record))
         .with_state(alexa)

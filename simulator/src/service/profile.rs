@@ -92,15 +92,17 @@ async fn answer(alexa: &Alexa, headers: &HeaderMap, scopes: &[&str], field: &str
             "the speaker was not recognised",
         );
     }
-    match value(&customer, field) {
+    match value(&customer, field, scopes.contains(&PERSON_SCOPE)) {
         Some(value) => Json(value).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     }
 }
 
-fn value(customer: &Customer, field: &str) -> Option<Value> {
+fn value(customer: &Customer, field: &str, speaker: bool) -> Option<Value> {
+    let own = customer.person_mobile_number.as_ref().filter(|_| speaker);
+    let number = own.or(customer.mobile_number.as_ref());
     match field {
-        "mobileNumber" => customer.mobile_number.as_ref().map(|number| {
+        "mobileNumber" => number.map(|number| {
             json!(MobileNumber {
                 country_code: number.country_code.clone(),
                 phone_number: number.phone_number.clone(),

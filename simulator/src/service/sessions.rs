@@ -12,7 +12,7 @@ use skillcall_protocol::communication::{IdType, StartSession};
 
 use super::{About, authorization, is_json, refusal, trouble};
 use crate::alexa::{Alexa, CallOrder, lock};
-use crate::customer::{Customer, Region};
+use crate::customer::Region;
 use crate::tokens::{Grant, TokenRefusal};
 use crate::trouble::{Fault, Place};
 
@@ -110,9 +110,17 @@ fn accept(alexa: &Alexa, headers: &HeaderMap, body: &[u8]) -> Result<Accepted, B
         return Err(bad_token(TokenRefusal::OtherDevice));
     }
     let from = &valid.originator.id;
-    if from.kind == IdType::PhoneNumber && !is_own_number(&customer, &from.value) {
+    if from.kind == IdType::PhoneNumber && !customer.owns(&from.value) {
         return Err(invalid(
             "the originator's number is not the customer's own".to_owned(),
+        ));
+    }
+    if from.kind == IdType::CommunicationProfileId
+        && customer.communication_profile.as_ref() != Some(&from.value)
+    {
+        return Err(invalid(
+            "the originator's communication profile is not the one of the customer's unit"
+                .to_owned(),
         ));
     }
     let csi = request
@@ -149,13 +157,4 @@ fn order(grant: Grant, from: String, to: String, csi: Option<String>) -> CallOrd
         to,
         csi,
     }
-}
-
-/// The number in the profile, or one that account linking gave the skill (facts C2). Of a customer without any number
-/// the service cannot tell.
-fn is_own_number(customer: &Customer, number: &str) -> bool {
-    let stored = customer.number();
-    (stored.is_none() && customer.linked_numbers.is_empty())
-        || stored.as_deref() == Some(number)
-        || customer.linked_numbers.contains(number)
 }

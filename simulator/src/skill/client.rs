@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{MAX_REPLY, Reply, ReplyProblem, read};
+use super::{Expected, MAX_REPLY, Reply, ReplyProblem, read};
 
 /// What is read of an answer that is too long, so that a skill cannot fill the memory.
 const READ_AT_MOST: usize = MAX_REPLY + 1;
@@ -54,7 +54,7 @@ impl SkillClient {
         endpoint: &str,
         body: Vec<u8>,
         headers: &[(&'static str, String)],
-        spoken: bool,
+        expected: Expected,
     ) -> Answer {
         let begun = Instant::now();
         let mut request = self
@@ -87,7 +87,7 @@ impl SkillClient {
             Ok(Err(error)) => (0, Vec::new(), Err(SkillFailure::Unreachable(chain(&error)))),
             Ok(Ok((200, content_type, body))) => {
                 let reply =
-                    read(content_type.as_deref(), &body, spoken).map_err(SkillFailure::Invalid);
+                    read(content_type.as_deref(), &body, expected).map_err(SkillFailure::Invalid);
                 (200, body, reply)
             }
             Ok(Ok((status, _, body))) => (status, body, Err(SkillFailure::Status(status))),

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::Expected;
 use crate::customer::Customer;
 use crate::model::{Resolution, SlotValue};
 
@@ -14,6 +15,27 @@ pub(crate) struct Session {
     pub(crate) new: bool,
     /// The attributes of the skill's last answer, echoed in the next request.
     pub(crate) attributes: Map<String, Value>,
+    /// What the skill's dialog directive has asked for.
+    pub(crate) dialog: Option<Dialog>,
+}
+
+/// A question of a dialog (facts A2): the intent so far, and what the next words answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Dialog {
+    /// `updatedIntent` of the directive.
+    pub(crate) intent: Value,
+    pub(crate) question: Question,
+}
+
+/// What a dialog asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// The value of a slot.
+    Slot(String),
+    /// Whether a slot is right.
+    ConfirmSlot(String),
+    /// Whether the intent is right.
+    ConfirmIntent,
 }
 
 impl Session {
@@ -22,6 +44,7 @@ impl Session {
             id: new_id("amzn1.echo-api.session"),
             new: true,
             attributes: Map::new(),
+            dialog: None,
         }
     }
 }
@@ -39,15 +62,55 @@ pub(crate) enum RequestKind {
         reason: &'static str,
         error: Option<(&'static str, String)>,
     },
+    /// An intent within its dialog, as it stands.
+    Dialog {
+        intent: Value,
+    },
+    /// A request that nobody spoke, as it stands but for what each request has.
+    Other {
+        request: Map<String, Value>,
+    },
 }
 
 impl RequestKind {
-    pub(crate) fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &str {
         match self {
+            Self::Dialog { .. } => "IntentRequest",
+            Self::Other { request } => request
+                .get("type")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
             Self::Launch => "LaunchRequest",
             Self::Intent { .. } => "IntentRequest",
             Self::SessionEnded { .. } => "SessionEndedRequest",
         }
+    }
+
+    /// The type's or the intent's name.
+    pub(crate) fn heard(&self) -> &str {
+        match self {
+            Self::Intent { name, .. } => name,
+            Self::Dialog { intent } => intent["name"].as_str().unwrap_or_default(),
+            other => other.type_name(),
+        }
+    }
+
+    /// What the skill may answer.
+    pub(crate) fn expected(&self) -> Expected {
+        match self.type_name() {
+            "Alexa.Authorization.Grant" => Expected::Grant,
+            "CanFulfillIntentRequest" => Expected::CanFulfill,
+            "LaunchRequest" | "IntentRequest" => Expected::Speech,
+            _ => Expected::Nothing,
+        }
+    }
+
+    /// Whether the request comes from a device: events and messages come from the cloud (facts A1, A2).
+    pub(crate) fn is_of_device(&self) -> bool {
+        let kind = self.type_name();
+        !["AlexaSkillEvent.", "Messaging.", "Alexa.Authorization."]
+            .iter()
+            .any(|prefix| kind.starts_with(prefix))
     }
 }
 
@@ -65,7 +128,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) timestamp: Option<Timestamp>,
     pub(crate) locale: &'a str,
     pub(crate) skill_id: &'a str,
-    pub(crate) session: &'a Session,
+    pub(crate) session: Option<&'a Session>,
     pub(crate) customer: &'a Customer,
     pub(crate) api_endpoint: &'a str,
     pub(crate) api_access_token: Option<&'a str>,
@@ -79,17 +142,22 @@ impl Asking<'_> {
         let mut system = json!({
             "application": {"applicationId": self.skill_id},
             "user": user,
-            "device": {
-                "deviceId": self.customer.device_id,
-                "supportedInterfaces": {},
-            },
             "apiEndpoint": self.api_endpoint,
         });
+        if self.kind.is_of_device() {
+            system["device"] = json!({
+                "deviceId": self.customer.device_id,
+                "supportedInterfaces": {},
+            });
+        }
         if let Some(token) = self.api_access_token {
             system["apiAccessToken"] = token.into();
         }
         if let Some(person) = &self.customer.person_id {
             system["person"] = json!({"personId": person});
+            if let Some(token) = &self.customer.person_access_token {
+                system["person"]["accessToken"] = token.as_str().into();
+            }
         }
         if let Some(unit) = &self.customer.unit_id {
             system["unit"] = json!({"unitId": unit});
@@ -97,18 +165,21 @@ impl Asking<'_> {
                 system["unit"]["persistentUnitId"] = persistent.as_str().into();
             }
         }
-        json!({
+        let mut envelope = json!({
             "version": "1.0",
-            "session": {
-                "new": self.session.new,
-                "sessionId": self.session.id,
-                "application": {"applicationId": self.skill_id},
-                "attributes": self.session.attributes,
-                "user": user,
-            },
             "context": {"System": system},
             "request": self.request(),
-        })
+        });
+        if let Some(session) = self.session {
+            envelope["session"] = json!({
+                "new": session.new,
+                "sessionId": session.id,
+                "application": {"applicationId": self.skill_id},
+                "attributes": session.attributes,
+                "user": user,
+            });
+        }
+        envelope
     }
 
     fn user(&self) -> Value {
@@ -168,6 +239,15 @@ impl Asking<'_> {
                     request["dialogState"] = "STARTED".into();
                 }
             }
+            RequestKind::Dialog { intent } => {
+                request["intent"] = intent.clone();
+                request["dialogState"] = "IN_PROGRESS".into();
+            }
+            RequestKind::Other { request: own } => {
+                for (name, value) in own {
+                    request[name.as_str()] = value.clone();
+                }
+            }
             RequestKind::SessionEnded { reason, error } => {
                 request["reason"] = (*reason).into();
                 if let Some((kind, message)) = error {
@@ -180,7 +260,7 @@ impl Asking<'_> {
 }
 
 impl SlotSource<'_> {
-    fn slot(&self, slot: &SlotValue) -> Value {
+    pub(crate) fn slot(&self, slot: &SlotValue) -> Value {
         let mut value = json!({"name": slot.name, "confirmationStatus": "NONE"});
         if let Some(said) = &slot.value {
             value["value"] = said.as_str().into();

@@ -2,10 +2,14 @@
 
 mod client;
 mod envelope;
+mod exchanges;
 mod reply;
 mod ssml;
 
 pub(crate) use self::client::{Answer, SkillClient, SkillFailure};
-pub(crate) use self::envelope::{Asking, RequestKind, Session, new_id};
-pub(crate) use self::reply::{MAX_REPLY, read};
+pub(crate) use self::envelope::{
+    Asking, Dialog, Question, RequestKind, Session, SlotSource, new_id,
+};
+pub(crate) use self::exchanges::Exchanges;
+pub(crate) use self::reply::{Expected, MAX_REPLY, read};
 pub use self::reply::{Reply, ReplyProblem};

@@ -45,11 +45,24 @@ pub struct Reply {
     pub session_attributes: Map<String, Value>,
 }
 
-/// Reads the body of a 200 answer. `spoken`: the request can be answered by speech; SessionEndedRequest cannot (facts A2).
+/// What may answer a request (facts A2, A3, G7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Speech and all the rest.
+    Speech,
+    /// No speech: nobody listens.
+    Nothing,
+    /// `canFulfillIntent`, and no speech.
+    CanFulfill,
+    /// The event that answers a grant, which is no response of a custom skill.
+    Grant,
+}
+
+/// Reads the body of a 200 answer.
 pub(crate) fn read(
     content_type: Option<&str>,
     body: &[u8],
-    spoken: bool,
+    expected: Expected,
 ) -> Result<Reply, Vec<ReplyProblem>> {
     let mut problems = Problems(Vec::new());
     let media_type = content_type
@@ -78,7 +91,16 @@ pub(crate) fn read(
             return Err(problems.0);
         }
     };
-    let reply = problems.reply(&answer, spoken);
+    let reply = match expected {
+        Expected::Grant => {
+            problems.grant(&answer);
+            Reply::default()
+        }
+        _ => problems.reply(&answer, expected == Expected::Speech),
+    };
+    if expected == Expected::CanFulfill {
+        problems.can_fulfill(&answer["response"]["canFulfillIntent"]);
+    }
     if problems.0.is_empty() {
         Ok(reply)
     } else {
@@ -99,6 +121,54 @@ impl Problems {
             place: place.to_owned(),
             message: message.into(),
         });
+    }
+
+    /// Facts G7.
+    fn grant(&mut self, answer: &Value) {
+        let header = &answer["event"]["header"];
+        for (name, expected) in [
+            ("namespace", "Alexa.Authorization"),
+            ("payloadVersion", "3"),
+        ] {
+            if header[name] != expected {
+                self.add(
+                    &format!("event.header.{name}"),
+                    format!("is {}; expected {expected:?}", shown(header.get(name))),
+                );
+            }
+        }
+        if header["messageId"].as_str().is_none_or(str::is_empty) {
+            self.add("event.header.messageId", "is missing");
+        }
+        let payload = &answer["event"]["payload"];
+        match header["name"].as_str() {
+            Some("AcceptGrant.Response") if payload.is_object() => {}
+            Some("ErrorResponse") if payload["type"] == "ACCEPT_GRANT_FAILED" => {}
+            _ => self.add(
+                "event",
+                "is neither AcceptGrant.Response with a payload nor ErrorResponse with ACCEPT_GRANT_FAILED",
+            ),
+        }
+    }
+
+    /// Facts A3.
+    fn can_fulfill(&mut self, answer: &Value) {
+        let is_sure = |value: &Value| matches!(value.as_str(), Some("YES" | "NO" | "MAYBE"));
+        if !is_sure(&answer["canFulfill"]) {
+            self.add(
+                "response.canFulfillIntent.canFulfill",
+                "expected YES, NO or MAYBE",
+            );
+        }
+        for (name, slot) in answer["slots"].as_object().into_iter().flatten() {
+            let able = matches!(slot["canFulfill"].as_str(), None | Some("YES" | "NO"));
+            if !is_sure(&slot["canUnderstand"]) || !able {
+                self.add(
+                    &format!("response.canFulfillIntent.slots.{name}"),
+                    "expected YES, NO or MAYBE for canUnderstand, YES or NO for canFulfill",
+                );
+            }
+        }
     }
 
     fn reply(&mut self, answer: &Value, spoken: bool) -> Reply {
@@ -290,7 +360,7 @@ mod tests {
         let problems = read(
             Some("application/json;charset=utf-8"),
             body.as_bytes(),
-            true,
+            Expected::Speech,
         )
         .expect_err(body);
         problems
@@ -307,7 +377,8 @@ mod tests {
             "reprompt":{"outputSpeech":{"type":"PlainText","text":"Well?"}},
             "card":{"type":"AskForPermissionsConsent","permissions":["alexa::profile:mobile_number:read"]},
             "shouldEndSession":false,"directives":[{"type":"X"}]}}"#;
-        let reply = read(Some("application/json"), body.as_bytes(), true).expect("good");
+        let reply =
+            read(Some("application/json"), body.as_bytes(), Expected::Speech).expect("good");
         assert_eq!(reply.speech.as_deref(), Some("Calling Fish & Chips."));
         assert_eq!(reply.reprompt.as_deref(), Some("Well?"));
         assert_eq!(reply.should_end_session, Some(false));
@@ -385,7 +456,7 @@ mod tests {
         let problems = read(
             Some("text/html"),
             br#"{"version":"1.0","response":{}}"#,
-            true,
+            Expected::Speech,
         )
         .expect_err("not JSON by name");
         assert!(problems[0].message.contains("application/json"));
@@ -393,7 +464,7 @@ mod tests {
             read(
                 Some("application/json"),
                 speech(r#"{"type":"PlainText","text":"x"}"#).as_bytes(),
-                false
+                Expected::Nothing
             )
             .is_err()
         );

@@ -21,6 +21,14 @@ pub enum Place {
     StartSession,
     /// Progressive responses (facts A5).
     Directives,
+    /// Login with Amazon's token endpoint (facts H).
+    Login,
+    /// The userinfo endpoints of linked accounts (facts C2).
+    Userinfo,
+    /// The Skill Messaging API (facts H).
+    Messaging,
+    /// The communication profile of a unit (facts D5).
+    CommunicationProfile,
     /// The certificate chain's download (facts B).
     Chain,
     /// The signed request to the skill (facts B).
@@ -125,6 +133,8 @@ pub enum Fault {
 pub enum Times {
     /// Until it is taken back.
     Always,
+    /// Each time with a chance of one in so many, until it is taken back.
+    OneIn(u32),
     /// So often.
     #[serde(untagged)]
     Count(u32),
@@ -176,7 +186,27 @@ impl Trouble {
         }
     }
 
+    /// This fault, each time with a chance of one in `many`, until it is taken back.
+    pub fn one_in(at: Place, fault: Fault, many: u32) -> Self {
+        Self {
+            at,
+            fault,
+            times: Times::OneIn(many),
+        }
+    }
+
+    /// Whether it is due now, where it is due by chance.
+    fn is_due(&self) -> bool {
+        match self.times {
+            Times::OneIn(many) => rand::random::<u32>().is_multiple_of(many),
+            Times::Always | Times::Count(_) => true,
+        }
+    }
+
     fn check(&self) -> Result<(), TroubleError> {
+        if self.times == Times::OneIn(0) {
+            return Err(TroubleError::Chance);
+        }
         let fits = match &self.fault {
             Fault::Answer { status, .. } | Fault::StartedThenAnswer { status }
                 if !(100..=599).contains(status) =>
@@ -220,6 +250,9 @@ pub enum TroubleError {
     /// Not that many copies.
     #[error("{0} copies are not 1 to 100")]
     Copies(u16),
+    /// One in none.
+    #[error("one-in is 0; expected 1 or more")]
+    Chance,
     /// The fault cannot happen there.
     #[error("this fault cannot happen at {0:?}")]
     Place(Place),
@@ -262,7 +295,9 @@ impl Orders {
     /// The first fault ordered for this place; counts it as made.
     pub(crate) fn take(&self, at: Place) -> Option<Fault> {
         let mut open = self.open();
-        let index = open.iter().position(|order| order.at == at)?;
+        let index = open
+            .iter()
+            .position(|order| order.at == at && order.is_due())?;
         take_at(&mut open, index)
     }
 
@@ -271,7 +306,10 @@ impl Orders {
         let mut open = self.open();
         let mut faults = Vec::new();
         for index in (0..open.len()).rev() {
-            if open.get(index).is_some_and(|order| order.at == at) {
+            if open
+                .get(index)
+                .is_some_and(|order| order.at == at && order.is_due())
+            {
                 faults.extend(take_at(&mut open, index));
             }
         }
@@ -288,7 +326,7 @@ fn take_at(open: &mut Vec<Trouble>, index: usize) -> Option<Fault> {
     let order = open.get_mut(index)?;
     let fault = order.fault.clone();
     match &mut order.times {
-        Times::Always => Some(fault),
+        Times::Always | Times::OneIn(_) => Some(fault),
         Times::Count(0) => {
             open.remove(index);
             None

@@ -24,6 +24,17 @@ pub const PROVIDER_SIP_MEDIA_APPLICATION: &str =
 /// The provider of a call to an extension of an Alexa Smart Properties PBX (facts D5).
 pub const PROVIDER_PBX: &str = "amzn1.comms.csp.id.c0e1cd84-a846-11ed-afa1-0242ac120002";
 
+/// The path of a unit's communication profile at the region's API endpoint, by the unit's persistent id (facts D5).
+#[must_use]
+pub fn profile_path(persistent_unit: &str) -> String {
+    let id = crate::messaging::encoded(persistent_unit);
+    format!("/v1/communications/profile?entity.type=UNIT&entity.id={id}")
+}
+
+/// The scope of the skill's own token for [`profile_path`]. The facts say only that it is a token of Login with Amazon (D5);
+/// of the scopes that were seen (H), this is the one of PBX calling: our choice.
+pub const PBX_SCOPE: &str = "amazon_communication::network:siptrunk";
+
 /// The body of a StartCommunicationSession request (facts D1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
