@@ -9,7 +9,7 @@ use skillcall_protocol::communication::{
 use skillcall_protocol::ids::{ClientSessionId, DeviceId, RequestId};
 
 use super::speech::{About, Speech, joined};
-use super::{Serving, choice};
+use super::{Serving, choice, opening};
 use crate::caller::{Api, CallerError, Search};
 use crate::host::Host;
 use crate::limits;
@@ -25,7 +25,7 @@ pub(super) fn place<H: Host>(
     let Some(destination) = open_now(serving, envelope, wanted)? else {
         let note = format!("no call: {} is closed", wanted.id);
         serving.recorder.note(serving.host, &note);
-        return speech.tell_about(TextKey::Closed, wanted);
+        return closed(serving, wanted, speech);
     };
     match try_to_place(serving, envelope, &destination, speech.locale) {
         Ok(()) => {
@@ -53,13 +53,43 @@ pub(super) fn place<H: Host>(
     }
 }
 
+/// That it is closed, and when it opens.
+fn closed<H: Host>(
+    serving: &Serving<'_, H>,
+    wanted: &Destination<'_>,
+    speech: &Speech<'_>,
+) -> Result<ResponseEnvelope, DecodeError> {
+    let about = About {
+        destination: Some(wanted),
+        ..About::default()
+    };
+    let told = speech.text(TextKey::Closed, about)?;
+    let opening = serving.plan.next_opening(wanted.hours, now_s(serving))?;
+    let words =
+        opening.and_then(|opening| opening::words(opening, serving.plan.locale_for(speech.locale)));
+    Ok(ResponseEnvelope::tell(match words {
+        Some(opens) => {
+            let about = About {
+                opens: &opens,
+                ..about
+            };
+            joined(&told, &speech.text(TextKey::Opens, about)?)
+        }
+        None => told,
+    }))
+}
+
+fn now_s<H: Host>(serving: &Serving<'_, H>) -> i64 {
+    i64::try_from(serving.host.now_ms() / 1000).unwrap_or(i64::MAX)
+}
+
 /// The destination, or the first of those in its place that is open and may be called.
 fn open_now<'p, H: Host>(
     serving: &Serving<'p, H>,
     envelope: &Envelope,
     wanted: &Destination<'p>,
 ) -> Result<Option<Destination<'p>>, DecodeError> {
-    let now = i64::try_from(serving.host.now_ms() / 1000).unwrap_or(i64::MAX);
+    let now = now_s(serving);
     let plan = serving.plan;
     let mut destination = wanted.clone();
     // A plan whose rows lead back to their beginning is never compiled.

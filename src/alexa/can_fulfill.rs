@@ -2,7 +2,7 @@
 
 use skillcall_plan::DecodeError;
 use skillcall_protocol::alexa::{
-    CanFulfill, CanFulfillSlot, Envelope, Intent, Response, ResponseEnvelope, Sureness,
+    Ability, CanFulfill, CanFulfillSlot, Envelope, Intent, Response, ResponseEnvelope, Sureness,
 };
 
 use super::Serving;
@@ -16,20 +16,20 @@ pub(super) fn answer<H: Host>(
 ) -> Result<ResponseEnvelope, DecodeError> {
     let call = serving.plan.call_intent(&intent.name)?;
     let (can_fulfill, slot) = match &call {
-        None => (Sureness::No, CanFulfillSlot::both(Sureness::No)),
+        None => (Sureness::No, CanFulfillSlot::understood(Sureness::No)),
         Some(call) => match choice::wanted(serving.plan, envelope, intent, call, &[])? {
-            Wanted::One(_) => (Sureness::Yes, CanFulfillSlot::both(Sureness::Yes)),
-            Wanted::Several(_) => (Sureness::Maybe, CanFulfillSlot::both(Sureness::Maybe)),
+            Wanted::One(_) => (Sureness::Yes, CanFulfillSlot::understood(Sureness::Yes)),
+            Wanted::Several(_) => (Sureness::Maybe, CanFulfillSlot::understood(Sureness::Maybe)),
             // The skill asks for what is missing.
-            Wanted::Nobody => (Sureness::Maybe, CanFulfillSlot::both(Sureness::Maybe)),
+            Wanted::Nobody => (Sureness::Maybe, CanFulfillSlot::understood(Sureness::Maybe)),
             Wanted::Forbidden(_) => (
                 Sureness::No,
                 CanFulfillSlot {
                     can_understand: Sureness::Yes,
-                    can_fulfill: Sureness::No,
+                    can_fulfill: Ability::No,
                 },
             ),
-            Wanted::Unknown => (Sureness::No, CanFulfillSlot::both(Sureness::No)),
+            Wanted::Unknown => (Sureness::No, CanFulfillSlot::understood(Sureness::No)),
         },
     };
     let slots = intent
@@ -37,7 +37,7 @@ pub(super) fn answer<H: Host>(
         .keys()
         .map(|name| {
             let own = call.as_ref().is_some_and(|call| call.slot == name);
-            let unknown = CanFulfillSlot::both(Sureness::No);
+            let unknown = CanFulfillSlot::understood(Sureness::No);
             (name.clone(), if own { slot } else { unknown })
         })
         .collect();

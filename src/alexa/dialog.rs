@@ -66,11 +66,22 @@ fn has_dialog(envelope: &Envelope) -> bool {
 
 /// The intent of a request with an empty slot, which a dialog then fills anew.
 fn without_slot(intent: &Intent, slot: &str) -> Intent {
-    let mut intent = intent.clone();
+    let mut intent = strict(intent);
     if let Some(slot) = intent.slots.get_mut(slot) {
         slot.value = None;
         slot.resolutions = None;
         slot.slot_value = None;
+    }
+    intent
+}
+
+/// The intent as a directive may name it: `ask-sdk-model` knows no `source` of a slot, and nobody knows the rest.
+fn strict(intent: &Intent) -> Intent {
+    let mut intent = intent.clone();
+    intent.more.clear();
+    for slot in intent.slots.values_mut() {
+        slot.source = None;
+        slot.more.clear();
     }
     intent
 }
@@ -137,7 +148,7 @@ pub(super) fn ask_whether(
     let question = speech.text(TextKey::Confirm, about)?;
     let response = ResponseEnvelope::ask(question.clone(), question);
     Ok(match intent.filter(|_| has_dialog(envelope)) {
-        Some(intent) => response.with_directive(dialog::confirm_intent(intent)),
+        Some(intent) => response.with_directive(dialog::confirm_intent(&strict(intent))),
         None => response.with_attribute(
             ATTRIBUTE,
             Pending::Confirm(destination.id.to_owned()).attribute(),

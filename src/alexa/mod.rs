@@ -7,6 +7,7 @@ mod dialog;
 mod events;
 mod grant;
 mod intents;
+mod opening;
 mod speech;
 
 use serde::Serialize;

@@ -17,6 +17,7 @@ pub(crate) struct Speech<'s> {
 pub(super) struct About<'a> {
     pub(super) destination: Option<&'a Destination<'a>>,
     pub(super) choices: &'a str,
+    pub(super) opens: &'a str,
 }
 
 impl<'s> Speech<'s> {
@@ -110,6 +111,7 @@ impl<'s> Speech<'s> {
             (Variable::DestinationNumber, Some(destination)) => Cow::Borrowed(destination.number()),
             (Variable::Locale, _) => Cow::Borrowed(self.locale),
             (Variable::Choices, _) => Cow::Borrowed(about.choices),
+            (Variable::DestinationOpens, _) => Cow::Borrowed(about.opens),
             // The others belong to a call, and there is none yet.
             _ => Cow::Borrowed(""),
         };

@@ -3,6 +3,7 @@
 mod api;
 mod linked;
 mod profile;
+mod unit;
 
 use skillcall_plan::compiled::{CallerSource, FixedCaller, Place};
 use skillcall_plan::{DecodeError, Plan};
@@ -125,6 +126,7 @@ impl<H: Host> Search<'_, H> {
             }
             CallerSource::AccountLink => linked::number(self).map(Originator::Number),
             CallerSource::Fixed => self.fixed(),
+            CallerSource::Unit => unit::profile(self),
         }
     }
 

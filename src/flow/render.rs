@@ -45,7 +45,7 @@ impl<'e> Values<'e, '_> {
             Variable::Transaction => Cow::Borrowed(details.transaction_id.as_str()),
             Variable::Csi => Cow::Borrowed(&self.position.csi),
             // Nobody chooses within a call.
-            Variable::Choices => Cow::Borrowed(""),
+            Variable::Choices | Variable::DestinationOpens => Cow::Borrowed(""),
         }
     }
 }

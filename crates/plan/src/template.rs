@@ -65,6 +65,8 @@ variables! {
     Csi = "csi", "0123456789abcdef";
     /// In the text `which-of`: the destinations to choose from, `the front desk or housekeeping`.
     Choices = "choices", "front desk or housekeeping";
+    /// In the text `opens`: when the destination opens, `tomorrow at 7 AM`.
+    DestinationOpens = "destination.opens", "tomorrow at 7 AM";
 }
 
 /// A stretch of a template.

@@ -153,6 +153,10 @@ texts! {
     TooManyCalls = "too-many-calls",
         en: "You have placed many calls within the last hour. Please try again later.",
         de: "Sie haben in der letzten Stunde viele Anrufe gemacht. Bitte versuchen Sie es später noch einmal.";
+    /// Said after `closed` when the destination opens within a week, in languages whose times are known (English, German).
+    Opens = "opens",
+        en: "It opens {destination.opens}.",
+        de: "Geöffnet wird {destination.opens}.";
 }
 
 #[cfg(test)]

@@ -130,6 +130,82 @@ fn a_units_profile_calls_in_its_own_way() {
 }
 
 #[test]
+fn a_units_profile_is_asked_from_alexa_with_the_skills_own_token() {
+    const PROFILE: &str =
+        "v1/communications/profile?entity.type=UNIT&entity.id=amzn1.alexa.unit.did.7";
+    const LOGIN: &str = "auth/o2/token";
+    let token = json!({"access_token": "Atc|own", "expires_in": 3600});
+    let mut request = call(1);
+    request["context"]["System"]["unit"] =
+        json!({"unitId": "amzn1.ask.unit.U", "persistentUnitId": "amzn1.alexa.unit.did.7"});
+    for (profile, login, said) in [
+        (
+            (200, json!({"profileId": {"profileId": "profile-7"}})),
+            (200, token.clone()),
+            "Calling front desk.",
+        ),
+        (
+            (404, json!({})),
+            (200, token.clone()),
+            "This device is not set up for calls",
+        ),
+        ((429, json!({})), (200, token.clone()), "Too many calls"),
+        (
+            (500, json!({})),
+            (200, token.clone()),
+            "I could not read your phone number",
+        ),
+        (
+            (200, json!({"profileId": 7})),
+            (200, token.clone()),
+            "I could not read your phone number",
+        ),
+        (
+            (200, json!({})),
+            (500, json!({})),
+            "I could not read your phone number",
+        ),
+        (
+            (200, json!({})),
+            (401, json!({"error": "invalid_client"})),
+            "I could not read your phone number",
+        ),
+    ] {
+        let host = answering(
+            "[\"unit\"]",
+            &[
+                (PROFILE, profile.0, profile.1.clone()),
+                (LOGIN, login.0, login.1),
+            ],
+        );
+        host.set("lwa_client_secrets", "the-secret");
+        host.set(
+            "token_keys",
+            "t1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        );
+        let answer = ask(&host, &request);
+        assert!(speech(&answer).starts_with(said), "{profile:?}: {answer}");
+        if said.starts_with("Calling") {
+            assert_eq!(
+                originator(&host),
+                json!({"id": {"type": "COMMUNICATION_PROFILE_ID", "value": "profile-7"},
+                    "endpointId": crate::testing::DEVICE, "isOriginator": true,
+                    "communicationProviderId": "amzn1.comms.csp.id.c0e1cd84-a846-11ed-afa1-0242ac120002"})
+            );
+        } else {
+            assert!(sessions(&host).is_empty());
+        }
+        let log = host.logged.lock().unwrap().join("\n");
+        assert!(
+            !log.contains("Atc|own") && !log.contains("the-secret"),
+            "{log}"
+        );
+    }
+    let host = answering("[\"unit\"]", &[]);
+    assert!(speech(&ask(&host, &call(1))).starts_with("This device is not set up"));
+}
+
+#[test]
 fn each_failure_leads_where_the_customer_can_mend_it() {
     let none = Value::Null;
     let consent =

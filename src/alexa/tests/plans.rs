@@ -154,9 +154,46 @@ fn the_closed_are_stood_in_for() {
     ));
     assert_eq!(
         speech(&ask(&host, &call(1))),
-        "Front desk can not be reached at this time."
+        "Front desk can not be reached at this time. It opens tomorrow at 9 AM."
     );
     assert!(sessions(&host).is_empty());
+}
+
+#[test]
+fn the_closed_say_when_they_open() {
+    // A Friday, 8:00 UTC.
+    for (open, locale, said) in [
+        (
+            "open = [\"Fri 09:00-17:00\"]",
+            "en-US",
+            "It opens today at 9 AM.",
+        ),
+        (
+            "open = [\"Mon-Fri 09:30-17:00\"]\nclosed = [\"01-15\"]",
+            "en-US",
+            "It opens on Monday at 9:30 AM.",
+        ),
+        (
+            "open = [\"Mon-Fri 06:00-07:00\"]\nspecial = { 2027-01-16 = \"14:00-15:00\" }",
+            "de-DE",
+            "Geöffnet wird morgen um 14 Uhr.",
+        ),
+        // Not within the next six days: the day's name alone would mislead.
+        (
+            "open = [\"Fri 06:00-07:00\"]",
+            "en-US",
+            "Front desk can not be reached at this time.",
+        ),
+    ] {
+        let german = "[locale.de-DE]\nvoice = \"Vicki\"\n";
+        let host = with_plan(&desk(&format!(
+            "hours = \"day\"\n[hours.day]\ntime-zone = \"UTC\"\n{open}\n{german}"
+        )));
+        let mut request = call(1);
+        request["request"]["locale"] = json!(locale);
+        let answer = ask(&host, &request);
+        assert!(speech(&answer).ends_with(said), "{open}: {answer}");
+    }
 }
 
 #[test]

@@ -16,11 +16,19 @@ pub enum CallerSource {
     AccountLink,
     /// What the plan says of the device or the unit.
     Fixed,
+    /// The communication profile of the unit, asked from Alexa (facts D5).
+    Unit,
 }
 
 impl CallerSource {
     /// All sources.
-    pub const ALL: [Self; 4] = [Self::Person, Self::Profile, Self::AccountLink, Self::Fixed];
+    pub const ALL: [Self; 5] = [
+        Self::Person,
+        Self::Profile,
+        Self::AccountLink,
+        Self::Fixed,
+        Self::Unit,
+    ];
 
     /// The name in the plan.
     #[must_use]
@@ -30,6 +38,7 @@ impl CallerSource {
             Self::Person => "person",
             Self::AccountLink => "account-link",
             Self::Fixed => "fixed",
+            Self::Unit => "unit",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! zone database, and needs one zone or two.
 
 use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -43,33 +44,92 @@ pub struct Hours<'a> {
     pub special: Vec<Special>,
 }
 
+/// When something that is closed opens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// Days from today: 0 today, 1 tomorrow, at most 6.
+    pub days_ahead: u8,
+    /// The day of the week, 0 for Monday.
+    pub weekday: u8,
+    /// The minute of that day.
+    pub minute: u16,
+}
+
+/// Days within which an opening is looked for: their weekdays differ.
+const DAYS_AHEAD: u8 = 7;
+
 impl Hours<'_> {
+    /// When it opens next after a time, in Unix seconds; none when it does not within a week.
+    ///
+    /// # Errors
+    /// When the time zone's data are damaged, or the time is none.
+    pub fn next_opening(&self, unix_seconds: i64) -> Result<Option<Opening>, DecodeError> {
+        let local = self.local(unix_seconds)?;
+        let now =
+            u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
+        let mut date = local.date();
+        for days_ahead in 0..DAYS_AHEAD {
+            let weekday = date.weekday().to_monday_zero_offset().unsigned_abs();
+            let begin = u16::from(weekday) * DAY;
+            let beginnings: Vec<u16> = match self.special(date) {
+                Some(special) => special.open.iter().map(|(from, _)| *from).collect(),
+                None => self
+                    .week
+                    .iter()
+                    .filter(|(from, _)| (begin..begin + DAY).contains(from))
+                    .map(|(from, _)| *from - begin)
+                    .collect(),
+            };
+            let next = beginnings
+                .into_iter()
+                .filter(|minute| days_ahead > 0 || *minute > now)
+                .min();
+            if let Some(minute) = next {
+                return Ok(Some(Opening {
+                    days_ahead,
+                    weekday,
+                    minute,
+                }));
+            }
+            let Ok(tomorrow) = date.tomorrow() else {
+                break;
+            };
+            date = tomorrow;
+        }
+        Ok(None)
+    }
+
+    /// The time where it is.
+    fn local(&self, unix_seconds: i64) -> Result<DateTime, DecodeError> {
+        let damaged =
+            |error: jiff::Error| DecodeError::Damaged(format!("hours {}: {error}", self.name));
+        let zone = TimeZone::tzif(self.zone, self.tzif).map_err(damaged)?;
+        let now = Timestamp::from_second(unix_seconds).map_err(damaged)?;
+        Ok(zone.to_datetime(now))
+    }
+
+    /// What makes a day differ from its weekday.
+    fn special(&self, date: Date) -> Option<&Special> {
+        let is_that_day =
+            |special: &&Special| (special.month, special.day) == (date.month(), date.day());
+        let of = |year: Option<i16>| {
+            self.special
+                .iter()
+                .filter(is_that_day)
+                .find(|special| special.year == year)
+        };
+        of(Some(date.year())).or_else(|| of(None))
+    }
+
     /// Whether it is open at a time, in Unix seconds.
     ///
     /// # Errors
     /// When the time zone's data are damaged, or the time is none.
     pub fn is_open(&self, unix_seconds: i64) -> Result<bool, DecodeError> {
-        let damaged =
-            |error: jiff::Error| DecodeError::Damaged(format!("hours {}: {error}", self.name));
-        let zone = TimeZone::tzif(self.zone, self.tzif).map_err(damaged)?;
-        let now = Timestamp::from_second(unix_seconds).map_err(damaged)?;
-        let local = zone.to_datetime(now);
+        let local = self.local(unix_seconds)?;
         let minute =
             u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
-        let is_today =
-            |special: &&Special| (special.month, special.day) == (local.month(), local.day());
-        let special = self
-            .special
-            .iter()
-            .filter(is_today)
-            .find(|special| special.year == Some(local.year()))
-            .or_else(|| {
-                self.special
-                    .iter()
-                    .filter(is_today)
-                    .find(|special| special.year.is_none())
-            });
-        if let Some(special) = special {
+        if let Some(special) = self.special(local.date()) {
             return Ok(special
                 .open
                 .iter()

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use callers::{AccountLink, Callers, FixedCaller, Place};
 pub use destination::{Address, CallerSource, Destination, Localised};
 pub use flow::{ActionTemplate, ByHours, Flow, HandOver, Next, Step};
-pub use hours::{DAY, Hours, Special, WEEK};
+pub use hours::{DAY, Hours, Opening, Special, WEEK};
 pub use intents::CallIntent;
 pub use names::Names;
 #[cfg(feature = "source")]
@@ -31,7 +31,7 @@ use crate::text::TextKey;
 /// What each compiled plan begins with.
 pub const MAGIC: &[u8; 4] = b"SKPL";
 /// The number of the format that this version writes and reads.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 
 /// Why bytes are no compiled plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -244,6 +244,23 @@ impl<'a> Plan<'a> {
                 Some(hours) => hours.is_open(unix_seconds),
                 None => Err(DecodeError::Damaged(format!("it has no hours {place}"))),
             },
+        }
+    }
+
+    /// When what has the opening hours at `place` opens next after a time, in Unix seconds; none without hours, or when it
+    /// does not within a week.
+    ///
+    /// # Errors
+    /// When the plan is damaged there.
+    pub fn next_opening(
+        &self,
+        place: Option<u16>,
+        unix_seconds: i64,
+    ) -> Result<Option<Opening>, DecodeError> {
+        let hours = place.map(|place| self.hours(place)).transpose()?.flatten();
+        match hours {
+            Some(hours) => hours.next_opening(unix_seconds),
+            None => Ok(None),
         }
     }
 

@@ -27,6 +27,16 @@ pub struct CanFulfill {
     pub slots: BTreeMap<String, CanFulfillSlot>,
 }
 
+/// Whether the skill can do something with a slot: of this Alexa takes no MAYBE (`ask-sdk-model`, `CanFulfillSlotValues`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Ability {
+    /// It cannot.
+    No,
+    /// It can.
+    Yes,
+}
+
 /// What the skill makes of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,16 +44,19 @@ pub struct CanFulfillSlot {
     /// Whether it knows what the value means.
     pub can_understand: Sureness,
     /// Whether it can do something with it.
-    pub can_fulfill: Sureness,
+    pub can_fulfill: Ability,
 }
 
 impl CanFulfillSlot {
-    /// The same sureness twice.
+    /// A slot that can be served as far as it is understood: what is not clear is asked for.
     #[must_use]
-    pub fn both(sureness: Sureness) -> Self {
+    pub fn understood(can_understand: Sureness) -> Self {
         Self {
-            can_understand: sureness,
-            can_fulfill: sureness,
+            can_understand,
+            can_fulfill: match can_understand {
+                Sureness::No => Ability::No,
+                Sureness::Maybe | Sureness::Yes => Ability::Yes,
+            },
         }
     }
 }

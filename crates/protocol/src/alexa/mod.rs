@@ -13,7 +13,7 @@ mod request;
 mod response;
 mod signature_url;
 
-pub use can_fulfill::{CanFulfill, CanFulfillSlot, Sureness};
+pub use can_fulfill::{Ability, CanFulfill, CanFulfillSlot, Sureness};
 pub use events::{
     AcceptedPermissions, AcceptedScope, Cause, ExceptionEncountered, Fault, MessageReceived,
     SessionEnded, TaskDone, TaskStatus,
