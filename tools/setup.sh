@@ -30,10 +30,10 @@ bench           taskset    util-linux    -           the sidecar on a core of it
 test            baresip    baresip-core  baresip     a SIP phone that nobody here wrote
 test            sipsak     sipsak        sipsak      a stranger that nobody here wrote
 test            tshark     tshark        wireshark   reads captures as nobody here wrote it
-test            node       nodejs        node        checks the signing vectors as a handler author would
+test            node       nodejs        node        checks the signing vectors; runs Amazon's own packages as judges
 test            unbound    unbound       unbound     a name server that nobody here wrote
 test            openssl    openssl       openssl     a TLS peer that nobody here wrote
-test            npm        npm           node        plug-ins in JavaScript, and the skill in Node
+test            npm        npm           node        plug-ins in JavaScript, the skill in Node, and those judges
 test            python3    python3       python3     checks the signing vectors as a handler author would
 test            /usr/share/python-wheels python3-venv - the Python environment of PJSIP, a phone that nobody here wrote
 TABLE

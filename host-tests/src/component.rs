@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::plug_in::PlugIn;
 use crate::settings::TestSettings;
+use crate::state::WatchedState;
 
 static COMPILED: OnceCell<Skill> = OnceCell::const_new();
 
@@ -55,11 +56,11 @@ pub async fn plugged(plug_in: PlugIn, settings: Arc<TestSettings>) -> Skill {
         .expect("the component loads")
 }
 
-/// The component with these settings and a state of its own. It is compiled once for a test program.
+/// The component with these settings and this state. It is compiled once for a test program.
 ///
 /// # Panics
 /// When it cannot be loaded.
-pub async fn skill(settings: Arc<TestSettings>) -> Skill {
+pub async fn skill(settings: Arc<TestSettings>, state: Arc<WatchedState>) -> Skill {
     let compiled = COMPILED
         .get_or_init(|| async {
             let loading = tokio::task::spawn_blocking(|| {
@@ -81,10 +82,6 @@ pub async fn skill(settings: Arc<TestSettings>) -> Skill {
         })
         .await;
     compiled
-        .with(
-            Arc::new(MemoryState::new(Bounds::default())),
-            settings,
-            &OutboundConfig::default(),
-        )
+        .with(state, settings, &OutboundConfig::default())
         .expect("outbound TLS")
 }

@@ -5,6 +5,9 @@
 //! | [`stage`] | everything started in order, watched while it runs, ended in order with its leaks counted |
 //! | [`component`] | the component under test, compiled once for a test program |
 //! | [`settings`] | the component's settings, which a test may change at any time |
+//! | [`state`] | the component's state, which a test can look at |
+//! | [`messages`] | signed requests to `POST /messages` |
+//! | [`judges`] | Amazon's own packages, which judge requests and replies |
 //! | [`plans`] | call plans and interaction models |
 //! | [`alexa`] | requests of Alexa made by hand, signed by the simulator's authority |
 //! | [`handler`] | a handler that answers as the test says, in the component's place |
@@ -25,7 +28,9 @@ pub mod authority;
 pub mod component;
 pub mod control;
 pub mod handler;
+pub mod judges;
 pub mod logs;
+pub mod messages;
 pub mod npm;
 pub mod plans;
 pub mod plug_in;
@@ -35,6 +40,7 @@ pub mod sipp;
 pub mod sound;
 pub mod spin;
 pub mod stage;
+pub mod state;
 pub mod wait;
 
 pub use handler::{Answer, Handler};

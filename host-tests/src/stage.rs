@@ -23,8 +23,9 @@ use url::Url;
 use crate::control::Control;
 use crate::plug_in::PlugIn;
 use crate::settings::TestSettings;
+use crate::state::WatchedState;
 use crate::wait::{PATIENCE, until};
-use crate::{authority, component, plans, spin};
+use crate::{authority, component, judges, plans, spin};
 
 /// RTP ports of one stage: 32 pairs.
 const PORTS: u16 = 64;
@@ -47,6 +48,7 @@ pub struct Staging {
     tcp: bool,
     spin: Option<Manifest>,
     plug_in: Option<PlugIn>,
+    login: bool,
 }
 
 /// Under which manifest the component composed for Spin runs.
@@ -129,6 +131,7 @@ impl Staging {
             tcp: false,
             spin: None,
             plug_in: None,
+            login: false,
         }
     }
 
@@ -144,6 +147,20 @@ impl Staging {
     pub fn plugged(mut self, plug_in: PlugIn) -> Self {
         self.plug_in = Some(plug_in);
         self
+    }
+
+    /// Set up for Login with Amazon: grants, messages, units' profiles.
+    #[must_use]
+    pub fn with_login(mut self) -> Self {
+        self.login = true;
+        self
+    }
+
+    /// With this interaction model, in English.
+    #[must_use]
+    pub fn model(self, json: impl Into<String>) -> Self {
+        let model = (json.into(), "en-US".to_owned());
+        self.simulator(|simulator| simulator.skill.model_json = Some(model))
     }
 
     /// With the German model.
@@ -213,8 +230,12 @@ impl Staging {
             .tempdir()
             .expect("a folder");
         let secrets = Secrets::new();
-        let simulator = self.start_simulator(folder.path(), &secrets).await;
+        let exchanges = judges::new_file();
+        let simulator = self
+            .start_simulator(folder.path(), &secrets, &exchanges)
+            .await;
 
+        let state = Arc::new(WatchedState::new());
         let settings = Arc::new(TestSettings::default());
         settings.set_plan(&self.plan);
         settings.set("sidecar_keys", secrets.keys.clone());
@@ -224,6 +245,11 @@ impl Staging {
         if self.test_trust {
             settings.set("alexa_roots", simulator.roots_pem().to_owned());
         }
+        if self.login {
+            settings.set("lwa_client_secrets", secrets.client.clone());
+            settings.set("token_keys", secrets.token_keys.clone());
+            settings.set("lwa_url", simulator.login_url());
+        }
         // Spin's variables are given at the start, so the sidecar's address is chosen before.
         let control = free_address();
         settings.set("sidecar_url", format!("http://{control}"));
@@ -232,7 +258,7 @@ impl Staging {
                 let settings = Arc::clone(&settings);
                 let skill = match self.plug_in {
                     Some(plug_in) => component::plugged(plug_in, settings).await,
-                    None => component::skill(settings).await,
+                    None => component::skill(settings, Arc::clone(&state)).await,
                 };
                 let server = Server::serve(skill, ANY, PATIENCE).await;
                 Hosted::Wasmtime(server.expect("the component's server"))
@@ -264,7 +290,9 @@ impl Staging {
         let control = Control::new(http.clone(), sidecar.control(), &secrets.sidecar_token);
         Stage {
             simulator,
+            exchanges,
             settings,
+            state,
             server,
             sidecar,
             control,
@@ -274,9 +302,21 @@ impl Staging {
         }
     }
 
-    async fn start_simulator(&self, folder: &Path, secrets: &Secrets) -> Simulator {
+    async fn start_simulator(
+        &self,
+        folder: &Path,
+        secrets: &Secrets,
+        exchanges: &Path,
+    ) -> Simulator {
         let mut config = self.simulator.clone();
-        config.skill.model_json = Some((self.model.0.to_owned(), self.model.1.to_owned()));
+        config
+            .skill
+            .model_json
+            .get_or_insert_with(|| (self.model.0.to_owned(), self.model.1.to_owned()));
+        if self.login {
+            config.skill.client_secrets = vec![secrets.client.clone()];
+        }
+        config.alexa.exchanges = Some(exchanges.to_owned());
         config.alexa.ca = folder.join("ca");
         config.alexa.token = Some(Secret::new(secrets.simulator_token.clone()).expect("a token"));
         config.alexa.trace_file = Some(folder.join("simulator.jsonl"));
@@ -353,6 +393,10 @@ pub struct Secrets {
     pub keys: String,
     /// The key from which `clientSessionId`s are derived, as base64.
     pub session: String,
+    /// The skill's client secret at Login with Amazon.
+    pub client: String,
+    /// The keys that encrypt tokens, as `id:base64`.
+    pub token_keys: String,
     /// The token of the sidecar's control API.
     pub sidecar_token: String,
     /// The token of the simulator's control API.
@@ -366,6 +410,8 @@ impl Secrets {
         Self {
             keys: format!("k1:{}", random()),
             session: random(),
+            client: token(),
+            token_keys: format!("t1:{}", random()),
             sidecar_token: token(),
             simulator_token: token(),
         }
@@ -388,8 +434,12 @@ fn write_secret(path: &Path, text: &str) {
 pub struct Stage {
     /// Alexa, the devices and the phone.
     pub simulator: Simulator,
+    /// The file of signed requests and their answers (see [`judges::exchanges`]).
+    pub exchanges: PathBuf,
     /// The component's settings.
     pub settings: Arc<TestSettings>,
+    /// The component's state, unless Spin has it.
+    pub state: Arc<WatchedState>,
     /// The component, served over HTTP.
     pub server: Hosted,
     /// The SIP media application.
@@ -468,6 +518,18 @@ impl Stage {
     /// Waits for the end of a call.
     pub async fn over(&self, id: &str) -> Call {
         self.call_is(id, Call::is_over).await
+    }
+
+    /// Hangs a call of the device up as soon as it can be, and waits for its end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn over_by_hanging_up(&self, id: &str) -> Call {
+        self.call_is(id, |call| call.state != CallState::Ordered)
+            .await;
+        // It may have ended by itself meanwhile.
+        let _ = self.simulator.hang_up(id).await;
+        self.over(id).await
     }
 
     /// Waits for the phone's call in this state.
@@ -573,6 +635,7 @@ impl Stage {
         })
         .await;
         self.sidecar.shutdown().await;
+        judges::ended(&self.exchanges);
         self.folder
     }
 }

@@ -3,13 +3,17 @@
 //! One program, because the component is compiled once in it, and the tests wait side by side.
 
 mod alexa_errors;
+mod callers;
 mod certificates;
 mod component_http;
 mod component_typed;
 mod custom_flow;
+mod dialogs;
 mod foreign_peers;
 mod handler_trouble;
 mod hang_ups;
+mod limits;
+mod login;
 mod loss;
 mod offers;
 mod once;
@@ -19,5 +23,6 @@ mod refusals;
 mod sentences;
 mod several_calls;
 mod spin;
+mod told;
 mod traces;
 mod whole_call;
