@@ -30,6 +30,9 @@ enum Part {
     /// Size, instantiations, and where the time of a signed request goes.
     #[cfg(feature = "component")]
     Component,
+    /// What the check of a caller's number costs.
+    #[cfg(feature = "component")]
+    Numbers,
     /// The parts of the sidecar.
     Sidecar,
     /// Calls set up and ended a second.
@@ -112,6 +115,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Part::Component,
             "component",
             component::measure,
+        ),
+        #[cfg(feature = "component")]
+        (
+            Part::Numbers,
+            Part::Component,
+            "numbers",
+            component::numbers::measure,
         ),
         (Part::Calls, Part::Sidecar, "calls", sidecar::calls),
         (Part::Bridged, Part::Sidecar, "bridged", sidecar::bridged),

@@ -3,6 +3,7 @@
 
 mod chains;
 mod installation;
+pub(crate) mod numbers;
 mod requests;
 mod steps;
 
