@@ -81,6 +81,10 @@ soak: ## three rounds of 10,000 calls in one run of the sidecar; some minutes
 fuzz: ## every fuzz target for SECONDS (60); needs nightly Rust and cargo-fuzz
 	@fuzz/run $(or $(SECONDS),60)
 
+.PHONY: soak
+soak: component ## 200 simulated users against `skillcall up` for SECONDS (60) while 5 % of the outbound calls fail
+	@SKILLCALL_SOAK_SECONDS=$(or $(SECONDS),60) cargo test --workspace --locked --test soak -- --nocapture
+
 .PHONY: clean
 clean: ## remove what was built and what the demo left
 	@cargo clean

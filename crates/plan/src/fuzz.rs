@@ -56,6 +56,7 @@ fn visit(data: &[u8]) {
     }
     for place in 0..8 {
         let _ = plan.is_open(Some(place), 1_800_000_000);
+        let _ = plan.next_opening(Some(place), 1_800_000_000);
     }
     let _ = plan
         .callers()
