@@ -82,7 +82,7 @@ async fn measured(requests: usize) -> anyhow::Result<String> {
     ]));
     let artefact = super::artefact("SKILLCALL_COMPONENT")?;
     let skill = Skill::load(
-        artefact.path.into(),
+        std::path::PathBuf::from(artefact.path),
         EngineConfig::default(),
         Arc::new(MemoryState::new(Bounds::default())),
         Arc::new(settings),
