@@ -12,6 +12,7 @@
 //! ```
 
 mod applications;
+mod bot;
 mod bridge;
 pub mod bucket;
 mod capture;

@@ -26,6 +26,7 @@ pub mod rtp;
 pub mod session;
 pub mod silence;
 pub mod tone;
+pub mod utterance;
 pub mod voice_focus;
 pub mod wav;
 

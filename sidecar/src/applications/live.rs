@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::config::{ApplicationConfig, SidecarConfig, lambda_account};
-use crate::engine::{EngineConfig, Limits, Throttle};
+use crate::engine::{BotAbility, EngineConfig, Limits, Throttle};
 use crate::handler::Answering;
 
 /// An application, with everything that a call of it needs. Calls keep it for as long as they last, whatever becomes of it.
@@ -38,6 +38,7 @@ impl Application {
         application: ApplicationConfig,
         answering: Arc<Answering>,
         throttles: &Throttles,
+        bots: &Arc<BTreeMap<String, BotAbility>>,
     ) -> Self {
         let engine = EngineConfig {
             voice_focus: throttles.of(&application.aws_account),
@@ -46,6 +47,7 @@ impl Application {
             sip_rule_id: Some(application.rule_id().to_owned()),
             sip_media_application_id: application.id.clone(),
             own_numbers: application.own_numbers.clone(),
+            bots: Arc::clone(bots),
             limits: Limits {
                 call: Duration::from_secs(config.limits.call_seconds.into()),
                 ring: Duration::from_secs(config.limits.ring_seconds.into()),

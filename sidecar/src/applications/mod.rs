@@ -14,7 +14,7 @@ mod file;
 mod live;
 mod record;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -23,6 +23,7 @@ use skillcall_protocol::signing::KeyRing;
 use uuid::Uuid;
 
 use crate::config::{Secrets, SidecarConfig};
+use crate::engine::BotAbility;
 use crate::handler::{Answering, HandlerError};
 use book::trigger_key;
 pub(crate) use book::{Book, Configured, NewRule, NewTarget, Refusal, Stamp};
@@ -52,6 +53,7 @@ pub(crate) struct Applications {
     /// By `LambdaArn`.
     functions: HashMap<String, Arc<Answering>>,
     throttles: Throttles,
+    bots: Arc<BTreeMap<String, BotAbility>>,
     file: BookFile,
     book: Mutex<Book>,
     routes: RwLock<Arc<Routes>>,
@@ -77,6 +79,7 @@ impl Applications {
         secrets: &Secrets,
     ) -> Result<Self, ApplicationsError> {
         let throttles = Throttles::default();
+        let bots = Arc::new(crate::bot::abilities(config));
         let mut fixed = Vec::new();
         for (application, keys) in config.application.iter().zip(&secrets.application_keys) {
             let answering = Arc::new(Answering::of(config, application, keys.as_deref())?);
@@ -85,6 +88,7 @@ impl Applications {
                 application.clone(),
                 answering,
                 &throttles,
+                &bots,
             )));
         }
         let mut functions = HashMap::new();
@@ -101,6 +105,7 @@ impl Applications {
             fixed,
             functions,
             throttles,
+            bots,
             file,
             book: Mutex::new(book.clone()),
             routes: RwLock::default(),
@@ -271,7 +276,7 @@ impl Applications {
             .get(arn)
             .cloned()
             .unwrap_or_else(|| Arc::new(Answering::nobody()));
-        Application::new(&self.config, config, answering, &self.throttles)
+        Application::new(&self.config, config, answering, &self.throttles, &self.bots)
     }
 }
 

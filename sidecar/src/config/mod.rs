@@ -7,6 +7,7 @@
 
 mod addresses;
 mod capture;
+mod bot;
 mod check;
 mod dialog;
 mod dns;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
 pub use capture::HepConfig;
+pub use bot::{BotConfig, BotSpeech, RecognizerConfig};
 pub use check::check;
 pub use dialog::{DialogConfig, ReliableProvisional, SessionRefresher};
 pub use dns::DnsConfig;
@@ -77,6 +79,10 @@ pub struct SidecarConfig {
     pub lambda: Vec<LambdaConfig>,
     /// Where outgoing legs go.
     pub route: Vec<RouteConfig>,
+    /// Bots that StartBotConversation names.
+    pub bot: Vec<BotConfig>,
+    /// Speech to text, for bots.
+    pub recognizer: RecognizerConfig,
     /// Bucket name → folder (relative to this file).
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, String>"))]
     pub buckets: BTreeMap<String, PathBuf>,

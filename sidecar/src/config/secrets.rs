@@ -12,6 +12,8 @@ pub(crate) const TOKEN_VARIABLE: &str = "SKILLCALL_SIDECAR_CONTROL_TOKEN";
 pub(crate) const KEYS_VARIABLE: &str = "SKILLCALL_SIDECAR_KEYS";
 /// The variable that may hold the control API's access keys.
 pub(crate) const ACCESS_KEYS_VARIABLE: &str = "SKILLCALL_SIDECAR_ACCESS_KEYS";
+/// The variable that may hold the speech recogniser's key.
+const RECOGNIZER_KEY_VARIABLE: &str = "SKILLCALL_SIDECAR_RECOGNIZER_KEY";
 /// A token shorter than this can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 
@@ -26,6 +28,8 @@ pub struct Secrets {
     pub application_keys: Vec<Option<String>>,
     /// Per `[[lambda]]` (in the file's order): its keys.
     pub lambda_keys: Vec<Option<String>>,
+    /// The speech recogniser's key.
+    pub recognizer_key: Option<String>,
 }
 
 impl fmt::Debug for Secrets {
@@ -35,6 +39,7 @@ impl fmt::Debug for Secrets {
             .field("access_keys", &self.access_keys.as_ref().map(|_| "…"))
             .field("application_keys", &self.application_keys.len())
             .field("lambda_keys", &self.lambda_keys.len())
+            .field("recognizer_key", &self.recognizer_key.as_ref().map(|_| "…"))
             .finish()
     }
 }
@@ -105,6 +110,7 @@ impl Secrets {
                 .iter()
                 .map(|application| application_keys(config, application))
                 .collect::<Result<_, _>>()?,
+            recognizer_key: recognizer_key(config)?,
             lambda_keys: config
                 .lambda
                 .iter()
@@ -116,6 +122,14 @@ impl Secrets {
 
 pub(super) fn control_token(config: &SidecarConfig) -> Result<Option<String>, SecretError> {
     secret(config, config.control.token_file.as_deref(), TOKEN_VARIABLE)
+}
+
+pub(super) fn recognizer_key(config: &SidecarConfig) -> Result<Option<String>, SecretError> {
+    secret(
+        config,
+        config.recognizer.key_file.as_deref(),
+        RECOGNIZER_KEY_VARIABLE,
+    )
 }
 
 pub(super) fn application_keys(

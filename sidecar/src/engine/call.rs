@@ -205,6 +205,9 @@ impl Call {
             Input::MeetingJoined { leg } => self.on_meeting_joined(leg),
             Input::MeetingRefused { leg, failure } => self.on_meeting_refused(leg, &failure),
             Input::AttendeesModified { result } => self.on_attendees_modified(result),
+            Input::SpeechBegan { leg } => self.on_speech_began(leg),
+            Input::Said { leg, audio } => self.on_said(leg, audio),
+            Input::Bot { turn, result } => self.on_bot(turn, result),
             Input::UpdateRequested { arguments } => {
                 if self.legs.any_alive() {
                     let parameters = super::created::arguments(arguments);
@@ -255,7 +258,10 @@ impl Call {
                 self.end_all(480);
             }
             Timer::Step => self.on_step_timer(),
-            Timer::Gap => self.attempt_over(false),
+            Timer::Gap => match self.running.as_ref().map(|running| &running.step) {
+                Some(Step::Conversing(_)) => self.submit_digits(),
+                _ => self.attempt_over(false),
+            },
             Timer::ListenerGap(leg) => self.on_listener_gap(leg),
             Timer::ListenerFlush(leg) => self.flush(leg),
             Timer::Ring => self.created_rang_too_long(),
@@ -277,6 +283,7 @@ impl Call {
             Some(Step::Speaking { .. }) => self.render_timed_out(),
             Some(Step::GettingDigits(get)) if get.is_rendering() => self.render_timed_out(),
             Some(Step::GettingDigits(_)) => self.attempt_over(false),
+            Some(Step::Conversing(_)) => self.conversation_timed_out(),
             Some(Step::Calling { .. }) => self.dial_timed_out(),
             Some(Step::Recording { .. } | Step::StartingRecording { .. }) => {
                 self.storage_timed_out()

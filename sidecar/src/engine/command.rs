@@ -10,6 +10,8 @@ use skillcall_protocol::sma::action::{
 use skillcall_protocol::sma::event::Direction;
 use skillcall_protocol::sma::{CallId, Event, ParticipantTag, SipHeaders};
 
+use super::bot::{BotTurn, TurnId};
+
 /// A leg within its call: A is 0, every B gets the next number, so that one that is still being cancelled is not
 /// taken for its successor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -266,6 +268,26 @@ pub enum Command {
         meeting_id: String,
         /// Their ids.
         attendees: Vec<String>,
+    },
+    /// Hear what a leg says, until one utterance is complete: `Input::SpeechBegan` and `Input::Said` are expected, if
+    /// anybody speaks. None: nobody wants to hear any more, and what was begun is forgotten.
+    ListenSpeech {
+        /// Which leg.
+        leg: LegId,
+        /// The silence that ends an utterance, and its longest time.
+        times: Option<(Duration, Duration)>,
+    },
+    /// Ask a bot; `Input::Bot` is expected.
+    AskBot {
+        /// The name of the turn.
+        turn: TurnId,
+        /// What is asked.
+        asked: Box<BotTurn>,
+    },
+    /// The bot's answer is not wanted any more.
+    DropBot {
+        /// Which one.
+        turn: TurnId,
     },
     /// Let the two legs hear each other.
     Bridge {

@@ -1,8 +1,10 @@
 //! What an engine must know before its first call.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bot::BotAbility;
 use super::throttle::Throttle;
 
 /// Whose application it is, and its limits.
@@ -20,6 +22,8 @@ pub struct EngineConfig {
     pub own_numbers: Vec<String>,
     /// How often VoiceFocus may be switched: 5 times a second for all calls of an account (facts F6). Shared by them.
     pub voice_focus: Arc<Throttle>,
+    /// The bots that StartBotConversation may name, by BotAliasArn.
+    pub bots: Arc<BTreeMap<String, BotAbility>>,
     /// Times and counts.
     pub limits: Limits,
 }
@@ -33,6 +37,7 @@ impl Default for EngineConfig {
             sip_media_application_id: "skillcall".to_owned(),
             own_numbers: Vec::new(),
             voice_focus: Arc::new(Throttle::per_second(5)),
+            bots: Arc::default(),
             limits: Limits::default(),
         }
     }
@@ -49,6 +54,8 @@ pub struct Limits {
     pub no_action: Duration,
     /// How long rendering a text may take (ours: 10 s).
     pub render: Duration,
+    /// How long a bot may take to answer (ours: 25 s; the service keeps shorter times).
+    pub bot: Duration,
     /// How long a store may take to begin, or to finish, a recording (ours: 15 s).
     pub storage: Duration,
     /// How long a cancelled call attempt may take to say so (ours: a little more than 64·T1, RFC 3261 §9.1).
@@ -68,6 +75,7 @@ impl Default for Limits {
             handler_total: Duration::from_secs(20),
             no_action: Duration::from_secs(30),
             render: Duration::from_secs(10),
+            bot: Duration::from_secs(25),
             storage: Duration::from_secs(15),
             cancel: Duration::from_secs(35),
             ring: Duration::from_secs(60),

@@ -1,6 +1,7 @@
 //! What the engine is told.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use skillcall_protocol::sma::action::Digit;
@@ -8,6 +9,7 @@ use skillcall_protocol::sma::{
     CallId, ErrorType, Reply, ReplyError, SipHeaders, TransactionId, parse_reply,
 };
 
+use super::bot::{BotOutcome, TurnId};
 use super::command::{LegId, PlayId, RecordingId, SpeechId};
 
 /// The time of an input, by both clocks.
@@ -170,6 +172,26 @@ pub enum Input {
     AttendeesModified {
         /// What came of it.
         result: Result<(), (String, Vec<String>)>,
+    },
+    /// Somebody begins to speak on a leg that is listened to.
+    SpeechBegan {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// An utterance is complete.
+    Said {
+        /// Which leg.
+        leg: LegId,
+        /// The utterance, 8 kHz.
+        audio: Arc<[i16]>,
+    },
+    /// A bot has answered, or not.
+    Bot {
+        /// Which turn.
+        turn: TurnId,
+        /// What came of it; or why not: ResourceNotFound, ResourceAccessDenied, ActionExecutionThrottled,
+        /// InvalidActionParameter or SystemException (facts F6).
+        result: Result<BotOutcome, Failure>,
     },
     /// Somebody asks for an update of the call (facts F8).
     UpdateRequested {

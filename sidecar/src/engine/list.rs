@@ -137,7 +137,8 @@ impl Call {
             Action::ModifyChimeMeetingAttendees(modify) => {
                 self.start_modify_attendees(origin, modify)
             }
-            Action::StartBotConversation(_) | Action::Other(..) => {
+            Action::StartBotConversation(talk) => self.start_bot_conversation(origin, talk),
+            Action::Other(..) => {
                 let message = format!(
                     "{} is a known action, but this build of skillcall does not carry it out",
                     origin.name

@@ -64,6 +64,7 @@ impl Call {
         {
             match &running.step {
                 Step::GettingDigits(_) => return self.on_wanted_digit(digit),
+                Step::Conversing(_) => return self.on_bot_digit(digit),
                 Step::Playing { play, terminators } if terminators.contains(digit) => {
                     let play = *play;
                     self.stop_play(leg, play);

@@ -19,10 +19,11 @@
 //! | `call`, `leg`, `timers` | the call, its legs, its times |
 //! | `handler` | asking the handler: time-outs, retries, what a reply does (facts F1, F3, F4) |
 //! | `list`, `running` | which action runs, which success is told (facts F2, F5, F8) |
-//! | `playing`, `get_digits`, `listener`, `recording`, `bridge`, `meeting` | the actions (facts F6) |
+//! | `playing`, `get_digits`, `listener`, `recording`, `bridge`, `meeting`, `bot` | the actions (facts F6) |
 //! | `created` | a call that is made through the API (facts E3, F10) |
 //! | `ending` | HANGUP (facts E3) |
 
+mod bot;
 mod bridge;
 mod call;
 mod command;
@@ -47,6 +48,7 @@ mod timers;
 #[cfg(test)]
 mod tests;
 
+pub use bot::{BotAbility, BotMessage, BotOutcome, BotReply, BotStart, BotTurn, Said, TurnId};
 pub use call::{Call, CallIds};
 pub use command::{
     Command, LegId, LegRecord, Note, PlayId, PlaySource, RecordingId, Severity, SpeechId,

@@ -101,6 +101,7 @@ impl Call {
                 }
             }
             Step::GettingDigits(_) => self.on_prompt_rendered(speech, None),
+            Step::Conversing(_) => self.on_message_ready(speech),
             _ => {}
         }
     }
@@ -112,6 +113,7 @@ impl Call {
                 play: None,
             }) if *mine == speech => self.running_failed(&failure),
             Some(Step::GettingDigits(_)) => self.on_prompt_rendered(speech, Some(failure)),
+            Some(Step::Conversing(_)) => self.on_message_failed(speech, &failure),
             _ => {}
         }
     }
@@ -135,6 +137,7 @@ impl Call {
             Some(Step::GettingDigits(get)) if get.playing() == Some(play) => {
                 self.on_prompt_played()
             }
+            Some(Step::Conversing(_)) => self.on_message_said(play),
             _ => {}
         }
     }
@@ -154,6 +157,9 @@ impl Call {
             }
             Some(Step::GettingDigits(get)) if get.playing() == Some(play) => {
                 get.not_playing();
+                self.running_failed(failure);
+            }
+            Some(Step::Conversing(conversation)) if conversation.playing() == Some(play) => {
                 self.running_failed(failure);
             }
             Some(Step::Calling { ringback, .. }) if *ringback == Some(play) => {

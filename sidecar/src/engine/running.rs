@@ -5,6 +5,7 @@ use skillcall_protocol::sma::action::{Digit, DigitSet, S3Object};
 use skillcall_protocol::sma::event::StoredRecording;
 use skillcall_protocol::sma::{ActionData, InvocationEventType};
 
+use super::bot::Conversation;
 use super::call::Call;
 use super::command::{Command, LegId, PlayId, RecordingId, SpeechId};
 use super::get_digits::GetDigits;
@@ -69,6 +70,8 @@ pub(super) enum Step {
     Joining { leg: LegId },
     /// ModifyChimeMeetingAttendees.
     ModifyingAttendees,
+    /// StartBotConversation.
+    Conversing(Box<Conversation>),
     /// StartCallRecording: the store is asked.
     StartingRecording { location: String },
 }
@@ -77,7 +80,7 @@ impl Running {
     /// Whether it wants the leg's digits.
     pub(super) fn wants_digits(&self) -> bool {
         match &self.step {
-            Step::GettingDigits(_) => true,
+            Step::GettingDigits(_) | Step::Conversing(_) => true,
             Step::Playing { terminators, .. } | Step::Recording { terminators, .. } => {
                 !terminators.is_empty()
             }
@@ -155,6 +158,20 @@ impl Call {
                     self.stop_play(leg, play);
                 }
                 self.give_up_dialing(*called);
+            }
+            Step::Conversing(conversation) => {
+                if conversation.is_listening() && self.legs.alive(leg).is_some() {
+                    self.push(Command::ListenSpeech { leg, times: None });
+                }
+                if let Some(play) = conversation.playing() {
+                    self.stop_play(leg, play);
+                }
+                if let Some(speech) = conversation.speeches() {
+                    self.push(Command::DropSpeech { speech });
+                }
+                if let Some(turn) = conversation.asking() {
+                    self.push(Command::DropBot { turn });
+                }
             }
             Step::StartingRecording { .. } => {
                 if self.legs.is_connected(leg) {

@@ -10,6 +10,7 @@ use skillcall_media::dtmf::{COMMA_MS, Digit, ToneDetector};
 use skillcall_media::player::{Player, Step};
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_media::session::{AudioSession, Outgoing};
+use skillcall_media::utterance::UtteranceDetector;
 use skillcall_media::voice_focus::NoiseSuppressor;
 use skillcall_media::{Frame, SILENT_FRAME};
 
@@ -83,6 +84,8 @@ pub(crate) struct LegMedia {
     tones: Option<Box<ToneDetector>>,
     /// VoiceFocus.
     pub(crate) focus: Option<Box<NoiseSuppressor>>,
+    /// Finds what the peer says, while a bot listens.
+    pub(crate) utterance: Option<Box<UtteranceDetector>>,
     /// The meeting that it takes part in.
     pub(crate) seat: Option<Seat>,
     /// The slot of the leg that is bridged with this one.
@@ -124,6 +127,7 @@ impl LegMedia {
             sending: None,
             tones: None,
             focus: None,
+            utterance: None,
             seat: None,
             bridged: None,
             recording: None,
@@ -281,6 +285,7 @@ impl LegMedia {
         let wanted = wanted_by_other
             || self.focus.is_some()
             || self.seat.is_some()
+            || self.utterance.is_some()
             || (self.tones.is_some() && self.has_digits_in_audio())
             || self.recording.is_some()
             || self

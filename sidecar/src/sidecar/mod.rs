@@ -13,6 +13,7 @@ use skillcall_sip::endpoint::Transport;
 use tokio::sync::oneshot;
 
 use crate::applications::{Applications, ApplicationsError};
+use crate::bot::Bots;
 use crate::bucket::Buckets;
 use crate::capture::Tap;
 use crate::cdr::CallDetails;
@@ -171,6 +172,8 @@ impl Sidecar {
                 })?,
             );
 
+        let bots =
+            Bots::new(&config, secrets.recognizer_key.clone()).map_err(HandlerError::Client)?;
         let meetings = Arc::new(Meetings::default());
         let known = Arc::new(Known::new(&config, Instant::now()));
         let bans = Arc::new(Mutex::new(Bans::new(
@@ -212,6 +215,7 @@ impl Sidecar {
             tap: tap.clone(),
             live: live.clone(),
             toll: Toll::new(config.guard.table as usize),
+            bots: Arc::new(bots),
             runtime: tokio::runtime::Handle::current(),
             trunks: trunks.clone(),
             names: Arc::new(names),

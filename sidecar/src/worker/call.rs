@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 
 use super::outgoing::Attempt;
 use crate::applications::Application;
-use crate::engine::{Call, LegId, PlayId, RecordingEnd, RecordingId, SpeechId};
+use crate::engine::{Call, LegId, PlayId, RecordingEnd, RecordingId, SpeechId, TurnId};
 use crate::figures::Held;
 use crate::guard::{RouteHeld, SourceHeld};
 use crate::leg::LegOffers;
@@ -39,6 +39,8 @@ pub(super) struct CallEntry {
     pub(super) rendering: HashMap<SpeechId, AbortHandle>,
     pub(super) loading: HashSet<PlayId>,
     pub(super) asking: HashMap<(u32, u32), AbortHandle>,
+    /// Bots that are being asked.
+    pub(super) talking: HashMap<TurnId, AbortHandle>,
     /// Why each RecordAudio recording ended, until its file is complete.
     pub(super) recording_ends: HashMap<RecordingId, RecordingEnd>,
     /// SIP Call-IDs of its legs.
@@ -69,6 +71,7 @@ impl Drop for CallEntry {
             .asking
             .values()
             .chain(self.rendering.values())
+            .chain(self.talking.values())
             .chain(lookups)
         {
             task.abort();
@@ -155,6 +158,7 @@ impl CallEntry {
             rendering: HashMap::new(),
             loading: HashSet::new(),
             asking: HashMap::new(),
+            talking: HashMap::new(),
             recording_ends: HashMap::new(),
             dialogs: Vec::new(),
             csi: None,

@@ -141,6 +141,7 @@ impl Running {
                         Err(failure) => self.input(call, Input::PlayFailed { play, failure }),
                     }
                 }
+                ToWorker::Bot { call, turn, result } => self.on_bot(call, turn, result),
                 ToWorker::Recording {
                     call,
                     leg,

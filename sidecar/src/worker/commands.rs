@@ -223,6 +223,16 @@ impl Running {
                 meeting_id,
                 attendees,
             } => self.mute_attendees(key, leg, muted, &meeting_id, &attendees),
+            Command::ListenSpeech { leg, times } => self.listen_for_speech(key, leg, times),
+            Command::AskBot { turn, asked } => self.ask_bot(key, turn, *asked),
+            Command::DropBot { turn } => {
+                if let Some(task) = self
+                    .call_mut(key)
+                    .and_then(|call| call.talking.remove(&turn))
+                {
+                    task.abort();
+                }
+            }
             Command::Bridge { a, b } => {
                 if let (Some(a), Some(b)) = (self.media_slot(key, a), self.media_slot(key, b)) {
                     crate::bridge::join(&mut self.media, a, b);

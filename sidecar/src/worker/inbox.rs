@@ -14,6 +14,7 @@ use super::orders::{LegOrder, LegReply};
 use super::view::CallView;
 use crate::applications::Application;
 use crate::capture::CallCapture;
+use crate::engine::{BotOutcome, TurnId};
 use crate::engine::{Failure, HandlerOutcome, LegId, OutboundCall, PlayId, RecordingId, SpeechId};
 use crate::recording::Report;
 use crate::resolve::Hop;
@@ -69,6 +70,12 @@ pub(crate) enum ToWorker {
     },
     /// Where a request inside a dialog goes whose next hop is a name.
     NextHop { hop: NextHop, found: Option<Hop> },
+    /// A bot's answer, or why there is none.
+    Bot {
+        call: CallKey,
+        turn: TurnId,
+        result: Result<BotOutcome, Failure>,
+    },
     /// All calls, for the control API.
     List {
         reply: oneshot::Sender<Vec<CallView>>,

@@ -311,6 +311,10 @@ impl Running {
             media.settle_listening(wanted);
             let found = media.hear();
             let heard = media.heard;
+            self.hear_utterance(slot);
+            let Some(media) = self.media.get_mut(slot) else {
+                continue;
+            };
             let ended = media.seat.as_ref().is_some_and(|seat| !seat.say(&heard));
             if ended {
                 media.seat = None;

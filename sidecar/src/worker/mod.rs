@@ -16,12 +16,14 @@
 //! | `session` | changes of a session: offers and answers |
 //! | `inside` | INFO and MESSAGE in calls |
 //! | `orders` | what the control API wants of a leg |
+//! | `bot` | a call that talks to a bot |
 //! | `meeting` | a call that takes part in a meeting |
 //! | `media` | RTP, and the tick of 20 ms |
 //! | `wire` | what goes over the wire, for trace, collector and capture |
 //! | `supervision` | what is left of a worker that panicked, and its new start |
 
 mod answering;
+mod bot;
 mod call;
 mod checks;
 mod cold;
@@ -57,6 +59,7 @@ use slab::Slab;
 
 use crate::applications::Applications;
 use crate::capture::Tap;
+use crate::bot::Bots;
 use crate::cdr::CallDetails;
 use crate::config::{Live, SidecarConfig};
 use crate::datagram::Sender;
@@ -118,6 +121,7 @@ pub(crate) struct Shared {
     pub(crate) tap: Tap,
     pub(crate) live: Live,
     pub(crate) toll: Toll,
+    pub(crate) bots: Arc<Bots>,
     pub(crate) runtime: tokio::runtime::Handle,
     /// The trunks of now.
     pub(crate) trunks: Trunks,

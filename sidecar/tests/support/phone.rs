@@ -55,6 +55,7 @@ enum Order {
     HangUp,
     Cancel,
     Digit(char),
+    Say(Vec<Frame>),
     Quit,
 }
 
@@ -129,6 +130,15 @@ impl Phone {
 
     pub(crate) fn digit(&self, digit: char) {
         self.orders.send(Order::Digit(digit)).unwrap();
+    }
+
+    /// Says this once, in place of its voice.
+    pub(crate) fn say(&self, samples: &[i16]) {
+        let frames = samples
+            .chunks_exact(FRAME_SAMPLES)
+            .map(|frame| Frame::try_from(frame).unwrap())
+            .collect();
+        self.orders.send(Order::Say(frames)).unwrap();
     }
 
     /// Waits until what the phone has seen fits, and gives it.
@@ -277,6 +287,7 @@ impl Running {
                                 .unwrap();
                         }
                     }
+                    Order::Say(frames) => self.pressed.extend(frames),
                     Order::Quit => return,
                 }
             }

@@ -1,5 +1,6 @@
 //! What is wrong in a configuration, and in the machine around it.
 
+mod bots;
 mod calls;
 mod lambdas;
 mod listening;
@@ -38,6 +39,7 @@ fn static_findings(config: &SidecarConfig) -> Vec<Finding> {
     calls::applications(config, &at, &mut findings);
     trunks::trunks(config, &at, &mut findings);
     lambdas::lambdas(config, &at, &mut findings);
+    bots::bots(config, &at, &mut findings);
     calls::routes(config, &at, &mut findings);
     ranges::ranges(config, &at, &mut findings);
     buckets(config, &at, &mut findings);

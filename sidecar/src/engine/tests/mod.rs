@@ -1,5 +1,6 @@
 //! The engine by scripts: lines of inputs, and the commands that must follow.
 
+mod bot;
 mod bridging;
 mod calls;
 mod created;

@@ -9,7 +9,8 @@ use skillcall_protocol::sma::{ErrorType, InvocationEventType};
 
 use super::script::{Stage, config, created, inbound};
 use crate::engine::{
-    Command, Failure, HandlerOutcome, Input, LegId, PlayId, RecordingEnd, RecordingId, SpeechId,
+    BotAbility, BotMessage, BotOutcome, BotReply, Command, EngineConfig, Failure, HandlerOutcome,
+    Input, LegId, PlayId, RecordingEnd, RecordingId, SpeechId, TurnId,
 };
 
 /// Actions as handlers send them, good and bad.
@@ -37,6 +38,7 @@ const ACTIONS: &[&str] = &[
     r#"{"Type":"JoinChimeMeeting","Parameters":{"JoinToken":"t","ParticipantTag":"LEG-A"}}"#,
     r#"{"Type":"ModifyChimeMeetingAttendees","Parameters":{"Operation":"Mute","MeetingId":"m","AttendeeList":["x"]}}"#,
     r#"{"Type":"ResumeCallRecording","Parameters":{}}"#,
+    r#"{"Type":"StartBotConversation","Parameters":{"BotAliasArn":"ears","Configuration":{"SessionState":{"DialogAction":{"Type":"ElicitIntent"}},"WelcomeMessages":[{"Content":"Hello","ContentType":"PlainText"}]}}}"#,
 ];
 
 const BODIES: &[&str] = &[
@@ -63,6 +65,8 @@ enum Move {
     Ringing(u32),
     Joined(u32, bool),
     Modified(bool),
+    Speaks(u32, bool),
+    Bot(u32, u8),
     Refused(u32),
     HungUp(u32),
     Cancelled,
@@ -95,6 +99,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         8 => leg.clone().prop_map(Move::Ringing),
         20 => (leg.clone(), proptest::bool::weighted(0.8)).prop_map(|(leg, good)| Move::Joined(leg, good)),
         8 => proptest::bool::weighted(0.8).prop_map(Move::Modified),
+        12 => (leg.clone(), proptest::bool::ANY).prop_map(|(leg, begins)| Move::Speaks(leg, begins)),
+        20 => (0..3u32, 0..4u8).prop_map(|(back, what)| Move::Bot(back, what)),
         4 => leg.clone().prop_map(Move::Refused),
         3 => leg.prop_map(Move::HungUp),
         1 => Just(Move::Cancelled),
@@ -103,6 +109,17 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         1 => Just(Move::Shutdown),
     ];
     proptest::collection::vec(one, 1..120)
+}
+
+fn with_a_bot() -> EngineConfig {
+    let ability = BotAbility {
+        hears: true,
+        voice: None,
+    };
+    EngineConfig {
+        bots: std::sync::Arc::new([("ears".to_owned(), ability)].into()),
+        ..config()
+    }
 }
 
 /// The leg that a command needs alive.
@@ -123,6 +140,7 @@ fn used_leg(command: &Command) -> Option<LegId> {
         | Command::JoinMeeting { leg, .. }
         | Command::LeaveMeeting { leg }
         | Command::MuteAttendees { leg, .. }
+        | Command::ListenSpeech { leg, .. }
         | Command::HangUp { leg } => Some(*leg),
         Command::Bridge { b, .. } => Some(*b),
         _ => None,
@@ -142,6 +160,7 @@ struct World {
     dropped: BTreeSet<u32>,
     plays: Vec<u32>,
     recordings: Vec<u32>,
+    turns: Vec<u32>,
     dialed: Vec<u32>,
     answered: bool,
     /// Legs that were ended by either side.
@@ -213,6 +232,7 @@ impl World {
                 self.plays.push(play.number());
             }
             Command::StartRecording { recording, .. } => self.recordings.push(recording.number()),
+            Command::AskBot { turn, .. } => self.turns.push(turn.number()),
             Command::Dial { leg, .. } => self.dialed.push(leg.number()),
             Command::JoinMeeting { meeting, .. } => self.dialed.push(meeting.number()),
             Command::Answer { leg } => {
@@ -351,6 +371,26 @@ fn play(stage: &mut Stage, world: &mut World, step: Move) {
         Move::Modified(false) => Input::AttendeesModified {
             result: Err(("why".to_owned(), Vec::new())),
         },
+        Move::Speaks(n, true) => Input::SpeechBegan { leg: leg(n, world) },
+        Move::Speaks(n, false) => Input::Said {
+            leg: leg(n, world),
+            audio: [7; 160].into(),
+        },
+        Move::Bot(back, what) => Input::Bot {
+            turn: TurnId(World::recent(&world.turns, back)),
+            result: match what {
+                0 => Ok(BotOutcome::NothingSaid),
+                1 => Err(failure()),
+                _ => Ok(BotOutcome::Replied(Box::new(BotReply {
+                    messages: vec![BotMessage::PlainText("More".to_owned())],
+                    is_over: what == 2,
+                    intent: None,
+                    slot: None,
+                    attributes: BTreeMap::new(),
+                    result: serde_json::Value::Null,
+                }))),
+            },
+        },
         Move::Ringing(n) => Input::Ringing { leg: leg(n, world) },
         Move::Refused(n) => Input::Refused {
             leg: leg(n, world),
@@ -377,7 +417,7 @@ proptest! {
 
     #[test]
     fn any_order_of_things_keeps_the_rules(moves in moves(), made in proptest::bool::weighted(0.3)) {
-        let mut stage = if made { created() } else { Stage::new(config(), inbound(&[])) };
+        let mut stage = if made { created() } else { Stage::new(with_a_bot(), inbound(&[])) };
         let mut world = World::default();
         world.watch(&mut stage);
         for step in moves {

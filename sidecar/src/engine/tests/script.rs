@@ -10,8 +10,9 @@ use skillcall_protocol::sma::action::Digit;
 use skillcall_protocol::sma::{CallId, ErrorType, Event, SipHeaders};
 
 use crate::engine::{
-    Call, Command, EngineConfig, Failure, HandlerOutcome, InboundCall, Input, LegId, LegRecord,
-    Note, Now, OutboundCall, PlayId, RecordingEnd, RecordingId, SpeechId,
+    BotMessage, BotOutcome, BotReply, Call, Command, EngineConfig, Failure, HandlerOutcome,
+    InboundCall, Input, LegId, LegRecord, Note, Now, OutboundCall, PlayId, RecordingEnd,
+    RecordingId, SpeechId, TurnId,
 };
 
 /// The wall clock's beginning: 2024-05-01T10:11:12.000Z.
@@ -271,6 +272,31 @@ impl Stage {
             "update" => Input::UpdateRequested {
                 arguments: [("say".to_owned(), "hello".to_owned())].into(),
             },
+            "speaks" => Input::SpeechBegan { leg: leg() },
+            "said" => Input::Said {
+                leg: leg(),
+                audio: [7; 160].into(),
+            },
+            "bot" => {
+                let mut words = rest.splitn(3, ' ').skip(1);
+                let (what, text) = (words.next().unwrap(), words.next().unwrap_or_default());
+                let turn = TurnId(first_number());
+                let result = match what {
+                    "nothing" => Ok(BotOutcome::NothingSaid),
+                    "fail" => Err(Failure::new(ErrorType::from(text), "why")),
+                    _ => Ok(BotOutcome::Replied(Box::new(BotReply {
+                        messages: vec![BotMessage::PlainText(text.to_owned())],
+                        is_over: what == "close",
+                        intent: Some("Order".to_owned()),
+                        slot: None,
+                        attributes: Default::default(),
+                        result: serde_json::json!({
+                            "SessionState": {"Intent": {"Name": "Order", "State": "Fulfilled"}},
+                        }),
+                    }))),
+                };
+                Input::Bot { turn, result }
+            }
             "terminate" => Input::Terminate,
             "shutdown" => Input::Shutdown,
             other => panic!("no such step: {other}"),

@@ -2,7 +2,7 @@
 
 use skillcall_protocol::sma::Event;
 
-use crate::engine::{Command, LegId, PlaySource};
+use crate::engine::{Command, LegId, PlaySource, Said};
 
 fn leg(id: LegId) -> String {
     match id.number() {
@@ -30,6 +30,25 @@ pub(super) fn short(command: &Command) -> String {
             event,
         } => format!("ask {sequence}.{attempt} {}", short_event(event)),
         Command::NextTarget => "next-target".to_owned(),
+        Command::ListenSpeech { leg: id, times } => {
+            format!(
+                "{} {}",
+                if times.is_some() {
+                    "hear"
+                } else {
+                    "hear-no-more"
+                },
+                leg(*id)
+            )
+        }
+        Command::AskBot { turn, asked } => {
+            let said = match &asked.said {
+                Said::Text(text) => text.clone(),
+                Said::Audio(audio) => format!("{} samples", audio.len()),
+            };
+            format!("bot {} {said}", turn.number())
+        }
+        Command::DropBot { turn } => format!("drop-bot {}", turn.number()),
         Command::AbandonAsk { sequence, attempt } => format!("abandon {sequence}.{attempt}"),
         Command::Render { speech, parameters } => {
             format!("render {} {}", speech.number(), parameters.text)

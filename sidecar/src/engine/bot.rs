@@ -1,0 +1,668 @@
+//! StartBotConversation (facts F6): what is said, what is heard, and when it is over.
+//!
+//! The bot's messages are spoken, then the caller's turn comes: digits, or speech where the bot hears. `#` ends digits, `*`
+//! takes them back, and so do 5 s without another one. A turn goes to the bot, and its answer says what is spoken next, until
+//! its dialog action is Close. The session attributes of Lex change these times and keys.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use skillcall_protocol::sma::ErrorType;
+use skillcall_protocol::sma::action::{
+    BotDialogAction, Digit, SpeechParameters, StartBotConversation,
+};
+
+use super::call::Call;
+use super::command::{Command, LegId, PlayId, PlaySource, SpeechId};
+use super::input::Failure;
+use super::running::{Origin, Running, Step};
+use super::timers::Timer;
+
+/// A message of a bot.
+pub use skillcall_protocol::sma::action::WelcomeMessage as BotMessage;
+
+/// Turns in a row in which nobody says anything, after which a conversation has failed (ours; Lex's bots have their own
+/// number of retries, which counts what they are given).
+const MOST_SILENCES: u32 = 3;
+/// How long a caller may take to begin to speak, as at Lex.
+const START: Duration = Duration::from_secs(4);
+/// How long a caller may take to press the first digit where nothing else counts (ours).
+const START_DIGITS: Duration = Duration::from_secs(10);
+/// How long digits may lie apart (facts F6).
+const GAP: Duration = Duration::from_secs(5);
+/// Silence that ends an utterance, as at Lex.
+const END: Duration = Duration::from_millis(600);
+/// The longest utterance, as at Lex.
+const LONGEST: Duration = Duration::from_secs(13);
+/// Most digits of an input, as at Lex.
+const MOST_DIGITS: usize = 1024;
+/// Times that session attributes may set.
+const RANGE: std::ops::RangeInclusive<u64> = 1..=60_000;
+
+/// What an application's bots can do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BotAbility {
+    /// Whether speech is for it, or digits only.
+    pub hears: bool,
+    /// The voice of its messages, by Amazon's name; none: a default for its locale.
+    pub voice: Option<String>,
+}
+
+/// A turn of a conversation: what the bot is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BotTurn {
+    /// Which bot.
+    pub alias_arn: String,
+    /// Its locale, such as `en_US`.
+    pub locale: String,
+    /// The session: the leg's CallId (facts F6).
+    pub session: String,
+    /// The first turn alone says how the session begins.
+    pub start: Option<BotStart>,
+    /// What the caller said.
+    pub said: Said,
+}
+
+/// How a session begins: `Configuration.SessionState`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotStart {
+    /// `SessionAttributes`.
+    pub session_attributes: BTreeMap<String, String>,
+    /// `DialogAction.Type`.
+    pub dialog_action: Option<&'static str>,
+}
+
+/// What a caller said to a bot.
+#[derive(Clone, PartialEq)]
+pub enum Said {
+    /// Digits.
+    Text(String),
+    /// Speech, 8 kHz.
+    Audio(Arc<[i16]>),
+}
+
+impl std::fmt::Debug for Said {
+    /// Neither digits, which may be a PIN, nor samples.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{} digits", text.len()),
+            Self::Audio(audio) => write!(f, "{} samples", audio.len()),
+        }
+    }
+}
+
+/// What came of a turn.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BotOutcome {
+    /// The bot answered.
+    Replied(Box<BotReply>),
+    /// There was speech, and no word in it.
+    NothingSaid,
+}
+
+/// A bot's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BotReply {
+    /// What is to be said.
+    pub messages: Vec<BotMessage>,
+    /// Whether the conversation is over.
+    pub is_over: bool,
+    /// The intent, once one is known.
+    pub intent: Option<String>,
+    /// The slot that is asked for.
+    pub slot: Option<String>,
+    /// `SessionAttributes` now.
+    pub attributes: BTreeMap<String, String>,
+    /// `IntentResult` as events tell it.
+    pub result: Value,
+}
+
+/// A turn that the bot is asked, unique within the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TurnId(pub(super) u32);
+
+impl TurnId {
+    /// The number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// A conversation that runs.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    alias_arn: String,
+    locale: String,
+    session: String,
+    ability: BotAbility,
+    start: Option<BotStart>,
+    attributes: BTreeMap<String, String>,
+    intent: Option<String>,
+    slot: Option<String>,
+    /// What is still to be said.
+    to_say: VecDeque<BotMessage>,
+    /// What was said last, for whoever did not answer.
+    said: Vec<BotMessage>,
+    digits: String,
+    silences: u32,
+    /// Whether somebody is waiting for speech.
+    listening: bool,
+    /// What the bot answered last.
+    result: Option<Value>,
+    /// Nothing more is asked.
+    is_over: bool,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// A message is being rendered.
+    Rendering(SpeechId),
+    /// It is being said.
+    Saying(SpeechId, PlayId),
+    /// The caller's turn.
+    Listening,
+    /// The bot's turn.
+    Asking(TurnId),
+}
+
+impl Conversation {
+    /// A setting of Lex's session attributes: for the slot, the intent, or all (`*`).
+    fn setting(&self, names: &[&str]) -> Option<&str> {
+        let intent = self.intent.as_deref().unwrap_or("*");
+        let slot = self.slot.as_deref().unwrap_or("*");
+        let places = [(intent, slot), (intent, "*"), ("*", slot), ("*", "*")];
+        names.iter().find_map(|name| {
+            places.iter().find_map(|(intent, slot)| {
+                let key = format!("x-amz-lex:{name}:{intent}:{slot}");
+                self.attributes.get(&key).map(String::as_str)
+            })
+        })
+    }
+
+    fn time(&self, names: &[&str], default: Duration) -> Duration {
+        self.setting(names)
+            .and_then(|value| value.trim().parse().ok())
+            .filter(|millis| RANGE.contains(millis))
+            .map_or(default, Duration::from_millis)
+    }
+
+    fn key(&self, name: &str, default: char) -> char {
+        let mut value = self.setting(&[name]).unwrap_or_default().chars();
+        value
+            .next()
+            .filter(|_| value.next().is_none())
+            .unwrap_or(default)
+    }
+
+    fn may_interrupt(&self) -> bool {
+        !self.is_over && self.setting(&["allow-interrupt"]) != Some("false")
+    }
+
+    /// What is spoken, and how.
+    fn speech(&self, message: BotMessage) -> SpeechParameters {
+        let mut speech = match message {
+            BotMessage::PlainText(text) => SpeechParameters::text(text),
+            BotMessage::Ssml(text) => SpeechParameters::ssml(text),
+        };
+        speech.voice_id.clone_from(&self.ability.voice);
+        speech.language_code = Some(self.locale.replace('_', "-"));
+        speech
+    }
+
+    pub(super) fn speeches(&self) -> Option<SpeechId> {
+        match self.phase {
+            Phase::Rendering(speech) | Phase::Saying(speech, _) => Some(speech),
+            Phase::Listening | Phase::Asking(_) => None,
+        }
+    }
+
+    pub(super) fn playing(&self) -> Option<PlayId> {
+        match self.phase {
+            Phase::Saying(_, play) => Some(play),
+            _ => None,
+        }
+    }
+
+    pub(super) fn asking(&self) -> Option<TurnId> {
+        match self.phase {
+            Phase::Asking(turn) => Some(turn),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_listening(&self) -> bool {
+        self.listening
+    }
+
+    /// The result of a conversation in which nobody said anything that counted: what the bot answered last, failed.
+    fn failed_result(&self) -> Value {
+        let mut result = self.result.clone().unwrap_or_else(|| {
+            json!({
+                "SessionId": self.session,
+                "SessionState": {
+                    "SessionAttributes": self.attributes,
+                    "Intent": {"Name": "FallbackIntent", "Slots": {}, "ConfirmationState": "None"},
+                },
+                "Interpretations": [],
+            })
+        });
+        if let Some(intent) = result.pointer_mut("/SessionState/Intent") {
+            intent["State"] = json!("Failed");
+        }
+        result
+    }
+}
+
+fn is_locale(locale: &str) -> bool {
+    (2..=32).contains(&locale.len())
+        && locale
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}
+
+impl Call {
+    /// A bot talks with leg A. That answers the call: something is said, or heard (facts E4).
+    pub(super) fn start_bot_conversation(&mut self, origin: Origin, action: StartBotConversation) {
+        let locale = action.locale_id.unwrap_or_else(|| "en_US".to_owned());
+        if let Err(failure) = self.may_talk_to_a_bot(&origin, &locale) {
+            return self.failed(&origin, &failure);
+        }
+        let Some(ability) = self.config.bots.get(&action.bot_alias_arn).cloned() else {
+            let told = format!(
+                "BotAliasArn is {}, which is that of no [[bot]] of the configuration",
+                action.bot_alias_arn
+            );
+            let failure = Failure::new(ErrorType::ResourceNotFound, told);
+            return self.failed(&origin, &failure);
+        };
+        let session = self
+            .legs
+            .get(origin.leg)
+            .map_or_else(String::new, |leg| leg.call_id.to_string());
+        let configuration = action.configuration.unwrap_or_default();
+        let state = configuration.session_state.unwrap_or_default();
+        let dialog_action = state.dialog_action.map(|action| match action {
+            BotDialogAction::Delegate => "Delegate",
+            BotDialogAction::ElicitIntent => "ElicitIntent",
+        });
+        let start =
+            (dialog_action.is_some() || !state.session_attributes.is_empty()).then(|| BotStart {
+                session_attributes: state.session_attributes.clone(),
+                dialog_action,
+            });
+        let conversation = Conversation {
+            alias_arn: action.bot_alias_arn,
+            locale,
+            session,
+            ability,
+            start,
+            attributes: state.session_attributes,
+            intent: None,
+            slot: None,
+            said: configuration.welcome_messages.clone(),
+            to_say: configuration.welcome_messages.into(),
+            digits: String::new(),
+            silences: 0,
+            listening: false,
+            result: None,
+            is_over: false,
+            phase: Phase::Listening,
+        };
+        self.run(origin, Step::Conversing(Box::new(conversation)));
+        self.say_next();
+    }
+
+    fn may_talk_to_a_bot(&self, origin: &Origin, locale: &str) -> Result<(), Failure> {
+        let refused = |told: String| Err(Failure::new(ErrorType::InvalidActionParameter, told));
+        if origin.leg != LegId::A {
+            return refused(format!(
+                "the leg is {}; expected LEG-A, which alone can talk to a bot",
+                origin.leg.tag()
+            ));
+        }
+        if self.legs.b.as_ref().is_some_and(|leg| leg.is_alive()) {
+            return refused(
+                "LEG-B is there, and a bridged call or one in a meeting cannot talk to a bot"
+                    .to_owned(),
+            );
+        }
+        if !is_locale(locale) {
+            return refused(format!(
+                "LocaleId is {locale:?}; expected a locale such as en_US"
+            ));
+        }
+        Ok(())
+    }
+
+    fn conversation(&mut self) -> Option<(LegId, &mut Conversation)> {
+        match self.running.as_mut() {
+            Some(Running {
+                origin,
+                step: Step::Conversing(conversation),
+                ..
+            }) => Some((origin.leg, conversation)),
+            _ => None,
+        }
+    }
+
+    /// Says the next message; when all are said it is the caller's turn, or all is over.
+    fn say_next(&mut self) {
+        let speech = SpeechId(self.number());
+        let (now, render) = (self.now.instant, self.config.limits.render);
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        if let Some(message) = conversation.to_say.pop_front() {
+            let parameters = conversation.speech(message);
+            conversation.phase = Phase::Rendering(speech);
+            self.timers.clear(Timer::Gap);
+            self.timers.set(Timer::Step, now + render);
+            self.push(Command::Render { speech, parameters });
+        } else if conversation.is_over {
+            let result = conversation.result.take();
+            self.conversed(result);
+        } else {
+            self.callers_turn();
+        }
+    }
+
+    fn conversed(&mut self, result: Option<Value>) {
+        let Some(running) = self.abort_running() else {
+            return;
+        };
+        let mut data = running.origin.data();
+        data.intent_result = result;
+        self.succeeded(&running.origin, data);
+    }
+
+    /// A message is rendered.
+    pub(super) fn on_message_ready(&mut self, speech: SpeechId) {
+        let Some((leg, conversation)) = self.conversation() else {
+            return;
+        };
+        if conversation.phase != Phase::Rendering(speech) {
+            return;
+        }
+        self.timers.clear(Timer::Step);
+        let play = self.play(leg, PlaySource::Speech(speech), Some(1));
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        conversation.phase = Phase::Saying(speech, play);
+        if conversation.may_interrupt() {
+            self.listen_for_speech();
+        }
+    }
+
+    /// A message cannot be rendered.
+    pub(super) fn on_message_failed(&mut self, speech: SpeechId, failure: &Failure) {
+        if self
+            .conversation()
+            .is_some_and(|(_, conversation)| conversation.phase == Phase::Rendering(speech))
+        {
+            self.running_failed(failure);
+        }
+    }
+
+    /// A message was said.
+    pub(super) fn on_message_said(&mut self, play: PlayId) {
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        if let Phase::Saying(speech, mine) = conversation.phase
+            && mine == play
+        {
+            conversation.phase = Phase::Listening;
+            self.push(Command::DropSpeech { speech });
+            self.say_next();
+        }
+    }
+
+    /// Somebody speaks or presses a digit into the bot's messages: it is silent then, and listens.
+    fn interrupt_bot(&mut self) {
+        let Some((leg, conversation)) = self.conversation() else {
+            return;
+        };
+        let (speech, play) = (conversation.speeches(), conversation.playing());
+        conversation.phase = Phase::Listening;
+        conversation.to_say.clear();
+        if let Some(play) = play {
+            self.stop_play(leg, play);
+        }
+        if let Some(speech) = speech {
+            self.push(Command::DropSpeech { speech });
+        }
+    }
+
+    fn callers_turn(&mut self) {
+        let now = self.now.instant;
+        let Some((leg, conversation)) = self.conversation() else {
+            return;
+        };
+        conversation.phase = Phase::Listening;
+        let default = if conversation.ability.hears {
+            START
+        } else {
+            START_DIGITS
+        };
+        let start = conversation.time(&["audio:start-timeout-ms", "start-timeout-ms"], default);
+        self.ensure_answered(leg);
+        self.timers.clear(Timer::Gap);
+        self.timers.set(Timer::Step, now + start);
+        self.listen_for_speech();
+    }
+
+    fn listen_for_speech(&mut self) {
+        let Some((leg, conversation)) = self.conversation() else {
+            return;
+        };
+        if !conversation.ability.hears || conversation.listening {
+            return;
+        }
+        conversation.listening = true;
+        let end = conversation.time(&["audio:end-timeout-ms"], END);
+        let longest = conversation.time(&["audio:max-length-ms"], LONGEST);
+        self.push(Command::ListenSpeech {
+            leg,
+            times: Some((end, longest)),
+        });
+    }
+
+    fn stop_listening_for_speech(&mut self) {
+        if let Some((leg, conversation)) = self.conversation()
+            && std::mem::take(&mut conversation.listening)
+        {
+            self.push(Command::ListenSpeech { leg, times: None });
+        }
+    }
+
+    /// A digit for the bot.
+    pub(super) fn on_bot_digit(&mut self, digit: Digit) {
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        match conversation.phase {
+            Phase::Asking(_) => return,
+            Phase::Rendering(_) | Phase::Saying(..) if !conversation.may_interrupt() => return,
+            Phase::Rendering(_) | Phase::Saying(..) => self.interrupt_bot(),
+            Phase::Listening => {}
+        }
+        self.stop_listening_for_speech();
+        let now = self.now.instant;
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        let digit = digit.as_char();
+        if digit == conversation.key("dtmf:end-character", '#') {
+            if conversation.digits.is_empty() {
+                return self.callers_turn();
+            }
+            return self.submit_digits();
+        }
+        if digit == conversation.key("dtmf:deletion-character", '*') {
+            conversation.digits.clear();
+            return self.callers_turn();
+        }
+        conversation.digits.push(digit);
+        let most = conversation
+            .setting(&["dtmf:max-length"])
+            .and_then(|value| value.trim().parse().ok())
+            .map_or(MOST_DIGITS, |most: usize| most.clamp(1, MOST_DIGITS));
+        if conversation.digits.len() >= most {
+            return self.submit_digits();
+        }
+        let gap = conversation.time(&["dtmf:end-timeout-ms"], GAP);
+        self.timers.clear(Timer::Step);
+        self.timers.set(Timer::Gap, now + gap);
+    }
+
+    /// The digits are complete: by a key, by their number, or by time.
+    pub(super) fn submit_digits(&mut self) {
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        let digits = std::mem::take(&mut conversation.digits);
+        if digits.is_empty() {
+            self.callers_turn();
+        } else {
+            self.ask_bot(Said::Text(digits));
+        }
+    }
+
+    /// Somebody begins to speak.
+    pub(super) fn on_speech_began(&mut self, leg: LegId) {
+        let Some((mine, conversation)) = self.conversation() else {
+            return;
+        };
+        if mine != leg || !conversation.listening {
+            return;
+        }
+        if matches!(conversation.phase, Phase::Rendering(_) | Phase::Saying(..)) {
+            if !conversation.may_interrupt() {
+                return;
+            }
+            self.interrupt_bot();
+        }
+        let now = self.now.instant;
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        // The utterance ends by itself; this is the safety net.
+        let longest = conversation.time(&["audio:max-length-ms"], LONGEST);
+        self.timers
+            .set(Timer::Step, now + longest + Duration::from_secs(2));
+    }
+
+    /// Somebody has said something.
+    pub(super) fn on_said(&mut self, leg: LegId, audio: Arc<[i16]>) {
+        let Some((mine, conversation)) = self.conversation() else {
+            return;
+        };
+        if mine == leg && conversation.listening {
+            conversation.listening = false;
+            if conversation.phase == Phase::Listening && conversation.digits.is_empty() {
+                self.ask_bot(Said::Audio(audio));
+            }
+        }
+    }
+
+    fn ask_bot(&mut self, said: Said) {
+        self.stop_listening_for_speech();
+        let turn = TurnId(self.number());
+        let (now, limit) = (self.now.instant, self.config.limits.bot);
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        conversation.phase = Phase::Asking(turn);
+        let asked = BotTurn {
+            alias_arn: conversation.alias_arn.clone(),
+            locale: conversation.locale.clone(),
+            session: conversation.session.clone(),
+            start: conversation.start.clone(),
+            said,
+        };
+        self.timers.clear(Timer::Gap);
+        self.timers.set(Timer::Step, now + limit);
+        self.info(format!("the bot is told {:?}", asked.said));
+        self.push(Command::AskBot {
+            turn,
+            asked: Box::new(asked),
+        });
+    }
+
+    /// The bot has answered, or not.
+    pub(super) fn on_bot(&mut self, turn: TurnId, result: Result<BotOutcome, Failure>) {
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        if conversation.phase != Phase::Asking(turn) {
+            return;
+        }
+        conversation.phase = Phase::Listening;
+        self.timers.clear(Timer::Step);
+        let reply = match result {
+            Ok(BotOutcome::Replied(reply)) => *reply,
+            Ok(BotOutcome::NothingSaid) => return self.nobody_spoke(),
+            Err(failure) => return self.running_failed(&failure),
+        };
+        self.info(format!(
+            "the bot replies: intent {}, {} messages{}",
+            reply.intent.as_deref().unwrap_or("unknown"),
+            reply.messages.len(),
+            if reply.is_over { ", and is done" } else { "" }
+        ));
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        conversation.start = None;
+        conversation.silences = 0;
+        conversation.attributes = reply.attributes;
+        conversation.intent = reply.intent;
+        conversation.slot = reply.slot;
+        conversation.is_over = reply.is_over;
+        conversation.result = Some(reply.result);
+        conversation.said.clone_from(&reply.messages);
+        conversation.to_say = reply.messages.into();
+        self.say_next();
+    }
+
+    /// The time of a conversation's step is over.
+    pub(super) fn conversation_timed_out(&mut self) {
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        match conversation.phase {
+            Phase::Rendering(_) => self.render_timed_out(),
+            Phase::Asking(_) => {
+                let waited = self.config.limits.bot.as_secs_f64();
+                let told = format!("the bot did not answer within {waited} s");
+                self.running_failed(&Failure::new(ErrorType::SystemException, told));
+            }
+            Phase::Listening => {
+                self.stop_listening_for_speech();
+                self.nobody_spoke();
+            }
+            Phase::Saying(..) => {}
+        }
+    }
+
+    /// The last messages are said again; after some silences the conversation has failed.
+    fn nobody_spoke(&mut self) {
+        let Some((_, conversation)) = self.conversation() else {
+            return;
+        };
+        conversation.silences += 1;
+        if conversation.silences >= MOST_SILENCES {
+            let result = conversation.failed_result();
+            self.info(format!(
+                "nobody has said anything {MOST_SILENCES} times; the conversation has failed"
+            ));
+            return self.conversed(Some(result));
+        }
+        conversation.to_say = conversation.said.clone().into();
+        self.say_next();
+    }
+}
