@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod active_speaker;
 pub mod codec;
 pub mod dtmf;
 #[doc(hidden)]

@@ -3,6 +3,7 @@
 //! The sum of all is kept up to date, so that a frame costs each seat the same however many there are. Every owner of a
 //! seat puts what it hears and takes what it plays once in 20 ms.
 
+use crate::active_speaker::ActiveSpeaker;
 use crate::{FRAME_SAMPLES, Frame, SILENT_FRAME};
 
 /// A place in a conference. Numbers are given again after their owner has left.
@@ -21,6 +22,7 @@ struct Seat {
 pub struct Mixer {
     seats: Vec<Option<Seat>>,
     total: [i32; FRAME_SAMPLES],
+    speaker: ActiveSpeaker,
 }
 
 impl Default for Mixer {
@@ -28,6 +30,7 @@ impl Default for Mixer {
         Self {
             seats: Vec::new(),
             total: [0; FRAME_SAMPLES],
+            speaker: ActiveSpeaker::default(),
         }
     }
 }
@@ -67,6 +70,7 @@ impl Mixer {
         if let Some(place) = self.seats.get_mut(seat.0) {
             *place = None;
         }
+        self.speaker.leave(seat.0);
     }
 
     /// Mutes or unmutes.
@@ -84,7 +88,9 @@ impl Mixer {
         let Some(Some(place)) = self.seats.get_mut(seat.0) else {
             return;
         };
-        let said = if place.muted { &SILENT_FRAME } else { frame };
+        let heard = (!place.muted).then_some(frame);
+        self.speaker.put(seat.0, heard);
+        let said = heard.unwrap_or(&SILENT_FRAME);
         for ((total, before), now) in self.total.iter_mut().zip(&mut place.frame).zip(said) {
             *total += i32::from(*now) - i32::from(*before);
             *before = *now;
@@ -104,6 +110,11 @@ impl Mixer {
             *heard = i16::try_from(sum).unwrap_or_default();
         }
         heard
+    }
+
+    /// Who speaks, or spoke last.
+    pub fn active_speaker(&self) -> Option<SeatId> {
+        self.speaker.active().map(SeatId)
     }
 
     /// How many seats are taken.

@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use super::Control;
 use super::applications::Paging;
 use super::exception::{Exception, object, page};
-use crate::meetings::{Attendee, Meeting, MeetingError, NewMeeting};
+use super::problem::Problem;
+use crate::meetings::{Attendee, Meeting, MeetingError, MeetingView, NewMeeting};
 
 /// Longest ExternalMeetingId and ExternalUserId, as at Amazon.
 const LONGEST_NAME: usize = 64;
@@ -220,4 +221,14 @@ pub(super) async fn remove(
     let meeting = control.meetings.get(&id).map_err(refused)?;
     meeting.remove(&attendee).map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A meeting now: who is in it, who is muted, who speaks.
+pub(super) async fn view(
+    State(control): State<Arc<Control>>,
+    Path(id): Path<String>,
+) -> Result<Json<MeetingView>, Problem> {
+    let meeting = control.meetings.get(&id);
+    let meeting = meeting.map_err(|error| Problem::not_found(error.to_string()))?;
+    Ok(Json(meeting.view()))
 }

@@ -142,6 +142,7 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("delete", "/v1/captures/{id}"),
     ("post", "/v1/drain"),
     ("delete", "/v1/drain"),
+    ("get", "/v1/meetings/{id}"),
     ("get", "/v1/traces/{id}"),
     ("post", "/v1/traces"),
     ("post", "/meetings"),
@@ -195,6 +196,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
             get(captures::file).delete(captures::end),
         )
         .route("/v1/drain", post(drain::begin).delete(drain::end))
+        .route("/v1/meetings/{id}", get(meetings::view))
         .route("/meetings", post(meetings::create))
         .route("/meetings/{id}", get(meetings::get).delete(meetings::end))
         .route(

@@ -3,6 +3,8 @@
 //! A meeting may have participants on several workers. Each of them takes the meeting's lock for a moment twice in 20 ms,
 //! to say and to hear; nobody waits for anything while holding it.
 
+mod view;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +12,8 @@ use std::time::{Duration, Instant};
 use skillcall_media::Frame;
 use skillcall_media::mixer::{Mixer, SeatId};
 use uuid::Uuid;
+
+pub(crate) use view::MeetingView;
 
 /// Most meetings at a time.
 const MOST_MEETINGS: usize = 1000;

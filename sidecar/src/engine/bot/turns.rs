@@ -1,27 +1,19 @@
-//! StartBotConversation (facts F6): what is said, what is heard, and when it is over.
-//!
-//! The bot's messages are spoken, then the caller's turn comes: digits, or speech where the bot hears. `#` ends digits, `*`
-//! takes them back, and so do 5 s without another one. A turn goes to the bot, and its answer says what is spoken next, until
-//! its dialog action is Close. The session attributes of Lex change these times and keys.
+//! The turns of a conversation: the bot's, and the caller's.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use skillcall_protocol::sma::ErrorType;
-use skillcall_protocol::sma::action::{
-    BotDialogAction, Digit, SpeechParameters, StartBotConversation,
-};
+use skillcall_protocol::sma::action::{BotDialogAction, Digit, StartBotConversation};
 
-use super::call::Call;
-use super::command::{Command, LegId, PlayId, PlaySource, SpeechId};
-use super::input::Failure;
-use super::running::{Origin, Running, Step};
-use super::timers::Timer;
-
-/// A message of a bot.
-pub use skillcall_protocol::sma::action::WelcomeMessage as BotMessage;
+use super::conversation::{Conversation, Phase};
+use super::{BotOutcome, BotStart, BotTurn, Said, TurnId};
+use crate::engine::call::Call;
+use crate::engine::command::{Command, LegId, PlayId, PlaySource, SpeechId};
+use crate::engine::input::Failure;
+use crate::engine::running::{Origin, Running, Step};
+use crate::engine::timers::Timer;
 
 /// Turns in a row in which nobody says anything, after which a conversation has failed (ours; Lex's bots have their own
 /// number of retries, which counts what they are given).
@@ -38,224 +30,6 @@ const END: Duration = Duration::from_millis(600);
 const LONGEST: Duration = Duration::from_secs(13);
 /// Most digits of an input, as at Lex.
 const MOST_DIGITS: usize = 1024;
-/// Times that session attributes may set.
-const RANGE: std::ops::RangeInclusive<u64> = 1..=60_000;
-
-/// What an application's bots can do.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BotAbility {
-    /// Whether speech is for it, or digits only.
-    pub hears: bool,
-    /// The voice of its messages, by Amazon's name; none: a default for its locale.
-    pub voice: Option<String>,
-}
-
-/// A turn of a conversation: what the bot is asked.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BotTurn {
-    /// Which bot.
-    pub alias_arn: String,
-    /// Its locale, such as `en_US`.
-    pub locale: String,
-    /// The session: the leg's CallId (facts F6).
-    pub session: String,
-    /// The first turn alone says how the session begins.
-    pub start: Option<BotStart>,
-    /// What the caller said.
-    pub said: Said,
-}
-
-/// How a session begins: `Configuration.SessionState`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BotStart {
-    /// `SessionAttributes`.
-    pub session_attributes: BTreeMap<String, String>,
-    /// `DialogAction.Type`.
-    pub dialog_action: Option<&'static str>,
-}
-
-/// What a caller said to a bot.
-#[derive(Clone, PartialEq)]
-pub enum Said {
-    /// Digits.
-    Text(String),
-    /// Speech, 8 kHz.
-    Audio(Arc<[i16]>),
-}
-
-impl std::fmt::Debug for Said {
-    /// Neither digits, which may be a PIN, nor samples.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "{} digits", text.len()),
-            Self::Audio(audio) => write!(f, "{} samples", audio.len()),
-        }
-    }
-}
-
-/// What came of a turn.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BotOutcome {
-    /// The bot answered.
-    Replied(Box<BotReply>),
-    /// There was speech, and no word in it.
-    NothingSaid,
-}
-
-/// A bot's answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BotReply {
-    /// What is to be said.
-    pub messages: Vec<BotMessage>,
-    /// Whether the conversation is over.
-    pub is_over: bool,
-    /// The intent, once one is known.
-    pub intent: Option<String>,
-    /// The slot that is asked for.
-    pub slot: Option<String>,
-    /// `SessionAttributes` now.
-    pub attributes: BTreeMap<String, String>,
-    /// `IntentResult` as events tell it.
-    pub result: Value,
-}
-
-/// A turn that the bot is asked, unique within the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TurnId(pub(super) u32);
-
-impl TurnId {
-    /// The number.
-    pub fn number(self) -> u32 {
-        self.0
-    }
-}
-
-/// A conversation that runs.
-#[derive(Debug)]
-pub(super) struct Conversation {
-    alias_arn: String,
-    locale: String,
-    session: String,
-    ability: BotAbility,
-    start: Option<BotStart>,
-    attributes: BTreeMap<String, String>,
-    intent: Option<String>,
-    slot: Option<String>,
-    /// What is still to be said.
-    to_say: VecDeque<BotMessage>,
-    /// What was said last, for whoever did not answer.
-    said: Vec<BotMessage>,
-    digits: String,
-    silences: u32,
-    /// Whether somebody is waiting for speech.
-    listening: bool,
-    /// What the bot answered last.
-    result: Option<Value>,
-    /// Nothing more is asked.
-    is_over: bool,
-    phase: Phase,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// A message is being rendered.
-    Rendering(SpeechId),
-    /// It is being said.
-    Saying(SpeechId, PlayId),
-    /// The caller's turn.
-    Listening,
-    /// The bot's turn.
-    Asking(TurnId),
-}
-
-impl Conversation {
-    /// A setting of Lex's session attributes: for the slot, the intent, or all (`*`).
-    fn setting(&self, names: &[&str]) -> Option<&str> {
-        let intent = self.intent.as_deref().unwrap_or("*");
-        let slot = self.slot.as_deref().unwrap_or("*");
-        let places = [(intent, slot), (intent, "*"), ("*", slot), ("*", "*")];
-        names.iter().find_map(|name| {
-            places.iter().find_map(|(intent, slot)| {
-                let key = format!("x-amz-lex:{name}:{intent}:{slot}");
-                self.attributes.get(&key).map(String::as_str)
-            })
-        })
-    }
-
-    fn time(&self, names: &[&str], default: Duration) -> Duration {
-        self.setting(names)
-            .and_then(|value| value.trim().parse().ok())
-            .filter(|millis| RANGE.contains(millis))
-            .map_or(default, Duration::from_millis)
-    }
-
-    fn key(&self, name: &str, default: char) -> char {
-        let mut value = self.setting(&[name]).unwrap_or_default().chars();
-        value
-            .next()
-            .filter(|_| value.next().is_none())
-            .unwrap_or(default)
-    }
-
-    fn may_interrupt(&self) -> bool {
-        !self.is_over && self.setting(&["allow-interrupt"]) != Some("false")
-    }
-
-    /// What is spoken, and how.
-    fn speech(&self, message: BotMessage) -> SpeechParameters {
-        let mut speech = match message {
-            BotMessage::PlainText(text) => SpeechParameters::text(text),
-            BotMessage::Ssml(text) => SpeechParameters::ssml(text),
-        };
-        speech.voice_id.clone_from(&self.ability.voice);
-        speech.language_code = Some(self.locale.replace('_', "-"));
-        speech
-    }
-
-    pub(super) fn speeches(&self) -> Option<SpeechId> {
-        match self.phase {
-            Phase::Rendering(speech) | Phase::Saying(speech, _) => Some(speech),
-            Phase::Listening | Phase::Asking(_) => None,
-        }
-    }
-
-    pub(super) fn playing(&self) -> Option<PlayId> {
-        match self.phase {
-            Phase::Saying(_, play) => Some(play),
-            _ => None,
-        }
-    }
-
-    pub(super) fn asking(&self) -> Option<TurnId> {
-        match self.phase {
-            Phase::Asking(turn) => Some(turn),
-            _ => None,
-        }
-    }
-
-    pub(super) fn is_listening(&self) -> bool {
-        self.listening
-    }
-
-    /// The result of a conversation in which nobody said anything that counted: what the bot answered last, failed.
-    fn failed_result(&self) -> Value {
-        let mut result = self.result.clone().unwrap_or_else(|| {
-            json!({
-                "SessionId": self.session,
-                "SessionState": {
-                    "SessionAttributes": self.attributes,
-                    "Intent": {"Name": "FallbackIntent", "Slots": {}, "ConfirmationState": "None"},
-                },
-                "Interpretations": [],
-            })
-        });
-        if let Some(intent) = result.pointer_mut("/SessionState/Intent") {
-            intent["State"] = json!("Failed");
-        }
-        result
-    }
-}
-
 fn is_locale(locale: &str) -> bool {
     (2..=32).contains(&locale.len())
         && locale
@@ -265,7 +39,11 @@ fn is_locale(locale: &str) -> bool {
 
 impl Call {
     /// A bot talks with leg A. That answers the call: something is said, or heard (facts E4).
-    pub(super) fn start_bot_conversation(&mut self, origin: Origin, action: StartBotConversation) {
+    pub(in crate::engine) fn start_bot_conversation(
+        &mut self,
+        origin: Origin,
+        action: StartBotConversation,
+    ) {
         let locale = action.locale_id.unwrap_or_else(|| "en_US".to_owned());
         if let Err(failure) = self.may_talk_to_a_bot(&origin, &locale) {
             return self.failed(&origin, &failure);
@@ -379,7 +157,7 @@ impl Call {
     }
 
     /// A message is rendered.
-    pub(super) fn on_message_ready(&mut self, speech: SpeechId) {
+    pub(in crate::engine) fn on_message_ready(&mut self, speech: SpeechId) {
         let Some((leg, conversation)) = self.conversation() else {
             return;
         };
@@ -398,7 +176,7 @@ impl Call {
     }
 
     /// A message cannot be rendered.
-    pub(super) fn on_message_failed(&mut self, speech: SpeechId, failure: &Failure) {
+    pub(in crate::engine) fn on_message_failed(&mut self, speech: SpeechId, failure: &Failure) {
         if self
             .conversation()
             .is_some_and(|(_, conversation)| conversation.phase == Phase::Rendering(speech))
@@ -408,7 +186,7 @@ impl Call {
     }
 
     /// A message was said.
-    pub(super) fn on_message_said(&mut self, play: PlayId) {
+    pub(in crate::engine) fn on_message_said(&mut self, play: PlayId) {
         let Some((_, conversation)) = self.conversation() else {
             return;
         };
@@ -480,7 +258,7 @@ impl Call {
     }
 
     /// A digit for the bot.
-    pub(super) fn on_bot_digit(&mut self, digit: Digit) {
+    pub(in crate::engine) fn on_bot_digit(&mut self, digit: Digit) {
         let Some((_, conversation)) = self.conversation() else {
             return;
         };
@@ -520,7 +298,7 @@ impl Call {
     }
 
     /// The digits are complete: by a key, by their number, or by time.
-    pub(super) fn submit_digits(&mut self) {
+    pub(in crate::engine) fn submit_digits(&mut self) {
         let Some((_, conversation)) = self.conversation() else {
             return;
         };
@@ -533,7 +311,7 @@ impl Call {
     }
 
     /// Somebody begins to speak.
-    pub(super) fn on_speech_began(&mut self, leg: LegId) {
+    pub(in crate::engine) fn on_speech_began(&mut self, leg: LegId) {
         let Some((mine, conversation)) = self.conversation() else {
             return;
         };
@@ -557,7 +335,7 @@ impl Call {
     }
 
     /// Somebody has said something.
-    pub(super) fn on_said(&mut self, leg: LegId, audio: Arc<[i16]>) {
+    pub(in crate::engine) fn on_said(&mut self, leg: LegId, audio: Arc<[i16]>) {
         let Some((mine, conversation)) = self.conversation() else {
             return;
         };
@@ -594,7 +372,7 @@ impl Call {
     }
 
     /// The bot has answered, or not.
-    pub(super) fn on_bot(&mut self, turn: TurnId, result: Result<BotOutcome, Failure>) {
+    pub(in crate::engine) fn on_bot(&mut self, turn: TurnId, result: Result<BotOutcome, Failure>) {
         let Some((_, conversation)) = self.conversation() else {
             return;
         };
@@ -630,7 +408,7 @@ impl Call {
     }
 
     /// The time of a conversation's step is over.
-    pub(super) fn conversation_timed_out(&mut self) {
+    pub(in crate::engine) fn conversation_timed_out(&mut self) {
         let Some((_, conversation)) = self.conversation() else {
             return;
         };
