@@ -6,8 +6,8 @@
 //! they come from a `*-file` key or from the environment.
 
 mod addresses;
-mod capture;
 mod bot;
+mod capture;
 mod check;
 mod dialog;
 mod dns;
@@ -31,8 +31,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
-pub use capture::HepConfig;
 pub use bot::{BotConfig, BotSpeech, RecognizerConfig};
+pub use capture::HepConfig;
 pub use check::check;
 pub use dialog::{DialogConfig, ReliableProvisional, SessionRefresher};
 pub use dns::DnsConfig;

@@ -58,8 +58,8 @@ use skillcall_sip::endpoint::{
 use slab::Slab;
 
 use crate::applications::Applications;
-use crate::capture::Tap;
 use crate::bot::Bots;
+use crate::capture::Tap;
 use crate::cdr::CallDetails;
 use crate::config::{Live, SidecarConfig};
 use crate::datagram::Sender;
