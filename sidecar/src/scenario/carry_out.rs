@@ -182,6 +182,13 @@ impl Stage<'_> {
                     self.inbox.push_back(Input::MeetingRefused { leg, failure });
                 }
             }
+            // A scenario's application has no bots, so that the engine asks none.
+            Command::AskBot { turn, .. } => {
+                let told = "a scenario has no bots";
+                let result = Err(Failure::new(ErrorType::SystemException, told));
+                self.inbox.push_back(Input::Bot { turn, result });
+            }
+            Command::ListenSpeech { .. } | Command::DropBot { .. } => {}
             Command::LeaveMeeting { leg } => {
                 self.note(Some(leg), Happened::Told("has left the meeting".to_owned()));
             }
