@@ -35,6 +35,11 @@ fn tshark(
         command.args(["-e", field]);
     }
     let read = command.output().unwrap();
+    let said = String::from_utf8_lossy(&read.stderr);
+    if said.contains("Unknown protocol") {
+        eprintln!("skipped: this tshark is too old: {said}");
+        return None;
+    }
     assert!(
         read.status.success(),
         "{}",
