@@ -52,6 +52,7 @@ impl Call {
         });
         self.timers.set(Timer::Step, self.now.instant + timeout);
         // An unanswered caller's own telephone makes the ordinary tone.
+        let own_tone = action.ringback_tone.is_some();
         let tone = match action.ringback_tone {
             Some(file) => Some(PlaySource::File(file)),
             None => (!unanswered).then_some(PlaySource::RingingTone),
@@ -66,7 +67,14 @@ impl Call {
             });
             play
         });
-        self.run(origin, Step::Calling { leg, ringback });
+        self.run(
+            origin,
+            Step::Calling {
+                leg,
+                ringback,
+                own_tone,
+            },
+        );
     }
 
     fn may_bridge(
@@ -142,12 +150,48 @@ impl Call {
         if let Some(called) = self.legs.get_mut(leg) {
             called.connect(self.now.unix_millis);
         }
-        self.bridged = Some(leg);
-        self.push(Command::Bridge {
-            a: LegId::A,
-            b: leg,
-        });
+        self.bridge_with(leg);
         self.succeeded(&running.origin, running.origin.data());
+    }
+
+    /// The other party is heard before it answers, as on any telephone: an announcement, or its own ringing tone. A
+    /// RingbackTone that the action names is played in its place (our choice; the facts are silent).
+    pub(super) fn on_early_media(&mut self, leg: LegId) {
+        let Some(Running {
+            step:
+                Step::Calling {
+                    leg: called,
+                    ringback,
+                    own_tone: false,
+                },
+            ..
+        }) = &mut self.running
+        else {
+            return;
+        };
+        if *called != leg || self.bridged == Some(leg) {
+            return;
+        }
+        if let Some(play) = ringback.take() {
+            self.stop_play(LegId::A, play);
+        }
+        if self.legs.a.state == LegState::Unanswered {
+            self.push(Command::Ring {
+                leg: LegId::A,
+                early_media: true,
+            });
+        }
+        self.info(format!("{leg} is heard before its answer"));
+        self.bridge_with(leg);
+    }
+
+    fn bridge_with(&mut self, leg: LegId) {
+        if self.bridged.replace(leg) != Some(leg) {
+            self.push(Command::Bridge {
+                a: LegId::A,
+                b: leg,
+            });
+        }
     }
 
     /// The other party refused, or could not be reached.
@@ -209,6 +253,12 @@ impl Call {
 
     /// A leg B that was never connected is no part of the call any more.
     pub(super) fn forget_called(&mut self, leg: LegId, code: u16) {
+        if self.bridged.take_if(|b| *b == leg).is_some() {
+            self.push(Command::Unbridge {
+                a: LegId::A,
+                b: leg,
+            });
+        }
         if let Some(called) = self.legs.b.take_if(|b| b.id == leg) {
             let record = called.record(code, self.now.unix_millis);
             self.push(Command::LegEnded(Box::new(record)));

@@ -185,6 +185,7 @@ impl Call {
                 self.on_call_recording_failed(leg, &failure)
             }
             Input::Ringing { leg } => self.on_ringing(leg),
+            Input::EarlyMedia { leg } => self.on_early_media(leg),
             Input::Answered { leg } => self.on_answered(leg),
             Input::Refused {
                 leg,

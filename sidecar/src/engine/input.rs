@@ -125,6 +125,11 @@ pub enum Input {
         /// Which leg.
         leg: LegId,
     },
+    /// The called leg sends before it answers: a provisional response described its media.
+    EarlyMedia {
+        /// Which leg.
+        leg: LegId,
+    },
     /// The called leg answered.
     Answered {
         /// Which leg.

@@ -65,6 +65,8 @@ pub(super) enum Step {
     Calling {
         leg: LegId,
         ringback: Option<PlayId>,
+        /// Whether the action names the tone that the caller hears until the answer.
+        own_tone: bool,
     },
     /// JoinChimeMeeting: the meeting is asked.
     Joining { leg: LegId },
@@ -153,6 +155,7 @@ impl Call {
             Step::Calling {
                 leg: called,
                 ringback,
+                ..
             } => {
                 if let Some(play) = *ringback {
                     self.stop_play(leg, play);

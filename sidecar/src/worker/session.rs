@@ -51,7 +51,11 @@ impl Running {
             return;
         };
         match offers.early(tag, sdp, reliable) {
-            Ok(Some(negotiated)) => self.agree(key, leg, &negotiated),
+            Ok(Some(negotiated)) => {
+                self.agree(key, leg, &negotiated);
+                self.open_media(key, leg);
+                self.input(key, Input::EarlyMedia { leg });
+            }
             Ok(None) => {}
             // What cannot be heard early may be heard later.
             Err(error) => self.note(key, &format!("early media: {error}")),

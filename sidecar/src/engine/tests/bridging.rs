@@ -206,6 +206,51 @@ fn a_ringback_tone_is_played_before_the_answer_too() {
 }
 
 #[test]
+fn what_the_other_party_sends_before_its_answer_is_heard() {
+    let dial = "dial B b1 +14255550123 from +16075550199 +0 headers";
+    let begin: &[(&str, &[&str])] = &[
+        ("call", &["ask 1.1 NEW_INBOUND_CALL"]),
+        (BRIDGE, &["ring A", dial]),
+        ("early B", &["ring A early", "bridge A B"]),
+        // It may say so in each of its provisional responses.
+        ("early B", &[]),
+    ];
+    let answered = [(
+        "answered B",
+        &["answer A", "ask 2.1 ACTION_SUCCESSFUL CallAndBridge"] as &[&str],
+    )];
+    play(&[begin, &answered].concat());
+    let refused = [(
+        "refused B 486",
+        &[
+            "unbridge A B",
+            "ask 2.1 ACTION_FAILED CallAndBridge CallNotAnswered",
+        ] as &[&str],
+    )];
+    play(&[begin, &refused].concat());
+}
+
+#[test]
+fn a_tone_that_the_action_names_is_played_in_place_of_early_media() {
+    let reply = BRIDGE.replace(
+        r#""CallTimeoutSeconds""#,
+        r#""RingbackTone":{"Type":"S3","BucketName":"b","Key":"r.wav"},"CallTimeoutSeconds""#,
+    );
+    play(&[
+        ("call", &["ask 1.1 NEW_INBOUND_CALL"]),
+        (
+            &reply,
+            &[
+                "ring A early",
+                "dial B b1 +14255550123 from +16075550199 +0 headers",
+                "play 1 A file r.wav for ever",
+            ],
+        ),
+        ("early B", &[]),
+    ]);
+}
+
+#[test]
 fn the_callers_number_of_a_skill_call_may_not_be_shown() {
     let reply = BRIDGE.replace("+16075550199", "+12045550100");
     let skill = || {

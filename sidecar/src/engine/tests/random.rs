@@ -63,6 +63,7 @@ enum Move {
     Digit(u32, usize),
     Answered(u32),
     Ringing(u32),
+    EarlyMedia(u32),
     Joined(u32, bool),
     Modified(bool),
     Speaks(u32, bool),
@@ -97,6 +98,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         40 => (leg.clone(), 0..4usize).prop_map(|(leg, digit)| Move::Digit(leg, digit)),
         30 => leg.clone().prop_map(Move::Answered),
         8 => leg.clone().prop_map(Move::Ringing),
+        4 => leg.clone().prop_map(Move::EarlyMedia),
         20 => (leg.clone(), proptest::bool::weighted(0.8)).prop_map(|(leg, good)| Move::Joined(leg, good)),
         8 => proptest::bool::weighted(0.8).prop_map(Move::Modified),
         12 => (leg.clone(), proptest::bool::ANY).prop_map(|(leg, begins)| Move::Speaks(leg, begins)),
@@ -392,6 +394,7 @@ fn play(stage: &mut Stage, world: &mut World, step: Move) {
             },
         },
         Move::Ringing(n) => Input::Ringing { leg: leg(n, world) },
+        Move::EarlyMedia(n) => Input::EarlyMedia { leg: leg(n, world) },
         Move::Refused(n) => Input::Refused {
             leg: leg(n, world),
             status: 486,

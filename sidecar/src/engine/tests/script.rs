@@ -248,6 +248,7 @@ impl Stage {
                 failure: failure(),
             },
             "ringing" => Input::Ringing { leg: leg() },
+            "early" => Input::EarlyMedia { leg: leg() },
             "answered" => Input::Answered { leg: leg() },
             "refused" => Input::Refused {
                 leg: leg(),
