@@ -1,13 +1,15 @@
 //! A leg's audio: its sockets, its session, what it plays and where it sends.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use mio::net::UdpSocket;
 use skillcall_media::codec::Codec;
-use skillcall_media::dtmf::{COMMA_MS, Digit, ToneDetector};
+use skillcall_media::dtmf::{COMMA_MS, Digit, ToneDetector, audible};
 use skillcall_media::player::{Player, Step};
+use skillcall_media::prompt::EncodedPrompt;
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_media::session::{AudioSession, Outgoing};
 use skillcall_media::utterance::UtteranceDetector;
@@ -20,6 +22,9 @@ use crate::figures::Held;
 use crate::meetings::Seat;
 use crate::ports::PortPair;
 use crate::recording::Tap;
+
+/// Digits that wait to be sent as tones: no finger presses more ahead of what is heard.
+const MAX_PRESSED: usize = 32;
 
 /// Where a leg's packets go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +83,8 @@ pub(crate) struct LegMedia {
     we_receive: bool,
     /// What is played.
     pub(crate) playing: Option<Playing>,
+    /// Digits of the bridged leg as tones, for a peer that takes no telephone events.
+    pressed: VecDeque<Player>,
     /// The SendDigits whose telephone events are being sent.
     sending: Option<PlayId>,
     /// Finds digits in the audio, while somebody wants them and the peer has no telephone events.
@@ -124,6 +131,7 @@ impl LegMedia {
             we_send: false,
             we_receive: false,
             playing: None,
+            pressed: VecDeque::new(),
             sending: None,
             tones: None,
             focus: None,
@@ -207,7 +215,7 @@ impl LegMedia {
 
     /// Whether packets of the bridged leg go out, or something is played over them.
     pub(crate) fn takes_bridge(&self) -> bool {
-        self.playing.is_none() && self.agreed && !self.holding
+        self.playing.is_none() && self.pressed.is_empty() && self.agreed && !self.holding
     }
 
     /// Whether somebody wants the leg's digits: those in the audio count when the peer has agreed on no telephone events.
@@ -218,6 +226,15 @@ impl LegMedia {
     /// Whether the peer has agreed on no telephone events.
     pub(crate) fn has_digits_in_audio(&self) -> bool {
         self.agreed && self.session.format().events.is_none()
+    }
+
+    /// A digit of the bridged leg, which reached us as a telephone event: its tones for a peer that takes none.
+    pub(crate) fn press(&mut self, digit: char, duration_ms: u32) {
+        if self.pressed.len() < MAX_PRESSED {
+            let tones = audible(&digit.to_string(), duration_ms);
+            self.pressed
+                .push_back(Player::new(EncodedPrompt::from_pcm(&tones)));
+        }
     }
 
     /// VoiceFocus, on or off.
@@ -330,6 +347,21 @@ impl LegMedia {
                 self.playing = None;
                 self.session
                     .tick(now, unless_held(sends, Outgoing::Silence), out)
+            }
+            None if let Some(player) = self.pressed.front_mut() => {
+                let outgoing = match player.step() {
+                    Step::Frame(frame) => {
+                        kind = SentFrame::Prompt;
+                        self.sent = *frame.pcm();
+                        encoded(&frame, codec)
+                    }
+                    Step::Silence | Step::Done => Outgoing::Silence,
+                };
+                let len = self.session.tick(now, unless_held(sends, outgoing), out);
+                if player.is_done() {
+                    self.pressed.pop_front();
+                }
+                len
             }
             None if let Some(seat) = &self.seat => {
                 self.sent = seat.hear();

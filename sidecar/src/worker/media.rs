@@ -23,6 +23,8 @@ use crate::leg::{LegMedia, SentFrame};
 const BURST: usize = 64;
 /// Milliseconds of a digit that is sent anew: shorter ones are not taken for digits everywhere (ITU-T Q.24).
 const SHORTEST_DIGIT: u32 = 50;
+/// Milliseconds of the longest tone that a digit becomes: nobody wants to hear more of it.
+const LONGEST_DIGIT: u32 = 2_000;
 /// Digits of one leg that the trace is told of: no finger presses more, and a peer must not fill it.
 const MOST_TRACED_DIGITS: u32 = 1000;
 
@@ -194,14 +196,20 @@ impl Running {
                 received.digit,
                 received.duration_ms,
             );
-            let cleaned = |media: &LegMedia| media.focus.as_ref().and(media.bridged);
-            if let Some(other) = self.media.get(slot).and_then(cleaned)
+            let from = self
+                .media
+                .get(slot)
+                .map(|media| (media.focus.is_some(), media.bridged));
+            if let Some((cleaned, Some(other))) = from
                 && let Some(other) = self.media.get_mut(other)
             {
-                // A peer that takes no events does without.
-                let _ = other
-                    .session
-                    .send_digit(received.digit, received.duration_ms.max(SHORTEST_DIGIT));
+                let duration_ms = received.duration_ms.clamp(SHORTEST_DIGIT, LONGEST_DIGIT);
+                if other.has_digits_in_audio() {
+                    other.press(received.digit.as_char(), duration_ms);
+                } else if cleaned {
+                    // Too many that wait are no news to the peer.
+                    let _ = other.session.send_digit(received.digit, duration_ms);
+                }
             }
             if let Some(digit) = Digit::new(received.digit.as_char()) {
                 self.input(key, Input::Digit { leg, digit });
