@@ -6,6 +6,7 @@
     reason = "each test file uses its part of it"
 )]
 
+pub(crate) mod asterisk;
 pub(crate) mod boto3;
 pub(crate) mod handler;
 pub(crate) mod phone;
