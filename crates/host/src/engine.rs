@@ -1,5 +1,6 @@
 //! The wasmtime engine: a pool of instances, and a clock that interrupts them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -18,6 +19,9 @@ pub struct EngineConfig {
     pub queue_wait: Duration,
     /// The stack of WebAssembly code, in bytes. 512 KiB.
     pub wasm_stack: usize,
+    /// The folder in which compiled code is kept for the next start; none: the component is compiled each time. None. It
+    /// must belong to the user of this process alone: what lies there is run.
+    pub code_cache: Option<PathBuf>,
 }
 
 impl Default for EngineConfig {
@@ -29,6 +33,7 @@ impl Default for EngineConfig {
             concurrency: 64,
             queue_wait: Duration::from_secs(2),
             wasm_stack: 512 << 10,
+            code_cache: None,
         }
     }
 }

@@ -22,6 +22,7 @@
 //! ```
 
 mod bindings;
+mod compiled;
 pub mod config;
 mod engine;
 mod guest_log;

@@ -2,6 +2,7 @@
 
 use crate::bindings::exports::skillcall::skill::{call_flow, skill_requests};
 use crate::bindings::{Embedded, EmbeddedPre};
+use crate::compiled;
 use crate::config::ComponentSource;
 use crate::engine::{EngineConfig, engine};
 use crate::instance::{DeadlinePassed, Instance, MemoryExceeded, Platform};
@@ -18,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use wasmtime::Store;
-use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::component::{HasSelf, InstancePre, Linker};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody, WasiHttpView};
@@ -88,8 +89,8 @@ struct Loaded {
 }
 
 impl Skill {
-    /// Compiles the component (a second or two; call it on a blocking thread where that matters) and
-    /// links it to `state` and `settings`.
+    /// Compiles the component (a second or two, unless [`EngineConfig::code_cache`] has its code; call it on a blocking
+    /// thread where that matters) and links it to `state` and `settings`.
     ///
     /// # Errors
     /// See [`LoadError`].
@@ -114,7 +115,9 @@ impl Skill {
         let bytes = read(component)?;
         let engine = engine(&config).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let unusable = |error: wasmtime::Error| LoadError::Component(format!("{error:#}"));
-        let component = Component::new(&engine, &bytes).map_err(unusable)?;
+        let (component, origin) =
+            compiled::component(&engine, &bytes, config.code_cache.as_deref()).map_err(unusable)?;
+        tracing::debug!("the component's code: {origin:?}");
         let linker = linker(&engine, &platform).map_err(unusable)?;
         let instances = linker.instantiate_pre(&component).map_err(unusable)?;
         Ok(Self(Arc::new(Loaded {

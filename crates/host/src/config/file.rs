@@ -4,6 +4,7 @@
 //! listen = "127.0.0.1:3000"      # port 0: a free one
 //! public = false                 # true: an address other than loopback is allowed
 //! component = "skillcall.wasm"
+//! code_cache = "state/code"      # compiled code for the next start; "": it is compiled each time
 //! drain_seconds = 10             # wait at the stop for work that still runs
 //!
 //! [limits]
@@ -63,6 +64,7 @@ struct Raw {
     listen: Option<Spanned<String>>,
     public: Option<bool>,
     component: Option<PathBuf>,
+    code_cache: Option<PathBuf>,
     drain_seconds: Option<Spanned<u64>>,
     #[serde(default)]
     limits: Limits,
@@ -155,7 +157,7 @@ impl Reader<'_> {
             listen: self.listen(raw.listen, public)?,
             public,
             component: ComponentSource::File(self.folder.join(component)),
-            engine: self.engine(&raw.limits)?,
+            engine: self.engine(&raw.limits, raw.code_cache)?,
             state: self.state(raw.state)?,
             settings: Arc::new(FileSettings::new(BTreeMap::new())),
             outbound: self.outbound(raw.outbound)?,
@@ -191,7 +193,12 @@ impl Reader<'_> {
         Ok(address)
     }
 
-    fn engine(&self, limits: &Limits) -> Result<EngineConfig, ConfigError> {
+    fn engine(
+        &self,
+        limits: &Limits,
+        code_cache: Option<PathBuf>,
+    ) -> Result<EngineConfig, ConfigError> {
+        let code_cache = code_cache.unwrap_or_else(|| "state/code".into());
         let default = EngineConfig::default();
         let mib = self.number(&limits.memory_mib, 64, 1..=4096)?;
         let kib = self.number(&limits.wasm_stack_kib, 512, 64..=8192)?;
@@ -211,6 +218,7 @@ impl Reader<'_> {
                 0..=60_000,
             )?),
             wasm_stack: usize::try_from(kib << 10).unwrap_or(default.wasm_stack),
+            code_cache: (!code_cache.as_os_str().is_empty()).then(|| self.folder.join(code_cache)),
         })
     }
 
