@@ -26,6 +26,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod session;
 pub mod silence;
+pub mod srtp;
 pub mod tone;
 pub mod utterance;
 pub mod voice_focus;
