@@ -29,6 +29,8 @@ pub struct Peek<'a> {
     pub from_tag: Option<&'a [u8]>,
     /// The tag of To; a request without it begins something new.
     pub to_tag: Option<&'a [u8]>,
+    /// The To tag of Replaces: our tag in the call whose place an INVITE is to take (RFC 3891 §3).
+    pub replaces_tag: Option<&'a [u8]>,
     /// The status of a response.
     pub status: Option<StatusCode>,
 }
@@ -42,6 +44,7 @@ struct Lines<'a> {
     to: Option<&'a [u8]>,
     call_id: Option<&'a [u8]>,
     cseq: Option<&'a [u8]>,
+    replaces: Option<&'a [u8]>,
 }
 
 /// Calls `line` for each header line until the empty one. A folded line is one line with its line ends in it.
@@ -83,6 +86,7 @@ fn lines(message: &[u8]) -> Option<Lines<'_>> {
             HeaderName::To => &mut lines.to,
             HeaderName::CallId => &mut lines.call_id,
             HeaderName::CSeq => &mut lines.cseq,
+            HeaderName::Replaces => &mut lines.replaces,
             _ => return,
         };
         place.get_or_insert(value);
@@ -117,6 +121,7 @@ pub fn peek(message: &[u8]) -> Option<Peek<'_>> {
         branch: lines.via.and_then(branch),
         from_tag: lines.from.and_then(tag),
         to_tag: lines.to.and_then(tag),
+        replaces_tag: lines.replaces.and_then(|value| parameter(value, "to-tag")),
         status,
     })
 }

@@ -16,7 +16,7 @@ pub(crate) fn receive(
     slot: usize,
     now: Instant,
     from: SocketAddr,
-    datagram: &[u8],
+    datagram: &mut [u8],
     out: &mut [u8; MAX_PACKET],
 ) -> bool {
     let Some(leg) = legs.get_mut(slot) else {
@@ -25,6 +25,9 @@ pub(crate) fn receive(
     if !leg.listens_to(from) {
         return false;
     }
+    let Some(datagram) = leg.open_rtp(datagram) else {
+        return false;
+    };
     let Ok(received) = leg.session.receive_rtp(now, datagram) else {
         return false;
     };
@@ -38,11 +41,7 @@ pub(crate) fn receive(
     {
         if let Some(to) = other.destination() {
             if let Some(len) = other.session.relay(now, &received, out) {
-                let packet = out.get(..len).unwrap_or_default();
-                crate::leg::send(&other.rtp, packet, to);
-                if let Some(capture) = &other.capture {
-                    capture.sent(to, packet);
-                }
+                other.send_rtp(out, len, to);
             }
         } else {
             // The peer holds: what is left out must not be a hole in its numbers when it comes back.

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use skillcall_sip::endpoint::{EndpointConfig, RefreshedBy, SessionTimerPolicy};
 use skillcall_sip::message::Method;
 
+use super::srtp::SrtpMode;
+
 /// The shortest session that RFC 4028 §4 allows, in seconds.
 pub(crate) const SHORTEST_SESSION: u32 = 90;
 
@@ -21,6 +23,12 @@ pub struct DialogConfig {
     pub least_session_seconds: u32,
     /// Who refreshes a session where we may choose; default `auto`: the caller's side.
     pub refresher: SessionRefresher,
+    /// How often a call may be sent elsewhere by 3xx, to targets that the routes allow: 0 to 10; default 3.
+    pub redirects: u8,
+    /// Whether peers may transfer calls by REFER, to targets that the routes allow; default true.
+    pub transfers: bool,
+    /// Whether media of peers that are no trunks are encrypted (SDES, RFC 4568); default `off`.
+    pub srtp: SrtpMode,
 }
 
 impl Default for DialogConfig {
@@ -30,6 +38,9 @@ impl Default for DialogConfig {
             session_seconds: 1800,
             least_session_seconds: SHORTEST_SESSION,
             refresher: SessionRefresher::default(),
+            redirects: 3,
+            transfers: true,
+            srtp: SrtpMode::Off,
         }
     }
 }
@@ -69,6 +80,11 @@ impl DialogConfig {
             endpoint.supported.push("100rel".to_owned());
         }
         endpoint.methods.extend([Method::Update, Method::Message]);
+        if self.transfers {
+            endpoint.methods.push(Method::Refer);
+            endpoint.supported.push("norefersub".to_owned());
+        }
+        endpoint.supported.push("replaces".to_owned());
         endpoint.session_timer = (self.session_seconds > 0).then_some(SessionTimerPolicy {
             expires: self.session_seconds,
             min_se: self.least_session_seconds,

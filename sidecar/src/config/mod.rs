@@ -21,6 +21,7 @@ mod locate;
 mod routing;
 mod secrets;
 mod sections;
+mod srtp;
 mod text;
 mod tls;
 mod trunk;
@@ -51,6 +52,7 @@ pub use sections::{
     ControlConfig, RecordsConfig, RtpConfig, SipConfig, SpeechConfig, SpeechEngineName,
     TraceConfig, UnlistedSource,
 };
+pub use srtp::SrtpMode;
 pub use tls::TlsConfig;
 pub use trunk::{TrunkConfig, TrunkTarget};
 

@@ -152,8 +152,17 @@ fn secret(
     }
 }
 
-/// The text of a file that its owner alone can read.
-pub(crate) fn read_secret_file(file: &Path) -> Result<String, SecretError> {
+/// A password, which somebody else has chosen: it may be short.
+pub(super) fn password(config: &SidecarConfig, file: &Path) -> Result<String, SecretError> {
+    let file = config.resolve(file);
+    let text = private_text(&file)?;
+    match text.trim() {
+        "" => Err(SecretError::Short { file }),
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn private_text(file: &Path) -> Result<String, SecretError> {
     let unreadable = |error| SecretError::Unreadable {
         file: file.to_owned(),
         error,
@@ -169,7 +178,12 @@ pub(crate) fn read_secret_file(file: &Path) -> Result<String, SecretError> {
             mode,
         });
     }
-    let text = std::fs::read_to_string(file).map_err(unreadable)?;
+    std::fs::read_to_string(file).map_err(unreadable)
+}
+
+/// The text of a file that its owner alone can read.
+pub(crate) fn read_secret_file(file: &Path) -> Result<String, SecretError> {
+    let text = private_text(file)?;
     let text = text.trim();
     if text.len() < SHORTEST_TOKEN {
         return Err(SecretError::Short {

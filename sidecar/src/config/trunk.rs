@@ -1,8 +1,14 @@
 //! `[[trunk]]`: a carrier, a PBX or a proxy, by name: where it is, and from where its requests come.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use skillcall_sip::auth::{Login, Secret, Wallet};
 
 use super::addresses::{SipTransport, SourceNet};
+use super::srtp::SrtpMode;
+use super::{SidecarConfig, secrets};
 use crate::leg::Target;
 
 /// A peer that calls go to by [`RouteConfig::trunk`](super::RouteConfig::trunk), and come from by source address.
@@ -38,6 +44,19 @@ pub struct TrunkConfig {
     /// 1300 bytes by TCP); default false.
     #[serde(default)]
     pub udp_only: bool,
+    /// Whether media are encrypted (SDES, RFC 4568); default `off`.
+    #[serde(default)]
+    pub srtp: SrtpMode,
+    /// The user that answers its challenges (401 and 407); needs `password-file`; default: they are not answered.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// File with the user's password (mode 0600).
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub password_file: Option<PathBuf>,
+    /// The realm that the password is for; default: whichever asks.
+    #[serde(default)]
+    pub realm: Option<String>,
 }
 
 /// One place of a trunk.
@@ -75,7 +94,24 @@ impl TrunkConfig {
             certificate_names: Vec::new(),
             check_seconds: 0,
             udp_only: false,
+            srtp: SrtpMode::Off,
+            username: None,
+            password_file: None,
+            realm: None,
         }
+    }
+}
+
+impl TrunkConfig {
+    /// What its challenges are answered with. A file that cannot be read is none; `check` says so before.
+    pub(crate) fn wallet(&self, config: &SidecarConfig) -> Option<Arc<Wallet>> {
+        let password = secrets::password(config, self.password_file.as_deref()?).ok()?;
+        let login = Login {
+            realm: self.realm.clone(),
+            username: self.username.clone()?,
+            secret: Secret::Password(password),
+        };
+        Some(Arc::new(Wallet::new([login])))
     }
 }
 

@@ -31,6 +31,35 @@ pub(super) async fn hold(
     control.order(&id, || LegOrder::Hold(hold.on)).await
 }
 
+/// The body of a transfer: exactly one of both.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TransferTo {
+    to: Option<String>,
+    leg: Option<String>,
+}
+
+/// Asks the party of a leg to call somebody else (REFER).
+pub(super) async fn transfer(
+    State(control): State<Arc<Control>>,
+    Path(id): Path<String>,
+    transfer: Result<Json<TransferTo>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Json(transfer) =
+        transfer.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
+    let order = match (transfer.to, transfer.leg) {
+        (Some(to), None) => LegOrder::Transfer(to),
+        (None, Some(leg)) => LegOrder::TransferTo(leg),
+        _ => {
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "exactly one of `to` (a SIP URI) and `leg` (a CallId)",
+            ));
+        }
+    };
+    control.order(&id, || order.clone()).await
+}
+
 impl Control {
     /// Hands an order to the worker that has the leg.
     async fn order(

@@ -131,6 +131,7 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("delete", "/v1/calls/{id}"),
     ("post", "/v1/calls/{id}/update"),
     ("post", "/v1/legs/{id}/hold"),
+    ("post", "/v1/legs/{id}/transfer"),
     ("get", "/v1/figures"),
     ("get", "/v1/trunks"),
     ("get", "/metrics"),
@@ -184,6 +185,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/v1/calls/{id}", get(calls::show).delete(calls::end))
         .route("/v1/calls/{id}/update", post(calls::update))
         .route("/v1/legs/{id}/hold", post(legs::hold))
+        .route("/v1/legs/{id}/transfer", post(legs::transfer))
         .route("/v1/figures", get(figures))
         .route("/v1/trunks", get(trunks::list))
         .route("/metrics", get(metrics))

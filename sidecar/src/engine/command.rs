@@ -23,6 +23,18 @@ impl LegId {
     /// The first leg that is bridged with it.
     pub const B: Self = Self(1);
 
+    /// A leg that the engine knows nothing of: another party dialled to take a leg's place.
+    pub(crate) const fn aside(number: u32) -> Self {
+        Self(Self::ASIDE + number % Self::ASIDE)
+    }
+
+    /// The first of [`LegId::aside`]; no call bridges so often.
+    const ASIDE: u32 = 1 << 31;
+
+    pub(crate) const fn is_aside(self) -> bool {
+        self.0 >= Self::ASIDE
+    }
+
     /// The leg's role in events (facts E2).
     pub fn tag(self) -> ParticipantTag {
         if self == Self::A {
@@ -43,6 +55,7 @@ impl fmt::Display for LegId {
         match self.0 {
             0 => f.write_str("leg A"),
             1 => f.write_str("leg B"),
+            _ if self.is_aside() => f.write_str("another party"),
             n => write!(f, "leg B (the {n}. one)"),
         }
     }

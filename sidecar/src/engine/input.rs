@@ -209,6 +209,19 @@ pub enum Input {
     Shutdown,
 }
 
+impl Input {
+    /// The leg that it is about, of those that are told of a leg's own SIP dialog.
+    pub(crate) const fn leg(&self) -> Option<LegId> {
+        match self {
+            Self::Ringing { leg }
+            | Self::Answered { leg }
+            | Self::Refused { leg, .. }
+            | Self::HungUp { leg, .. } => Some(*leg),
+            _ => None,
+        }
+    }
+}
+
 /// What came of asking the handler.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HandlerOutcome {

@@ -68,13 +68,15 @@ impl Naming {
         }
     }
 
-    /// Whose a message is, as far as its ids tell: a response by its branch, a request by To tag and Call-ID.
+    /// Whose a message is, as far as its ids tell: a response by its branch, a request by To tag and Call-ID. An INVITE
+    /// that is to take the place of a call (RFC 3891) is that call's worker's.
     pub(super) fn owner(&self, seen: &Peek<'_>) -> Named {
         if !seen.is_request {
             let branch = seen.branch.and_then(|branch| branch.strip_prefix(COOKIE));
             return branch.map_or(Named::Nobody, |branch| self.named(branch));
         }
-        match seen.to_tag.map_or(Named::Nobody, |tag| self.named(tag)) {
+        let ours = seen.to_tag.or(seen.replaces_tag);
+        match ours.map_or(Named::Nobody, |tag| self.named(tag)) {
             Named::Nobody => self.named(seen.call_id),
             named => named,
         }

@@ -17,6 +17,7 @@ use skillcall_media::voice_focus::NoiseSuppressor;
 use skillcall_media::{Frame, SILENT_FRAME};
 
 use super::negotiation::Agreed;
+use super::srtp::LegSrtp;
 use crate::engine::{PlayId, RecordingId};
 use crate::figures::Held;
 use crate::meetings::Seat;
@@ -73,6 +74,7 @@ pub(crate) struct LegMedia {
     /// Whether we hold the peer: it does not hear who it is bridged with.
     pub(crate) holding: bool,
     follows: Option<Agreed>,
+    srtp: Option<Box<LegSrtp>>,
     /// Whether the peer may hear something: from the answer on, or from early media on.
     pub(crate) open: bool,
     announced: SocketAddr,
@@ -123,6 +125,7 @@ impl LegMedia {
             agreed: false,
             holding: false,
             follows: None,
+            srtp: None,
             open: false,
             announced: nowhere,
             announced_rtcp: nowhere,
@@ -151,10 +154,19 @@ impl LegMedia {
     ///
     /// What changes nothing, as the refresh of a session does, leaves all as it is.
     pub(crate) fn agree(&mut self, agreed: &Agreed) {
-        if self.follows == Some(*agreed) {
+        if self.follows.as_ref() == Some(agreed) {
             return;
         }
-        self.follows = Some(*agreed);
+        self.follows = Some(agreed.clone());
+        match LegSrtp::follow(self.srtp.take(), agreed.srtp.as_ref()) {
+            Ok(srtp) => self.srtp = srtp,
+            Err(error) => {
+                // Never in the clear what was to be encrypted.
+                tracing::error!(%error, "SRTP keys");
+                self.agreed = false;
+                return;
+            }
+        }
         self.session.set_format(agreed.format);
         self.announced = agreed.remote;
         self.announced_rtcp = agreed.remote_rtcp;
@@ -203,14 +215,77 @@ impl LegMedia {
     }
 
     /// Takes an RTCP datagram from the host that RTP comes from.
-    pub(crate) fn receive_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+    pub(crate) fn receive_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
         let host = match self.learned {
             Learned::Announced => self.announced_rtcp.ip(),
             Learned::Locked(address) => address.ip(),
         };
-        if self.agreed && from.ip() == host && self.session.receive_rtcp(now, datagram).is_ok() {
+        if !self.agreed || from.ip() != host {
+            return;
+        }
+        let opened = match &mut self.srtp {
+            Some(srtp) => match srtp.inbound.unprotect_rtcp(datagram) {
+                Ok(len) => datagram.get(..len).unwrap_or_default(),
+                Err(_) => return,
+            },
+            None => datagram,
+        };
+        if self.session.receive_rtcp(now, opened).is_ok() {
             self.learned_rtcp = Some(from);
         }
+    }
+
+    /// Checks and opens a datagram of the peer's where media are encrypted; none if it is not the peer's.
+    pub(crate) fn open_rtp<'d>(&mut self, datagram: &'d mut [u8]) -> Option<&'d [u8]> {
+        match &mut self.srtp {
+            Some(srtp) => {
+                let len = srtp.inbound.unprotect_rtp(datagram).ok()?;
+                datagram.get(..len)
+            }
+            None => Some(datagram),
+        }
+    }
+
+    /// Sends the RTP packet in the first `len` bytes of `out`.
+    pub(crate) fn send_rtp(&mut self, out: &mut [u8; MAX_PACKET], len: usize, to: SocketAddr) {
+        let len = match &mut self.srtp {
+            Some(srtp) => srtp.out.protect_rtp(out, len).ok(),
+            None => Some(len),
+        };
+        if let Some(packet) = len.and_then(|len| out.get(..len)) {
+            send(&self.rtp, packet, to);
+            // As it is on the wire: what is encrypted stays so in a capture.
+            if let Some(capture) = &self.capture {
+                capture.sent(to, packet);
+            }
+        }
+    }
+
+    fn send_rtcp(&mut self, out: &mut [u8; MAX_PACKET], len: usize, to: SocketAddr) {
+        let len = match &mut self.srtp {
+            Some(srtp) => srtp.out.protect_rtcp(out, len).ok(),
+            None => Some(len),
+        };
+        if let Some(packet) = len.and_then(|len| out.get(..len)) {
+            send(&self.rtcp, packet, to);
+        }
+    }
+
+    /// The crypto suite, where media are encrypted.
+    pub(crate) fn srtp_suite(&self) -> Option<&'static str> {
+        self.srtp.as_deref().map(LegSrtp::suite)
+    }
+
+    /// Takes up what runs on the audio of a leg whose place it takes: prompts, recordings, listeners, a meeting.
+    pub(crate) fn succeed(&mut self, old: &mut Self) {
+        self.playing = old.playing.take();
+        self.tones = old.tones.take();
+        self.focus = old.focus.take();
+        self.seat = old.seat.take();
+        self.recording = old.recording.take();
+        self.call_recording = old.call_recording.take();
+        self.traced_digits = old.traced_digits;
+        self.open = true;
     }
 
     /// Whether packets of the bridged leg go out, or something is played over them.
@@ -387,18 +462,14 @@ impl LegMedia {
         let mut due = len;
         while let Some(len) = due {
             if let Some(to) = destination {
-                let packet = out.get(..len).unwrap_or_default();
-                send(&self.rtp, packet, to);
-                if let Some(capture) = &self.capture {
-                    capture.sent(to, packet);
-                }
+                self.send_rtp(out, len, to);
             }
             due = self.session.poll_audio(out);
         }
         if let Some(to) = self.rtcp_destination()
             && let Some(len) = self.session.poll_rtcp(now, out)
         {
-            send(&self.rtcp, out.get(..len).unwrap_or_default(), to);
+            self.send_rtcp(out, len, to);
         }
         (kind, ended)
     }
@@ -409,7 +480,7 @@ impl LegMedia {
         if let Some(to) = self.rtcp_destination()
             && let Some(len) = self.session.goodbye(now, &mut out)
         {
-            send(&self.rtcp, out.get(..len).unwrap_or_default(), to);
+            self.send_rtcp(&mut out, len, to);
         }
     }
 
@@ -434,7 +505,7 @@ fn encoded<'a>(frame: &skillcall_media::player::PromptFrame<'a>, codec: Codec) -
 }
 
 /// A packet that cannot be sent is lost, as packets are.
-pub(crate) fn send(socket: &UdpSocket, packet: &[u8], to: SocketAddr) {
+fn send(socket: &UdpSocket, packet: &[u8], to: SocketAddr) {
     if let Err(error) = socket.send_to(packet, to)
         && error.kind() != io::ErrorKind::WouldBlock
         && error.kind() != io::ErrorKind::ConnectionRefused

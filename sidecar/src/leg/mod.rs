@@ -4,10 +4,11 @@ mod capture;
 mod media;
 mod negotiation;
 mod offers;
+mod srtp;
 mod target;
 
 pub(crate) use capture::MediaCapture;
-pub(crate) use media::{LegMedia, Playing, SentFrame, send};
+pub(crate) use media::{LegMedia, Playing, SentFrame};
 pub(crate) use negotiation::{Agreed, codec_name};
 pub(crate) use offers::LegOffers;
 pub(crate) use target::Target;

@@ -8,7 +8,7 @@ use skillcall_media::session::{Format, PacketTime};
 use skillcall_sip::sdp;
 
 /// What was agreed on, for the media session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Agreed {
     /// Codec, payload types.
     pub(crate) format: Format,
@@ -20,6 +20,8 @@ pub(crate) struct Agreed {
     pub(crate) we_send: bool,
     /// Whether the peer may send.
     pub(crate) we_receive: bool,
+    /// The keys of SRTP; none: media are not encrypted.
+    pub(crate) srtp: Option<sdp::NegotiatedSrtp>,
 }
 
 impl From<&sdp::Negotiated> for Agreed {
@@ -48,6 +50,7 @@ impl From<&sdp::Negotiated> for Agreed {
             remote_rtcp: negotiated.rtcp,
             we_send: negotiated.direction.sends(),
             we_receive: negotiated.direction.receives(),
+            srtp: negotiated.srtp.clone(),
         }
     }
 }

@@ -11,6 +11,8 @@ pub(crate) use health::{Health, Reach, State as HealthState};
 pub(crate) use order::by_priority;
 use skillcall_sip::endpoint::{ConnectionId, Flow};
 
+use skillcall_sip::auth::Wallet;
+
 use crate::config::{SidecarConfig, SourceNet, TrunkConfig, TrunkTarget};
 use crate::leg::Target;
 
@@ -19,6 +21,8 @@ use crate::leg::Target;
 pub(crate) struct Trunk {
     /// What the file says of it.
     pub(crate) config: TrunkConfig,
+    /// What its challenges are answered with.
+    pub(crate) wallet: Option<Arc<Wallet>>,
     /// The proxy that requests pass first.
     pub(crate) proxy: Option<Target>,
     /// Its targets in the file's order.
@@ -39,7 +43,9 @@ pub(crate) struct Place {
 
 impl Trunk {
     /// A trunk of checked settings; a target that cannot be read is left out.
-    fn new(config: &TrunkConfig) -> Self {
+    fn new(config: &SidecarConfig, trunk: &TrunkConfig) -> Self {
+        let wallet = trunk.wallet(config);
+        let config = trunk;
         let places = config.target.iter().filter_map(|place| {
             Some(Place {
                 target: place.read().ok()?,
@@ -50,6 +56,7 @@ impl Trunk {
             })
         });
         Self {
+            wallet,
             proxy: config
                 .outbound_proxy
                 .as_deref()
@@ -110,7 +117,7 @@ impl TrunkTable {
             trunks: config
                 .trunk
                 .iter()
-                .map(|trunk| Arc::new(Trunk::new(trunk)))
+                .map(|trunk| Arc::new(Trunk::new(config, trunk)))
                 .collect(),
             networks,
         }
@@ -141,6 +148,14 @@ impl TrunkTable {
                 .iter()
                 .any(|held| names.iter().any(|name| name.eq_ignore_ascii_case(held)))
         })
+    }
+
+    /// The trunk that has this target.
+    pub(crate) fn of_target(&self, target: &Target) -> Option<&Arc<Trunk>> {
+        let same = |known: &Target| known.host == target.host && known.port == target.port;
+        self.trunks
+            .iter()
+            .find(|trunk| trunk.places.iter().any(|place| same(&place.target)))
     }
 
     /// The trunk that sends from this address: that of the smallest network that holds it.

@@ -11,6 +11,7 @@ use skillcall_sip::endpoint::CallHandle;
 use tokio::task::AbortHandle;
 
 use super::outgoing::Attempt;
+use super::transfer::Transfer;
 use crate::applications::Application;
 use crate::engine::{Call, LegId, PlayId, RecordingEnd, RecordingId, SpeechId, TurnId};
 use crate::figures::Held;
@@ -61,6 +62,9 @@ pub(super) struct CallEntry {
     pub(super) meeting: Option<LegId>,
     /// The place of the handler that answered last, among those of the application.
     pub(super) handler: Arc<AtomicUsize>,
+    /// Transfers under way, and how many there were.
+    pub(super) transfers: Vec<Transfer>,
+    pub(super) transferred: u32,
 }
 
 impl Drop for CallEntry {
@@ -171,6 +175,8 @@ impl CallEntry {
             created: false,
             meeting: None,
             handler: Arc::default(),
+            transfers: Vec::new(),
+            transferred: 0,
         }
     }
 

@@ -318,6 +318,7 @@ impl Running {
                     call_id: leg.call_id.to_string(),
                     port: media.port,
                     codec: crate::leg::codec_name(media.session.format().codec).to_owned(),
+                    srtp: media.srtp_suite(),
                     held: offers.is_some_and(LegOffers::is_held),
                     holding: offers.is_some_and(LegOffers::is_holding),
                     quality: (&media.session.figures()).into(),

@@ -200,6 +200,7 @@ impl Running {
                         leg,
                         call_id,
                         endpoint,
+                        uri: None,
                         caller_id,
                         headers,
                     },

@@ -23,6 +23,7 @@ use crate::front::ToFront;
 use crate::front::client_session_id;
 use crate::leg::{Agreed, LegOffers};
 use crate::trace::CallIds;
+use crate::trunks::Trunk;
 
 /// Seconds after which a caller may try again when no RTP port was free.
 const RETRY_AFTER: u32 = 5;
@@ -68,6 +69,9 @@ impl Running {
                 "the sidecar goes down",
             );
         }
+        if self.on_replacing(now, handle, request, offer.as_deref()) {
+            return;
+        }
         let host = request
             .uri()
             .host()
@@ -103,7 +107,8 @@ impl Running {
             Ok(slot) => slot,
             Err(error) => return refuse(self, StatusCode::SERVICE_UNAVAILABLE, &error),
         };
-        let mut offers = LegOffers::new(self.media_session(slot));
+        let trunk = self.shared.trunks.of_flow(&flow);
+        let mut offers = LegOffers::new(self.media_session(slot, trunk.as_deref()));
         let mut answer = None;
         // What nobody could hear is refused before the handler is asked (RFC 3261 §21.4.26).
         if let Some(offer) = &offer {
@@ -153,13 +158,17 @@ impl Running {
         }
         let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming, self.count_leg());
         leg.handle = Some(handle);
-        leg.trunk = self.shared.trunks.of_flow(&flow);
+        leg.trunk = trunk;
         if leg
             .trunk
             .as_ref()
             .is_some_and(|trunk| trunk.config.udp_only)
         {
             self.endpoint.set_udp_only(handle);
+        }
+        if let Some(wallet) = leg.trunk.as_ref().and_then(|trunk| trunk.wallet.clone()) {
+            // Some trunks ask for credentials even in calls that they have made.
+            let _ = self.endpoint.set_wallet(handle, wallet);
         }
         leg.media = Some(slot);
         leg.offers = Some(offers);
@@ -234,10 +243,13 @@ impl Running {
     }
 
     /// Our side of offers and answers for the leg in a slot.
-    pub(super) fn media_session(&self, slot: usize) -> MediaSession {
+    pub(super) fn media_session(&self, slot: usize, trunk: Option<&Trunk>) -> MediaSession {
         let port = self.media.get(slot).map_or(0, |media| media.port);
         let id = rand::random::<u64>() >> 2;
-        MediaSession::new(Capabilities::new(self.shared.media_address, port), id)
+        let srtp = trunk.map_or(self.shared.config.dialog.srtp, |trunk| trunk.config.srtp);
+        let mut capabilities = Capabilities::new(self.shared.media_address, port);
+        capabilities.srtp = srtp.keys();
+        MediaSession::new(capabilities, id)
     }
 }
 

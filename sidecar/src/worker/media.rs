@@ -139,7 +139,7 @@ impl Running {
             };
             match media.rtp.recv_from(&mut self.packet[..]) {
                 Ok((len, from)) => {
-                    let datagram = self.packet.get(..len).unwrap_or_default();
+                    let datagram = self.packet.get_mut(..len).unwrap_or_default();
                     if let Some(capture) = &media.capture {
                         capture.received(from, datagram);
                     }
@@ -173,7 +173,7 @@ impl Running {
             };
             match media.rtcp.recv_from(&mut self.packet[..]) {
                 Ok((len, from)) => {
-                    media.receive_rtcp(now, from, self.packet.get(..len).unwrap_or_default())
+                    media.receive_rtcp(now, from, self.packet.get_mut(..len).unwrap_or_default())
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => {}

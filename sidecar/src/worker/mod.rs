@@ -14,6 +14,7 @@
 //! | `commands` | what the action engine wants done |
 //! | `cold` | speech, files, handlers, recordings, the control API |
 //! | `session` | changes of a session: offers and answers |
+//! | `transfer` | REFER and Replaces: another party takes a place in a call |
 //! | `inside` | INFO and MESSAGE in calls |
 //! | `orders` | what the control API wants of a leg |
 //! | `bot` | a call that talks to a bot |
@@ -40,6 +41,7 @@ mod outgoing;
 mod session;
 mod signalling;
 mod supervision;
+mod transfer;
 mod view;
 mod wire;
 
@@ -399,7 +401,10 @@ impl Running {
             if let Some(event) = self.endpoint.poll_event() {
                 self.on_sip(now, event);
             } else if let Some(Pending { call, input }) = self.inputs.pop_front() {
-                self.feed(call, input);
+                match input.leg().filter(|leg| leg.is_aside()) {
+                    Some(aside) => self.on_aside(call, aside, input),
+                    None => self.feed(call, input),
+                }
             } else {
                 break;
             }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use skillcall_protocol::sma::action::BridgeEndpoint;
 use skillcall_protocol::sma::{CallId, SipHeaders};
 use skillcall_sip::endpoint::{FailureCause, OutgoingInvite, Party, Transport};
-use skillcall_sip::message::{ExtraHeader, Host, StatusCode, Uri};
+use skillcall_sip::message::{ExtraHeader, Host, Response, StatusCode, Uri};
 
 use super::call::{CallKey, LegEntry, LegState};
 use super::{Running, ToWorker};
@@ -24,6 +24,8 @@ pub(super) struct Dial {
     pub(super) leg: LegId,
     pub(super) call_id: CallId,
     pub(super) endpoint: BridgeEndpoint,
+    /// A Request-URI instead of what the routes say; whoever gives one has seen to it that it may be called.
+    pub(super) uri: Option<String>,
     pub(super) caller_id: String,
     pub(super) headers: SipHeaders,
 }
@@ -40,6 +42,8 @@ pub(super) struct Attempt {
     current: Option<Hop>,
     /// By TCP, where its size would have it go, it did not get through (RFC 3261 §18.1.1).
     by_udp: bool,
+    /// How often it was sent elsewhere by 3xx.
+    redirects: u8,
     /// What the last one that failed said.
     failure: (u16, String),
 }
@@ -47,7 +51,7 @@ pub(super) struct Attempt {
 /// Names of TLS peers that are remembered; beyond that all are learnt anew.
 const MOST_PEER_NAMES: usize = 10_000;
 
-type Refusal = (u16, String);
+pub(super) type Refusal = (u16, String);
 
 impl Running {
     /// Calls another party. Whatever goes wrong is told as a refusal.
@@ -91,6 +95,9 @@ impl Running {
                 user: uri,
             },
         };
+        if let Some(uri) = dial.uri.clone() {
+            return self.plan_for(key, dial, &uri, now);
+        }
         let config = self.shared.live.now();
         let route = wanted.route(&config.route).ok_or_else(|| {
             (
@@ -119,6 +126,38 @@ impl Running {
             (None, None) => return Err((500, "the route has neither uri nor trunk".into())),
         };
         let held = self.take_toll(key, route, now)?;
+        self.attempt(key, dial, trunk, places, held, now)
+    }
+
+    /// A plan for a Request-URI that is given: by the trunk whose target it names, if it names one.
+    fn plan_for(
+        &mut self,
+        key: CallKey,
+        dial: Dial,
+        uri: &str,
+        now: Instant,
+    ) -> Result<Attempt, Refusal> {
+        let target = Target::parse(uri).map_err(|error| (500, format!("{uri}: {error}")))?;
+        let trunk = self.shared.trunks.now().of_target(&target).cloned();
+        let next = trunk.as_ref().and_then(|trunk| trunk.proxy.clone());
+        // What leads to ourselves takes no route.
+        let held = match self.route_of_target(&target) {
+            Some(route) => self.take_toll(key, &route, now)?,
+            None => None,
+        };
+        let places = VecDeque::from([(target.uri.clone(), next.unwrap_or(target))]);
+        self.attempt(key, dial, trunk, places, held, now)
+    }
+
+    fn attempt(
+        &mut self,
+        key: CallKey,
+        dial: Dial,
+        trunk: Option<Arc<Trunk>>,
+        places: VecDeque<(Uri, Target)>,
+        held: Option<RouteHeld>,
+        now: Instant,
+    ) -> Result<Attempt, Refusal> {
         let slot = self.take_media(now).map_err(|error| (503, error))?;
         self.own_media(slot, key, dial.leg);
         if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(dial.leg)) {
@@ -134,8 +173,89 @@ impl Running {
             hops: VecDeque::new(),
             current: None,
             by_udp: false,
+            redirects: 0,
             failure: (503, "no target is left".into()),
         })
+    }
+
+    /// Tries the targets of a 3xx that may be called, preferred first. False: there are none, or too many in a row.
+    pub(super) fn follow_redirect(
+        &mut self,
+        key: CallKey,
+        leg: LegId,
+        response: &Response,
+    ) -> bool {
+        let status = response.status().get();
+        if !(300..400).contains(&status) {
+            return false;
+        }
+        let targets = response.headers().redirect_targets();
+        let permitted = targets
+            .iter()
+            .find_map(|target| self.redirected(&target.uri));
+        let most = self.shared.config.dialog.redirects;
+        let now = Instant::now();
+        let Some(mut attempt) = self.take_attempt(key, leg) else {
+            return false;
+        };
+        let (Some((uri, target, route)), true) = (permitted, attempt.redirects < most) else {
+            self.note(
+                key,
+                true,
+                &format!("{status}: none of its targets is followed"),
+            );
+            return false;
+        };
+        // The other route has limits of its own.
+        let Ok(held) = self.take_toll(key, &route, now) else {
+            return false;
+        };
+        if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) {
+            entry.handle = None;
+            entry.route = held;
+        }
+        self.note(key, false, &format!("{status}: its target is called"));
+        attempt.redirects += 1;
+        attempt.hops.clear();
+        attempt.places = VecDeque::from([(uri, target)]);
+        attempt.failure = (status, response.reason().into_owned());
+        self.try_next(key, leg, attempt, now);
+        true
+    }
+
+    /// The place of a redirection's target: as it stands where a route leads there, else by the number's route. Never to
+    /// ourselves.
+    fn redirected(&self, uri: &Uri) -> Option<(Uri, Target, RouteConfig)> {
+        let (endpoint, direct) = self.permitted(&uri.as_ref())?;
+        let config = self.shared.live.now();
+        let (text, route) = match direct {
+            Some(text) => {
+                let target = Target::parse(&text).ok()?;
+                (text, self.route_of_target(&target)?)
+            }
+            None => {
+                let route = RouteTarget::Number(endpoint.uri()).route(&config.route)?;
+                (route.uri_for(endpoint.uri())?, route.clone())
+            }
+        };
+        let target = Target::parse(&text).ok()?;
+        Some((target.uri.clone(), target, route))
+    }
+
+    /// The route that leads to this host and port, by its own URI or by its trunk's targets.
+    pub(super) fn route_of_target(&self, target: &Target) -> Option<RouteConfig> {
+        let config = self.shared.live.now();
+        let trunks = self.shared.trunks.now();
+        let same = |known: &Target| known.host == target.host && known.port == target.port;
+        let leads = |route: &&RouteConfig| {
+            let trunk = route.trunk.as_ref().and_then(|name| trunks.named(name));
+            let uri = route.uri_for("0");
+            trunk.is_some_and(|trunk| trunk.places.iter().any(|place| same(&place.target)))
+                || uri
+                    .and_then(|uri| Target::parse(&uri).ok())
+                    .is_some_and(|known| same(&known))
+        };
+        config.route.iter().find(leads).cloned()
     }
 
     /// Sends the INVITE to the next place, or looks its name up first.
@@ -285,7 +405,7 @@ impl Running {
             return Err((500, "the leg has no RTP ports".into()));
         };
         let uri = attempt.uri.clone().ok_or((500, String::new()))?;
-        let mut offers = LegOffers::new(self.media_session(slot));
+        let mut offers = LegOffers::new(self.media_session(slot, attempt.trunk.as_deref()));
         let offer = offers
             .offer(None)
             .map_err(|error| (500, error.to_string()))?;
@@ -300,6 +420,10 @@ impl Running {
         invite.transport = hop.transport;
         invite.udp_only = attempt.udp_only() || attempt.by_udp;
         self.expect_peer(hop, attempt.trunk.as_deref());
+        invite.wallet = attempt
+            .trunk
+            .as_ref()
+            .and_then(|trunk| trunk.wallet.clone());
         if let Some(proxy) = attempt.trunk.as_ref().and_then(|trunk| trunk.route()) {
             invite.routes.push(proxy);
         }

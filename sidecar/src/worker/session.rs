@@ -32,9 +32,10 @@ impl Running {
         }
     }
 
-    fn note(&self, key: CallKey, text: &str) {
+    /// A line for the call's trace.
+    pub(super) fn note(&self, key: CallKey, problem: bool, text: &str) {
         if let Some(call) = self.call(key) {
-            self.shared.trace.note(&call.ids, true, text);
+            self.shared.trace.note(&call.ids, problem, text);
         }
     }
 
@@ -58,7 +59,7 @@ impl Running {
             }
             Ok(None) => {}
             // What cannot be heard early may be heard later.
-            Err(error) => self.note(key, &format!("early media: {error}")),
+            Err(error) => self.note(key, true, &format!("early media: {error}")),
         }
     }
 
@@ -96,11 +97,16 @@ impl Running {
             return;
         };
         if first {
-            self.note(key, &format!("the ACK's answer: {error}; the leg is ended"));
+            self.note(
+                key,
+                true,
+                &format!("the ACK's answer: {error}; the leg is ended"),
+            );
             return self.end_unheard(now, call, key, leg);
         }
         self.note(
             key,
+            true,
             &format!("the ACK's answer: {error}; the session stays as it was"),
         );
         if let Some(offers) = self.offers(key, leg) {
@@ -147,7 +153,7 @@ impl Running {
                 Ok(answer)
             }
             Err(error) => {
-                self.note(key, &format!("the peer's offer was refused: {error}"));
+                self.note(key, true, &format!("the peer's offer was refused: {error}"));
                 Err(error)
             }
         }
@@ -206,7 +212,7 @@ impl Running {
         };
         let open = self.offers(key, leg).is_some_and(|offers| offers.is_open());
         if open && let Err(error) = self.take_answer(key, leg, None, sdp.as_deref()) {
-            self.note(key, &format!("the PRACK's answer: {error}"));
+            self.note(key, true, &format!("the PRACK's answer: {error}"));
             let status = error.status();
             let _ = self.endpoint.reject(now, call, status, "", &[]);
             self.by_handle.remove(&call);
@@ -223,6 +229,7 @@ impl Running {
         if let Err(error) = self.take_answer(key, leg, None, sdp.as_deref()) {
             self.note(
                 key,
+                true,
                 &format!("the answer to our offer: {error}; the session stays as it was"),
             );
         }
@@ -236,7 +243,11 @@ impl Running {
         if let Some(offers) = self.offers(key, leg) {
             offers.refused();
         }
-        self.note(key, &format!("our offer was refused with {}", status.get()));
+        self.note(
+            key,
+            true,
+            &format!("our offer was refused with {}", status.get()),
+        );
     }
 
     /// Puts a leg on hold, or takes it off: by re-INVITE.

@@ -121,10 +121,12 @@ impl Running {
                 status,
                 reason,
                 cause,
-                ..
+                response,
             } => {
                 if let Some((key, leg)) = self.by_handle.remove(&call) {
-                    if self.try_elsewhere(key, leg, status, &reason, cause) {
+                    let redirected =
+                        response.is_some_and(|response| self.follow_redirect(key, leg, &response));
+                    if redirected || self.try_elsewhere(key, leg, status, &reason, cause) {
                         return;
                     }
                     self.set_state(key, leg, LegState::Gone);
@@ -185,6 +187,10 @@ impl Running {
                     self.input(key, Input::HungUp { leg, code });
                 }
             }
+            Event::Refer {
+                call, id, referral, ..
+            } => self.on_refer(now, call, id, referral),
+            Event::ReferProgress { call, status, .. } => self.on_refer_progress(now, call, status),
             // A withdrawn re-INVITE leaves all as it was.
             _ => {}
         }

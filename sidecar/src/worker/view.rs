@@ -48,6 +48,9 @@ pub(crate) struct MediaView {
     pub(crate) port: u16,
     /// PCMU or PCMA.
     pub(crate) codec: String,
+    /// The crypto suite, where it is encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) srtp: Option<&'static str>,
     /// Whether the peer has put us on hold.
     pub(crate) held: bool,
     /// Whether we have put the peer on hold.

@@ -102,7 +102,11 @@ impl Transform {
             *byte ^= part;
         }
         // 48 bits of index stand at bytes 8 to 13.
-        for (byte, part) in iv.iter_mut().skip(8).zip(index.to_be_bytes().iter().skip(2)) {
+        for (byte, part) in iv
+            .iter_mut()
+            .skip(8)
+            .zip(index.to_be_bytes().iter().skip(2))
+        {
             *byte ^= part;
         }
         block.add_stream(&iv, data);
@@ -113,7 +117,11 @@ impl Transform {
         for (byte, part) in iv.iter_mut().skip(2).zip(ssrc.to_be_bytes()) {
             *byte ^= part;
         }
-        for (byte, part) in iv.iter_mut().skip(6).zip(index.to_be_bytes().iter().skip(2)) {
+        for (byte, part) in iv
+            .iter_mut()
+            .skip(6)
+            .zip(index.to_be_bytes().iter().skip(2))
+        {
             *byte ^= part;
         }
         Nonce::assume_unique_for_key(iv)
@@ -197,11 +205,7 @@ impl Transform {
 }
 
 /// The associated data of GCM: the readable beginning of the packet, and of SRTCP the word with its index.
-fn with_aad<T>(
-    header: &[u8],
-    also: &[u8],
-    then: impl FnOnce(&[u8]) -> T,
-) -> Result<T, SrtpError> {
+fn with_aad<T>(header: &[u8], also: &[u8], then: impl FnOnce(&[u8]) -> T) -> Result<T, SrtpError> {
     /// The longest header of RTP with sources that is taken together with something else.
     const ROOM: usize = 16;
     if also.is_empty() {

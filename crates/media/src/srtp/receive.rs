@@ -140,9 +140,7 @@ impl Inbound {
                 .ok_or(SrtpError::Short)?
                 .rotate_left(4);
         }
-        let protected = packet
-            .get_mut(..body + tag_len)
-            .ok_or(SrtpError::Short)?;
+        let protected = packet.get_mut(..body + tag_len).ok_or(SrtpError::Short)?;
         let len = self
             .rtcp
             .open(protected, 8, ssrc, index.into(), &word.to_be_bytes())?;

@@ -1,6 +1,8 @@
 //! What we send.
 
-use super::{OVERHEAD, SrtpError, Suite, Transform, estimate, rtp_header_len, sequence_of, word_at};
+use super::{
+    OVERHEAD, SrtpError, Suite, Transform, estimate, rtp_header_len, sequence_of, word_at,
+};
 
 /// The most RTCP packets of one key: their index has 31 bits (RFC 3711 §9.2).
 const MOST_RTCP: u32 = 1 << 31;
@@ -74,9 +76,7 @@ impl Outbound {
             return Err(SrtpError::UsedUp);
         }
         let tag_len = self.rtcp.tag_len();
-        let whole = buffer
-            .get_mut(..len + tag_len + 4)
-            .ok_or(SrtpError::Full)?;
+        let whole = buffer.get_mut(..len + tag_len + 4).ok_or(SrtpError::Full)?;
         debug_assert!(tag_len + 4 <= OVERHEAD);
         let index = self.rtcp_index;
         let word = (1 << 31 | index).to_be_bytes();

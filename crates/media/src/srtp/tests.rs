@@ -17,7 +17,10 @@ fn bytes(hex: &str) -> Vec<u8> {
         .filter(u8::is_ascii_hexdigit)
         .map(|digit| u8::try_from(char::from(digit).to_digit(16).unwrap()).unwrap())
         .collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    digits
+        .chunks(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect()
 }
 
 fn pair(suite: Suite) -> (Outbound, Inbound) {
@@ -49,7 +52,9 @@ fn protected(out: &mut Outbound, packet: &[u8]) -> Vec<u8> {
 #[test]
 fn key_stream_of_rfc_3711() {
     let block = Block::new(&bytes("2B7E151628AED2A6ABF7158809CF4F3C")).unwrap();
-    let iv: [u8; 16] = bytes("F0F1F2F3F4F5F6F7F8F9FAFBFCFD0000").try_into().unwrap();
+    let iv: [u8; 16] = bytes("F0F1F2F3F4F5F6F7F8F9FAFBFCFD0000")
+        .try_into()
+        .unwrap();
     let mut data = [0; 48];
     block.add_stream(&iv, &mut data);
     assert_eq!(
@@ -73,10 +78,7 @@ fn keys_of_rfc_3711() {
     assert_eq!(session_salt[..], bytes("30CBBC08863D8C85D49DB34A9AE1"));
     let mut mac = [0; 20];
     derive(&key, &salt, Label::RtpAuthentication, &mut mac).unwrap();
-    assert_eq!(
-        mac[..],
-        bytes("CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4")
-    );
+    assert_eq!(mac[..], bytes("CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4"));
 }
 
 /// RFC 7714 §16.1.1.
@@ -193,7 +195,10 @@ fn reports_are_protected_counted_and_taken_once() {
             let mut wire = buffer.clone();
             let len = inbound.unprotect_rtcp(&mut wire).unwrap();
             assert_eq!(wire[..len], report);
-            assert_eq!(inbound.unprotect_rtcp(&mut buffer), Err(SrtpError::Replayed));
+            assert_eq!(
+                inbound.unprotect_rtcp(&mut buffer),
+                Err(SrtpError::Replayed)
+            );
         }
     }
 }

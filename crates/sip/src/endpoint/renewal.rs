@@ -33,6 +33,12 @@ impl Endpoint {
         Ok(())
     }
 
+    /// The URI that the peer of an answered call is reached at: its Contact (RFC 3261 §12.1).
+    pub fn peer_target(&self, call: CallHandle) -> Option<Vec<u8>> {
+        let dialog = self.call(call)?.state.dialog()?;
+        Some(dialog.request_uri().to_vec())
+    }
+
     /// Whether the caller insists on reliable provisional responses.
     pub fn requires_reliable(&self, call: CallHandle) -> bool {
         self.must_be_reliable(call)

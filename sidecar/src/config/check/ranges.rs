@@ -93,6 +93,7 @@ pub(super) fn ranges(config: &SidecarConfig, at: &Located<'_>, findings: &mut Ve
         100,
         30_000,
     );
+    positive("dialog", "redirects", config.dialog.redirects.into(), 0, 10);
     positive("limits", "queue", config.limits.queue.into(), 16, 1_000_000);
     positive("limits", "workers", config.limits.workers.into(), 0, 250);
     positive(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::locate::Located;
 use super::super::locate::Step::{Index, Key};
+use super::super::secrets;
 use super::super::{Finding, Severity, SidecarConfig, SipTransport};
 use crate::leg::Target;
 
@@ -67,6 +68,19 @@ pub(super) fn trunks(config: &SidecarConfig, at: &Located<'_>, findings: &mut Ve
                 format!("`{proxy}`: {error}"),
                 "outbound-proxy = \"sip:proxy.example;lr\"",
             );
+        }
+        match (&trunk.username, &trunk.password_file) {
+            (Some(_), Some(file)) => {
+                if let Err(error) = secrets::password(config, file) {
+                    report("password-file", error.to_string(), &error.remedy());
+                }
+            }
+            (None, None) => {}
+            _ => report(
+                "username",
+                "username and password-file go together".into(),
+                "username = \"gateway\" and password-file = \"secrets/pbx.password\"",
+            ),
         }
         if trunk.check_seconds > 86_400 {
             report(
