@@ -46,11 +46,19 @@ impl Runtime {
             // Alexa gets an error, as it would by HTTPS.
             Ok(reply) => {
                 let text = String::from_utf8_lossy(&reply.body).into_owned();
-                ("error", Some("Skill.Refused"), described("Skill.Refused", &text))
+                (
+                    "error",
+                    Some("Skill.Refused"),
+                    described("Skill.Refused", &text),
+                )
             }
             Err(error) => {
                 let text = error.to_string();
-                ("error", Some("Skill.Failed"), described("Skill.Failed", &text))
+                (
+                    "error",
+                    Some("Skill.Failed"),
+                    described("Skill.Failed", &text),
+                )
             }
         };
         let path = format!("/invocation/{id}/{path}");

@@ -97,7 +97,9 @@ async fn start(folder: &Path, events: Vec<Value>) -> (Function, mpsc::UnboundedR
         out: Arc::default(),
         posted,
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
     let address = listener.local_addr().expect("its address");
     let router = Router::new().fallback(runtime_api).with_state(api);
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -133,7 +135,9 @@ fn function(folder: &Path) {
     };
     secret("sidecar.key", &format!("k1:{KEY}"));
     secret("session.key", KEY);
-    let component = component().canonicalize().expect("`make component` builds it");
+    let component = component()
+        .canonicalize()
+        .expect("`make component` builds it");
     let host = format!(
         "component = {component:?}\ncode_cache = \"code\"\n[settings]\nplan_file = \"plan.bin\"\n\
          sidecar_keys_file = \"sidecar.key\"\nsession_key_file = \"session.key\"\n"
@@ -147,7 +151,10 @@ fn timestamp() -> String {
         .args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])
         .output()
         .expect("date");
-    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    String::from_utf8(output.stdout)
+        .expect("text")
+        .trim()
+        .to_owned()
 }
 
 fn launch(id: &str, skill: &str) -> Value {
@@ -168,7 +175,11 @@ fn launch(id: &str, skill: &str) -> Value {
 async fn alexas_events_are_answered_and_another_skills_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     function(folder.path());
-    let events = vec![launch("r-1", SKILL), launch("r-2", "amzn1.ask.skill.other"), launch("r-3", SKILL)];
+    let events = vec![
+        launch("r-1", SKILL),
+        launch("r-2", "amzn1.ask.skill.other"),
+        launch("r-3", SKILL),
+    ];
     let (_function, mut posted) = start(folder.path(), events).await;
 
     let (path, _, reply) = next(&mut posted).await;
@@ -180,9 +191,18 @@ async fn alexas_events_are_answered_and_another_skills_are_refused() {
     assert_eq!(path, "/invocation/invocation-r-2/error");
     assert_eq!(kind.as_deref(), Some("Skill.Refused"));
     assert_eq!(error["errorType"], "Skill.Refused");
-    assert!(error["errorMessage"].as_str().expect("text").contains("another skill"), "{error}");
+    assert!(
+        error["errorMessage"]
+            .as_str()
+            .expect("text")
+            .contains("another skill"),
+        "{error}"
+    );
 
-    assert_eq!(next(&mut posted).await.0, "/invocation/invocation-r-3/response");
+    assert_eq!(
+        next(&mut posted).await.0,
+        "/invocation/invocation-r-3/response"
+    );
 }
 
 #[tokio::test]
@@ -190,6 +210,14 @@ async fn what_does_not_start_says_why() {
     let folder = tempfile::tempdir().expect("a folder");
     let (_function, mut posted) = start(folder.path(), Vec::new()).await;
     let (path, kind, error) = next(&mut posted).await;
-    assert_eq!((path.as_str(), kind.as_deref()), ("/init/error", Some("Runtime.NotStarted")));
-    assert!(error["errorMessage"].as_str().expect("text").contains("host.toml"));
+    assert_eq!(
+        (path.as_str(), kind.as_deref()),
+        ("/init/error", Some("Runtime.NotStarted"))
+    );
+    assert!(
+        error["errorMessage"]
+            .as_str()
+            .expect("text")
+            .contains("host.toml")
+    );
 }
