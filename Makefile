@@ -72,10 +72,10 @@ lint: ## formatting and clippy, warnings denied
 bench: ## the figures of bench/README.md, measured on this machine; PARTS="calls" for some of them
 	@bench/run $(PARTS)
 
-.PHONY: soak
-soak: ## three rounds of 10,000 calls in one run of the sidecar; some minutes
+.PHONY: soak-calls
+soak-calls: ## three rounds of 10,000 calls in one run of the sidecar; some minutes
 	@tools/setup.sh test
-	@cargo test --workspace --locked --test crash --test soak -- --ignored --nocapture
+	@cargo test --workspace --locked --test crash --test soak_calls -- --ignored --nocapture
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for SECONDS (60); needs nightly Rust and cargo-fuzz

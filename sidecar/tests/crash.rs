@@ -5,7 +5,7 @@ mod support;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use skillcall_media::wav;
@@ -125,7 +125,7 @@ fn find(folder: &Path, ending: &str) -> Option<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a machine that is not busy: make soak"]
+#[ignore = "needs a machine that is not busy: make soak-calls"]
 async fn a_killed_sidecar_leaves_nothing_behind() {
     let handler = Handler::start(|event| {
         let caller = &event["CallDetails"]["Participants"][0];

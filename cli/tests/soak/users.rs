@@ -91,7 +91,7 @@ impl User {
                 1 => self.be_sent_a_message().await,
                 _ => {}
             }
-            let utterance = if self.turn % 2 == 0 {
+            let utterance = if self.turn.is_multiple_of(2) {
                 "call the front desk"
             } else {
                 "call housekeeping"

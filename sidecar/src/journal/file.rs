@@ -196,7 +196,7 @@ fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
             dialog,
         } => {
             let call = live.entry(transaction).or_default();
-            call.dialogs.insert(call_id, dialog);
+            call.dialogs.insert(call_id, *dialog);
         }
         Line::LegEnded {
             transaction,
@@ -235,7 +235,7 @@ impl Live {
         let legs = self.dialogs.iter().map(|(call_id, dialog)| Line::Leg {
             transaction: transaction.to_owned(),
             call_id: call_id.clone(),
-            dialog: dialog.clone(),
+            dialog: Box::new(dialog.clone()),
         });
         let ended = self.ended.iter().map(|call_id| Line::LegEnded {
             transaction: transaction.to_owned(),
@@ -279,7 +279,7 @@ mod tests {
         Line::Leg {
             transaction: transaction.to_owned(),
             call_id: format!("{transaction}-a"),
-            dialog: DialogText::of(&dialog),
+            dialog: Box::new(DialogText::of(&dialog)),
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) enum Line {
     Leg {
         transaction: String,
         call_id: String,
-        dialog: DialogText,
+        dialog: Box<DialogText>,
     },
     /// A leg has ended.
     #[serde(rename_all = "camelCase")]

@@ -70,7 +70,7 @@ impl Journal {
             Job::Line(Line::Leg {
                 transaction: transaction.to_owned(),
                 call_id: call_id.to_owned(),
-                dialog: DialogText::of(dialog),
+                dialog: Box::new(DialogText::of(dialog)),
             })
         });
     }

@@ -260,7 +260,7 @@ target = [{ address = "192.0.2.7" }]
             target: ["a.example", "b.example"].map(TrunkTarget::new).into(),
             ..TrunkConfig::new("two", "")
         };
-        let two = Trunk::new(&two);
+        let two = Trunk::new(&config, &two);
         let tried = || {
             let tried = two.tried(|_| 0);
             tried

@@ -79,7 +79,9 @@ impl Process {
         args: &[&str],
     ) -> Self {
         let file = folder.join(format!("{name}.xml"));
-        std::fs::write(&file, scenario).unwrap();
+        // It takes nothing without the declaration.
+        let declared = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{scenario}");
+        std::fs::write(&file, declared).unwrap();
         let child = Command::new("sipp")
             .arg("-sf")
             .arg(&file)

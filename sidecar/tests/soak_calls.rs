@@ -1,6 +1,6 @@
 //! Many short calls in one run of the sidecar: handles, ports and threads are back at the start, and memory does not grow.
 //!
-//! `make soak` runs the long version: three rounds of 10,000 calls each.
+//! `make soak-calls` runs the long version: three rounds of 10,000 calls each.
 
 mod support;
 
@@ -182,14 +182,14 @@ async fn idle(control: std::net::SocketAddr) -> serde_json::Value {
 
 /// A bounded version: what is not given back shows after some hundred calls.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a machine that is not busy: make soak"]
+#[ignore = "needs a machine that is not busy: make soak-calls"]
 async fn three_rounds_of_short_calls_leave_nothing() {
     // The allocator and the caches are still growing in so short a run.
     soak(400, 100, 1.25).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "some minutes: make soak"]
+#[ignore = "some minutes: make soak-calls"]
 async fn three_rounds_of_ten_thousand_calls_leave_nothing() {
     soak(10_000, 200, 1.05).await;
 }
