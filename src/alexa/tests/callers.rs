@@ -184,7 +184,11 @@ fn a_units_profile_is_asked_from_alexa_with_the_skills_own_token() {
             "t1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         );
         let answer = ask(&host, &request);
-        assert!(speech(&answer).starts_with(said), "{profile:?}: {answer}");
+        let log = host.logged.lock().unwrap().join("\n");
+        assert!(
+            speech(&answer).starts_with(said),
+            "{profile:?}: {answer}\n{log}"
+        );
         if said.starts_with("Calling") {
             assert_eq!(
                 originator(&host),
@@ -195,7 +199,6 @@ fn a_units_profile_is_asked_from_alexa_with_the_skills_own_token() {
         } else {
             assert!(sessions(&host).is_empty());
         }
-        let log = host.logged.lock().unwrap().join("\n");
         assert!(
             !log.contains("Atc|own") && !log.contains("the-secret"),
             "{log}"

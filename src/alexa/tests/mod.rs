@@ -31,7 +31,8 @@ fn set_plan(host: &Memory, toml: &str) {
     }
 }
 
-const HEAD: &str = "[skill]\nid = \"amzn1.ask.skill.00000000-0000-0000-0000-000000000000\"\n";
+const HEAD: &str = "[skill]\nid = \"amzn1.ask.skill.00000000-0000-0000-0000-000000000000\"\n\
+     lwa-client-id = \"amzn1.application-oa2-client.0123456789abcdef0123456789abcdef\"\n";
 
 fn desk(more: &str) -> String {
     format!(
