@@ -14,8 +14,7 @@
 //! | [`trace`], [`redact`] | what each part records of a call, and what never leaves a part |
 //! | [`signing`], [`traceparent`] | how the parts know each other over HTTP, and the trace context that crosses it |
 //! | [`sma`] | the SIP media application's events and actions (facts E2 to F7) |
-//!
-//! `Alexa.Comms.CallSignaling` (facts G) will stand beside [`sma`] as a module `call_signaling`.
+//! | [`signaling`] | the messages of `Alexa.Comms.CallSignaling`, both ways (facts G2 to G5) |
 //!
 //! The feature `schema` derives `schemars::JsonSchema` for the types whose schema is published.
 
@@ -30,6 +29,7 @@ pub mod manifest;
 pub mod messaging;
 pub mod profile;
 pub mod redact;
+pub mod signaling;
 pub mod signing;
 pub mod sma;
 pub mod trace;

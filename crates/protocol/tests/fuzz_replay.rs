@@ -58,6 +58,8 @@ const SEEDS: &[&str] = &[
     r#"{"v":1,"at":1,"part":"lab","kind":"media","leg":"LEG-A","codec":"PCMU","sent":1,"received":2,"lost":0,"late":0,"jitter_ms":1.25,"mos":4.4}"#,
     r#"{"SchemaVersion":"1.0","Actions":[{"Type":"Speak","Parameters":{"Text":"Hello","CallId":""}}],"TransactionAttributes":{"n":3}}"#,
     r#"{"SchemaVersion":"1.0","Sequence":3,"InvocationEventType":"HANGUP","CallDetails":{"TransactionId":"t","Participants":[{"CallId":"a","ParticipantTag":"LEG-A","To":"+1","From":"+2","Direction":"Inbound","StartTimeInMilliseconds":"1714558272000"}]}}"#,
+    r#"{"type":"Alexa.Comms.CallSignaling.InitiateOutboundCall","sessionId":"s-77","participants":[{"id":{"type":"COMMUNICATION_PROFILE_ID","value":"amzn1.alexa.communications.profile.did.X"},"isOriginator":true},{"id":{"type":"RAW_ADDRESS","value":"frontdesk"},"isOriginator":false}],"sdpDetails":{"type":"OFFER","value":"v=0\\r\\n"}}"#,
+    r#"{"type":"Alexa.Comms.CallSignaling.CallEnded","sessionId":"s-77","callResult":{"code":"SUCCESS","message":"bye"},"renegotiationType":"CALL_HOLD"}"#,
 ];
 
 #[test]

@@ -8,6 +8,7 @@ use skillcall_protocol::alexa::{
     Envelope, GrantAnswer, Kind, ResponseEnvelope, SPEECH_MAX_CHARS, WHOLE_MAX_BYTES,
 };
 use skillcall_protocol::communication::StartSession;
+use skillcall_protocol::signaling::Message;
 use skillcall_protocol::sma::Event;
 use skillcall_protocol::trace::{Record, find};
 
@@ -258,5 +259,14 @@ fn the_trace_schema_is_what_was_written() {
         "7c2f0000-1234-4234-8234-123456789012",
     ] {
         assert_eq!(find(&records, id).records.len(), 8, "{id}");
+    }
+}
+
+#[test]
+fn messages_of_call_signaling_come_back_whole() {
+    let cases: Vec<Value> = serde_json::from_str(&file("signaling.json")).unwrap();
+    for case in cases {
+        assert!(case["facts"].is_string() && case["what"].is_string());
+        let _: Message = again(case["message"].clone());
     }
 }

@@ -5,12 +5,14 @@
 mod alexa;
 mod headers;
 mod redaction;
+mod signaling;
 mod signing;
 
 pub use crate::sma::fuzz::{event, reply};
 pub use alexa::{envelope, freshness, signature_url};
 pub use headers::{traceparent, user_to_user};
 pub use redaction::{redact, trace_record};
+pub use signaling::signaling;
 pub use signing::signing;
 
 /// A fuzz target.
@@ -23,6 +25,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signature_url", signature_url),
     ("user_to_user", user_to_user),
     ("traceparent", traceparent),
+    ("signaling", signaling),
     ("signing", signing),
     ("redact", redact),
     ("trace_record", trace_record),
