@@ -358,6 +358,7 @@ async fn metrics_tell_what_happened() {
     let phone = Phone::start(400.0, Behaviour::Answer);
     bench.call(&phone, &[]);
     phone.wait("an answer", |state| state.answered);
+    phone.wait("its voice", |state| !state.heard.is_empty());
     let scrape = || async {
         let request = bench.client.get(bench.url("/metrics")).bearer_auth(TOKEN);
         let response = request.send().await.unwrap();

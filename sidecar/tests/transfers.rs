@@ -191,13 +191,22 @@ async fn a_trunk_that_wants_a_password_gets_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn media_are_encrypted_with_every_suite_of_the_peer_and_go_on_after_hold() {
-    for suite in [
+    let known = Pjsua::start(&json!({})).suites();
+    for suite in ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"] {
+        assert!(known.iter().any(|known| known == suite), "{known:?}");
+    }
+    // AEAD is there where PJSIP was built with OpenSSL.
+    let ours = [
         "AES_CM_128_HMAC_SHA1_80",
         "AES_CM_128_HMAC_SHA1_32",
         "AES_256_CM_HMAC_SHA1_80",
         "AEAD_AES_128_GCM",
         "AEAD_AES_256_GCM",
-    ] {
+    ];
+    for suite in ours {
+        if !known.iter().any(|known| known == suite) {
+            continue;
+        }
         let desk = Phone::start(700.0, Behaviour::Answer);
         // The caller insists on SRTP; the desk, a trunk without it, hears the same call in the clear.
         let bench = Bench::with(bridging().await, Some(desk.address), "", |config| {

@@ -142,7 +142,7 @@ class Phone:
         tones = pj.ToneDescVector()
         tones.append(tone)
         self.tone.play(tones, True)
-        tell("ready", port=self.port)
+        tell("ready", port=self.port, suites=list(self.endpoint.srtpCryptoEnum()))
 
     def keep(self, call):
         name = str(len(self.calls) + 1)

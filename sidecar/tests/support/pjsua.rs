@@ -20,6 +20,7 @@ pub(crate) struct Pjsua {
     seen: Seen,
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    suites: Vec<String>,
 }
 
 /// The Python that has PJSIP.
@@ -63,12 +64,19 @@ impl Pjsua {
             orders,
             seen,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            suites: Vec::new(),
         };
         let ready = phone.wait("a phone that runs", |event| event["event"] == "ready");
         phone
             .address
             .set_port(u16::try_from(ready["port"].as_u64().unwrap()).unwrap());
+        phone.suites = serde_json::from_value(ready["suites"].clone()).unwrap();
         phone
+    }
+
+    /// The SRTP suites that it was built with.
+    pub(crate) fn suites(&self) -> Vec<String> {
+        self.suites.clone()
     }
 
     /// Tells it to do something.

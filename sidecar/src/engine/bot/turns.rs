@@ -38,7 +38,7 @@ fn is_locale(locale: &str) -> bool {
 }
 
 impl Call {
-    /// A bot talks with leg A. That answers the call: something is said, or heard (facts E4).
+    /// A bot talks with leg A. The call is answered when the first message is ready, or with the caller's first turn (facts E4).
     pub(in crate::engine) fn start_bot_conversation(
         &mut self,
         origin: Origin,
@@ -128,14 +128,16 @@ impl Call {
 
     /// Says the next message; when all are said it is the caller's turn, or all is over.
     fn say_next(&mut self) {
-        let speech = SpeechId(self.number());
         let (now, render) = (self.now.instant, self.config.limits.render);
         let Some((_, conversation)) = self.conversation() else {
             return;
         };
         if let Some(message) = conversation.to_say.pop_front() {
             let parameters = conversation.speech(message);
-            conversation.phase = Phase::Rendering(speech);
+            let speech = SpeechId(self.number());
+            if let Some((_, conversation)) = self.conversation() {
+                conversation.phase = Phase::Rendering(speech);
+            }
             self.timers.clear(Timer::Gap);
             self.timers.set(Timer::Step, now + render);
             self.push(Command::Render { speech, parameters });

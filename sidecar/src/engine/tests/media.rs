@@ -268,16 +268,16 @@ fn a_leg_is_recorded_once() {
 }
 
 #[test]
-fn actions_that_are_not_built_say_so() {
+fn a_bot_that_is_not_configured_is_named() {
     let stage = play_on(
         play(ANSWERED),
         &[(
             r#"reply {"Type":"StartBotConversation","Parameters":{"BotAliasArn":"arn:aws:lex:x"}}"#,
-            &["ask 3.1 ACTION_FAILED StartBotConversation SystemException"],
+            &["ask 3.1 ACTION_FAILED StartBotConversation ResourceNotFound"],
         )],
     );
     let message = &stage.last_event()["ActionData"]["ErrorMessage"];
-    assert!(message.as_str().unwrap().contains("does not carry it out"));
+    assert!(message.as_str().unwrap().contains("arn:aws:lex:x"));
 }
 
 #[test]
