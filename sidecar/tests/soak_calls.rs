@@ -91,7 +91,10 @@ fn memory(pid: u32) -> u64 {
     line.trim().trim_end_matches(" kB").trim().parse().unwrap()
 }
 
-async fn soak(calls: usize, rate: usize, most_growth: f64) {
+/// `spare` handles may stay open for the moment: idle connections to the handler rest for 90 s.
+async fn soak(calls: usize, rate: usize, most_growth: f64, spare: usize) {
+    // There is one already where another test came first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let handler = Handler::start(|event| match event["InvocationEventType"].as_str() {
         Some("NEW_INBOUND_CALL") => json!([
             {"Type": "StartCallRecording", "Parameters": {"Track": "BOTH", "CallId": "",
@@ -118,7 +121,7 @@ async fn soak(calls: usize, rate: usize, most_growth: f64) {
     let pid = sidecar.0.id();
 
     let mut rounds = Vec::new();
-    let mut before = None;
+    let before = held(pid);
     for round in 1..=3 {
         let (port, to) = (free_port().to_string(), sip.to_string());
         let rate = rate.to_string();
@@ -129,14 +132,13 @@ async fn soak(calls: usize, rate: usize, most_growth: f64) {
         // The last HANGUPs are told, the last files complete.
         let figures = idle(control).await;
         assert_eq!(figures["portPairs"].as_u64().unwrap_or(0), 0, "{figures}");
-        let start = *before.get_or_insert_with(|| held(pid));
-        // Idle connections to the handler close one after the other; a thread of the blocking pool rests for 10 s.
-        let now = wait_within(Duration::from_secs(60), || {
+        // A thread of the blocking pool rests for 10 s.
+        let now = wait_within(Duration::from_secs(150), || {
             let now = held(pid);
-            let fits = now.handles <= start.handles.max(64) && now.threads <= start.threads;
+            let fits = now.handles <= before.handles + spare && now.threads <= before.threads;
             fits.then_some(now)
         })
-        .unwrap_or_else(|| panic!("round {round}: {:?} at first, now {:?}", start, held(pid)));
+        .unwrap_or_else(|| panic!("round {round}: {before:?} at first, now {:?}", held(pid)));
         let kib = memory(pid);
         eprintln!("round {round}: {calls} calls, {kib} KiB, {now:?}");
         rounds.push(kib);
@@ -182,14 +184,13 @@ async fn idle(control: std::net::SocketAddr) -> serde_json::Value {
 
 /// A bounded version: what is not given back shows after some hundred calls.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a machine that is not busy: make soak-calls"]
 async fn three_rounds_of_short_calls_leave_nothing() {
     // The allocator and the caches are still growing in so short a run.
-    soak(400, 100, 1.25).await;
+    soak(400, 100, 1.25, 40).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "some minutes: make soak-calls"]
 async fn three_rounds_of_ten_thousand_calls_leave_nothing() {
-    soak(10_000, 200, 1.05).await;
+    soak(10_000, 200, 1.05, 0).await;
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct JournalConfig {
-    /// Whether it is written; default false. Without it the calls of a sidecar that was killed are not ended by the next.
+    /// Whether it is written; default true. Without it the calls of a sidecar that was killed are not ended by the next.
     pub enabled: bool,
     /// Its folder, this sidecar's alone; default `journal`.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
@@ -21,7 +21,7 @@ pub struct JournalConfig {
 impl Default for JournalConfig {
     fn default() -> Self {
         Self {
-            enabled: false,
+            enabled: true,
             folder: PathBuf::from("journal"),
             max_bytes: 16 << 20,
         }
