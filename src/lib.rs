@@ -18,10 +18,13 @@
 //! | [`custom_flow`] | calls that code decides which is plugged in |
 //! | [`handler`] | calls that the plan hands over |
 //! | [`tokens`] | tokens of Login with Amazon (facts G7, H) |
+//! | `signaling` | Alexa's messages of CallSignaling to the sidecar, and the sidecar's to Alexa (facts G) |
+//! | [`aftermath`] | what is done once the reply is out |
 //! | [`sidecar_link`] | signatures between component and sidecar |
 //! | [`trace`] | records of the messages that crossed a border |
 //! | [`settings`] | what the installation says |
 
+pub mod aftermath;
 pub mod alexa;
 pub mod caller;
 #[cfg(target_arch = "wasm32")]
@@ -39,6 +42,7 @@ pub mod progressive;
 pub mod session;
 pub mod settings;
 pub mod sidecar_link;
+pub(crate) mod signaling;
 #[cfg(test)]
 mod testing;
 pub mod tokens;

@@ -39,6 +39,20 @@ pub struct Settings {
     pub chain_origin: Option<String>,
     /// `tolerance_seconds`: how old a request may be.
     pub tolerance_seconds: u64,
+    /// `deferred_response`: how InitiateOutboundCall is answered.
+    pub deferred_response: DeferredForm,
+}
+
+/// The form of the deferred response to InitiateOutboundCall, whose JSON is published nowhere (facts G6).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DeferredForm {
+    /// `empty`: the empty response, as Amazon's sample answers today.
+    #[default]
+    Empty,
+    /// `directive`: a directive with the session's id, as the sample's first version answered.
+    Directive,
+    /// `deferred`: the event `Alexa.DeferredResponse`, as smart-home skills answer.
+    Deferred,
 }
 
 /// Why there are no settings.
@@ -116,6 +130,7 @@ impl Settings {
                 .map(|url| origin("chain_origin", &url))
                 .transpose()?,
             tolerance_seconds: tolerance(text("tolerance_seconds")?.as_deref())?,
+            deferred_response: deferred(text("deferred_response")?.as_deref())?,
         };
         settings.plan().map_err(|problem| SettingsError::Wrong {
             name: "plan",
@@ -195,6 +210,18 @@ fn origin(name: &'static str, text: &str) -> Result<String, SettingsError> {
         _ => Err(wrong(
             name,
             format!("found {text:?}; expected an origin, as https://api.amazonalexa.com"),
+        )),
+    }
+}
+
+fn deferred(text: Option<&str>) -> Result<DeferredForm, SettingsError> {
+    match text.map(str::trim) {
+        None | Some("empty") => Ok(DeferredForm::Empty),
+        Some("directive") => Ok(DeferredForm::Directive),
+        Some("deferred") => Ok(DeferredForm::Deferred),
+        Some(_) => Err(wrong(
+            "deferred_response",
+            "expected empty, directive or deferred",
         )),
     }
 }

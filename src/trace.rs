@@ -73,7 +73,17 @@ impl Recorder {
 
     /// The request belongs to this session, and so to its trace.
     pub fn within<H: Host>(&self, host: &H, csi: &ClientSessionId) {
-        let context = TraceParent::of_session(csi.as_str(), span(host));
+        self.of_session(host, csi.as_str());
+    }
+
+    /// The request belongs to this session of CallSignaling: all its messages have one trace.
+    pub fn signaling<H: Host>(&self, host: &H, session: &SessionId) {
+        self.of_session(host, session.as_str());
+        self.session(session);
+    }
+
+    fn of_session<H: Host>(&self, host: &H, id: &str) {
+        let context = TraceParent::of_session(id, span(host));
         let mut gathered = self.gathered.borrow_mut();
         gathered.ids.trace = Some(context.trace_id());
         gathered.ids.parent = self
@@ -207,6 +217,15 @@ impl Recorder {
         });
     }
 
+    /// What the sidecar orders.
+    pub fn order(&self, name: &str, body: &[u8]) {
+        self.gathered.borrow_mut().incoming = Some(Incoming {
+            from: Party::Sidecar,
+            name: name.to_owned(),
+            body: body.to_vec(),
+        });
+    }
+
     /// The response to the request that is being served.
     pub fn response<H: Host>(&self, host: &H, response: &Response) {
         let Some(incoming) = self.gathered.borrow_mut().incoming.take() else {
@@ -232,9 +251,9 @@ impl Recorder {
 
     /// What is left to do with the records: nothing when there is no sidecar to take them.
     #[must_use]
-    pub fn aftermath<H: Host>(&self, host: &H, settings: &Settings) -> Aftermath {
+    pub fn aftermath<H: Host>(&self, host: &H, settings: &Settings) -> Records {
         let Some(url) = &settings.sidecar_url else {
-            return Aftermath::default();
+            return Records::default();
         };
         let context = self.traceparent(host);
         let mut gathered = self.gathered.borrow_mut();
@@ -256,11 +275,11 @@ impl Recorder {
             })
             .collect();
         if records.is_empty() {
-            return Aftermath::default();
+            return Records::default();
         }
         // Strings and numbers always become JSON.
         let body = serde_json::to_vec(&Posted { records: &records }).unwrap_or_default();
-        Aftermath {
+        Records {
             post: Some(Post {
                 url: url.clone(),
                 keys: settings.sidecar_keys.clone(),
@@ -329,9 +348,9 @@ fn exchange(request: &[u8], reply: &[u8]) -> Vec<u8> {
     serde_json::to_vec(&both).unwrap_or_default()
 }
 
-/// What is left to do once the reply is out.
+/// Records that are to be posted once the reply is out.
 #[derive(Default)]
-pub struct Aftermath {
+pub struct Records {
     post: Option<Post>,
 }
 
@@ -342,9 +361,9 @@ struct Post {
     body: Vec<u8>,
 }
 
-impl Aftermath {
-    /// Posts the records. What fails here is only logged.
-    pub fn run<H: Host>(self, host: &H) {
+impl Records {
+    /// Posts them. What fails here is only logged.
+    pub fn post<H: Host>(self, host: &H) {
         let Some(Post {
             url,
             keys,

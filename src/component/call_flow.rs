@@ -41,7 +41,7 @@ impl wit::Guest for Skill {
                 crate::flow::FlowError::Event(why) => wit::FlowError::BadEvent(why),
             },
         )?;
-        recorder.aftermath(&host, &settings).run(&host);
+        recorder.aftermath(&host, &settings).post(&host);
         Ok(reply(&decision.reply))
     }
 }

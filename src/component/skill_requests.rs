@@ -35,7 +35,7 @@ fn finish(body: &[u8], serve: impl FnOnce(&Outside) -> Served) -> Reply {
         serve(&host)
     };
     let response = served.response;
-    served.aftermath.run(&host);
+    served.aftermath.run_before_reply(&host);
     Reply {
         status: response.status,
         content_type: response.content_type().to_owned(),

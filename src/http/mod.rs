@@ -15,6 +15,7 @@ use skillcall_protocol::sma::{Event, InvocationEventType};
 pub use message::{JSON, MAX_BODY, PROBLEM, Request, Response, header};
 pub use problem::Problem;
 
+use crate::aftermath::Aftermath;
 use crate::alexa::{self, Serving, Speech};
 use crate::caller::Api;
 use crate::custom_flow;
@@ -26,7 +27,8 @@ use crate::progressive::{Patient, Words};
 use crate::session;
 use crate::settings::{Settings, SettingsError};
 use crate::sidecar_link;
-use crate::trace::{Aftermath, Recorder};
+use crate::signaling::{self, Courier};
+use crate::trace::Recorder;
 use crate::verify::{self, Refusal};
 
 /// Alexa waits about 8 seconds (facts A4); what is left over is for the way there and back.
@@ -36,6 +38,8 @@ const ALEXA_LIMIT: Duration = Duration::from_millis(7000);
 const MAX_HANDLERS: usize = 2;
 /// What a message to a customer's skill may take.
 const MESSAGE_LIMIT: Duration = Duration::from_millis(7000);
+/// What a message of CallSignaling to Alexa may take, a new token included.
+const SIGNALING_LIMIT: Duration = Duration::from_millis(9000);
 
 /// A response, and what is left to do once it is out.
 pub struct Served {
@@ -60,7 +64,7 @@ impl Served {
 pub fn serve<H: Host>(host: &H, request: &Request) -> Served {
     let (path, method) = (request.path(), request.method.as_str());
     let allowed = match path {
-        "/alexa" | "/media/events" | "/messages" => "POST",
+        "/alexa" | "/media/events" | "/messages" | "/signaling" => "POST",
         "/health" => "GET",
         _ => return Served::of(Problem::no_route(path).into()),
     };
@@ -76,7 +80,7 @@ pub fn serve<H: Host>(host: &H, request: &Request) -> Served {
     };
     match path {
         "/alexa" => serve_alexa(host, &settings, request),
-        "/media/events" | "/messages" => serve_signed(host, &settings, request),
+        "/media/events" | "/messages" | "/signaling" => serve_signed(host, &settings, request),
         _ => Served::of(health::report(&settings)),
     }
 }
@@ -132,10 +136,15 @@ fn answer<H: Host>(
     body: &[u8],
     deadline: Deadline,
 ) -> Served {
-    let response = match verified {
+    let (response, courier) = match verified {
         Ok(envelope) => {
             let request_id = &envelope.request.request_id;
-            if let Some(csi) = session::client_session_id(&settings.session_key, request_id) {
+            let is_signaling = matches!(envelope.request.kind(), Kind::CallSignaling(name) if signaling::is_known(name));
+            let session = signaling::session_of(&envelope.request).filter(|_| is_signaling);
+            if let Some(session) = session {
+                recorder.signaling(host, &session);
+            } else if let Some(csi) = session::client_session_id(&settings.session_key, request_id)
+            {
                 recorder.within(host, &csi);
             }
             // The code of a grant is a secret.
@@ -144,7 +153,11 @@ fn answer<H: Host>(
                 _ => body,
             };
             recorder.alexa_request(&envelope, traced);
-            answer_once(host, settings, recorder, &envelope, body, deadline)
+            let response = answer_once(host, settings, recorder, &envelope, body, deadline);
+            // A repeated request finds its message again if the sidecar does not have it.
+            let courier = (is_signaling && response.status == 200)
+                .then(|| Courier::new(settings, request_id));
+            (response, courier)
         }
         Err(refusal) => {
             host.log(&format!("a request to /alexa was refused: {refusal}"));
@@ -155,7 +168,7 @@ fn answer<H: Host>(
     recorder.response(host, &response);
     Served {
         response,
-        aftermath: recorder.aftermath(host, settings),
+        aftermath: Aftermath::from(recorder.aftermath(host, settings)).with(courier),
     }
 }
 
@@ -170,6 +183,11 @@ fn answer_once<H: Host>(
     let id = envelope.request.request_id.as_str();
     let ttl = verify::repeatable_for(settings, envelope);
     let served = once::once(host, id, body, ttl, deadline, || {
+        if let Kind::CallSignaling(name) = envelope.request.kind()
+            && signaling::is_known(name)
+        {
+            return signaling::receive(host, settings, recorder, envelope, body);
+        }
         let answered = settings.plan().and_then(|plan| {
             let patient = patient(host, settings, recorder, envelope, &plan);
             let serving = Serving {
@@ -231,17 +249,22 @@ fn serve_signed<H: Host>(host: &H, settings: &Settings, request: &Request) -> Se
         }
     };
     let recorder = Recorder::begin(host, request.header("traceparent"));
-    let response = if request.path() == "/messages" {
-        let deadline = Deadline::within(host, MESSAGE_LIMIT);
-        messages::send(host, settings, &recorder, &request.body, deadline)
-    } else {
-        event_reply(host, settings, &recorder, request)
+    let response = match request.path() {
+        "/messages" => {
+            let deadline = Deadline::within(host, MESSAGE_LIMIT);
+            messages::send(host, settings, &recorder, &request.body, deadline)
+        }
+        "/signaling" => {
+            let deadline = Deadline::within(host, SIGNALING_LIMIT);
+            signaling::serve_order(host, settings, &recorder, &request.body, deadline)
+        }
+        _ => event_reply(host, settings, &recorder, request),
     };
     let response = sidecar_link::signed(host, &caller, response);
     recorder.response(host, &response);
     Served {
         response,
-        aftermath: recorder.aftermath(host, settings),
+        aftermath: recorder.aftermath(host, settings).into(),
     }
 }
 

@@ -57,7 +57,9 @@ impl Problem {
             404,
             "no-route",
             "There is nothing here",
-            format!("found {path:?}; expected /alexa, /media/events, /messages or /health"),
+            format!(
+                "found {path:?}; expected /alexa, /media/events, /messages, /signaling or /health"
+            ),
         )
     }
 

@@ -115,8 +115,25 @@ impl<'t, H: Host> Tokens<'t, H> {
     /// # Errors
     /// When the customer has granted nothing, or the token cannot be renewed.
     pub fn user(&self, user: &UserId) -> Result<AccessToken, TokenError> {
+        self.of_user(user, None)
+    }
+
+    /// The customer's access token in the place of one that was refused: another one, renewed unless another request has
+    /// done so.
+    ///
+    /// # Errors
+    /// As [`Tokens::user`].
+    pub fn user_instead_of(
+        &self,
+        user: &UserId,
+        refused: &AccessToken,
+    ) -> Result<AccessToken, TokenError> {
+        self.of_user(user, Some(refused.expose()))
+    }
+
+    fn of_user(&self, user: &UserId, refused: Option<&str>) -> Result<AccessToken, TokenError> {
         let key = user_key(user);
-        self.current(&key, |kept| match kept {
+        self.current(&key, refused, |kept| match kept {
             None => Err(TokenError::NotGranted),
             Some(Kept { refresh: None, .. }) => Err(TokenError::NotGranted),
             Some(Kept {
@@ -138,7 +155,7 @@ impl<'t, H: Host> Tokens<'t, H> {
     /// When it cannot be had.
     pub fn client(&self, scope: &str) -> Result<AccessToken, TokenError> {
         let key = format!("lwa/client/{}", digest(scope));
-        self.current(&key, |_| self.ask(Grant::ClientCredentials(scope)))
+        self.current(&key, None, |_| self.ask(Grant::ClientCredentials(scope)))
     }
 
     fn ask(&self, grant: Grant<'_>) -> Result<TokenAnswer, TokenError> {
@@ -153,23 +170,27 @@ impl<'t, H: Host> Tokens<'t, H> {
         Ok(answer)
     }
 
-    /// The token at `key`, renewed by one request at a time.
+    /// The token at `key`, renewed by one request at a time. One that was refused counts as ended.
     fn current(
         &self,
         key: &str,
+        refused: Option<&str>,
         renew: impl Fn(Option<&Kept>) -> Result<TokenAnswer, TokenError>,
     ) -> Result<AccessToken, TokenError> {
         let claim = format!("{key}/renewal");
         loop {
             let kept = self.read(key)?;
-            let left = kept.as_ref().map_or(0, |kept| self.left(kept));
+            let left = kept.as_ref().map_or(0, |kept| self.left(kept, refused));
             if let Some(kept) = kept.as_ref().filter(|_| left > EARLY_S) {
                 return token(&kept.access);
             }
             if self.host.state_claim(&claim, &[], CLAIM_S)? {
                 // Somebody may have renewed it between the look and the claim.
                 let again = self.read(key)?;
-                let done = match again.as_ref().filter(|kept| self.left(kept) > EARLY_S) {
+                let done = match again
+                    .as_ref()
+                    .filter(|kept| self.left(kept, refused) > EARLY_S)
+                {
                     Some(fresh) => token(&fresh.access),
                     None => renew(again.as_ref()).and_then(|answer| {
                         self.keep(key, &answer, again.as_ref())?;
@@ -200,7 +221,10 @@ impl<'t, H: Host> Tokens<'t, H> {
     }
 
     /// The seconds that a token lives.
-    fn left(&self, kept: &Kept) -> u64 {
+    fn left(&self, kept: &Kept, refused: Option<&str>) -> u64 {
+        if refused == Some(kept.access.as_str()) {
+            return 0;
+        }
         kept.end_s.saturating_sub(self.host.now_ms() / 1000)
     }
 

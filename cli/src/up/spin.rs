@@ -24,7 +24,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 const BUILT_IN: &str = include_str!("../../../spin.toml");
 
 /// The settings that become Spin's variables.
-const VARIABLES: [&str; 10] = [
+const VARIABLES: [&str; 11] = [
     "sidecar_keys",
     "session_key",
     "sidecar_url",
@@ -35,6 +35,7 @@ const VARIABLES: [&str; 10] = [
     "lwa_client_secrets",
     "token_keys",
     "lwa_url",
+    "deferred_response",
 ];
 
 /// A running `spin up`.

@@ -71,6 +71,7 @@ pub const KNOWN: &[Known] = &[
     secret("lwa_client_secrets"),
     secret("token_keys"),
     known("lwa_url"),
+    known("deferred_response"),
 ];
 
 const fn known(name: &'static str) -> Known {

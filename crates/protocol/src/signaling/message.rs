@@ -262,7 +262,7 @@ impl Message {
             }
             if sdp.value.is_empty() || sdp.value.len() > SDP_MAX_BYTES {
                 let found = format!("{} bytes", sdp.value.len());
-                return Err(wrong("sdpDetails.value", found, "1 to 65536 bytes"));
+                return Err(wrong("sdpDetails.value", found, "1 to 32768 bytes"));
             }
         }
         if let Some(participants) = self.operation.participants() {

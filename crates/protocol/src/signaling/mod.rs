@@ -35,8 +35,8 @@ pub const PATH: &str = "/v1/communications/signaling";
 /// What each message's `type` begins with (facts G2).
 pub const TYPE_PREFIX: &str = "Alexa.Comms.CallSignaling.";
 
-/// The longest session description that is taken, in bytes (our choice: the longest that was seen has a tenth of it).
-pub const SDP_MAX_BYTES: usize = 64 * 1024;
+/// The longest session description that is taken, in bytes (our choice: the longest that was seen has a fifth of it).
+pub const SDP_MAX_BYTES: usize = 32 * 1024;
 
 /// The most participants of a call (our choice: two are documented).
 pub const PARTICIPANTS_MAX: usize = 16;

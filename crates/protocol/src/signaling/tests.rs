@@ -173,7 +173,7 @@ fn values_outside_their_rules_are_refused_by_name_and_nothing_private_is_repeate
             "PRANSWER",
         ),
         ("CallUpdate", "/sdpDetails/value", json!(""), "0 bytes"),
-        ("CallUpdate", "/sdpDetails/value", json!(long), "65537"),
+        ("CallUpdate", "/sdpDetails/value", json!(long), "32769"),
         (
             "CallUpdate",
             "/renegotiationType",
