@@ -13,6 +13,7 @@
 //! | `alexa`, `service` | sessions, calls, and the HTTP APIs (facts A5, C1, D) |
 //! | [`line`] | SIP and RTP of devices and phone (facts E1) |
 //! | `login` | Login with Amazon (facts G7, H) |
+//! | [`signaling`] | sessions of CallSignaling (facts G) |
 //! | `control` | the control API |
 //! | [`trouble`] | errors on order |
 
@@ -29,6 +30,7 @@ mod login;
 pub mod model;
 mod phone;
 mod service;
+pub mod signaling;
 mod simulator;
 mod skill;
 mod stopping;

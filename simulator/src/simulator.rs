@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use skillcall_protocol::communication::ParticipantId;
 use skillcall_protocol::manifest::{CALLING_PERMISSION, Manifest, ManifestError, Permission};
+use skillcall_protocol::signaling::RenegotiationKind;
 use skillcall_protocol::trace::{Party, Record};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -24,6 +26,8 @@ use crate::login::{Login, LoginFigures};
 use crate::model::{Model, ModelError};
 use crate::phone::Phone;
 use crate::service;
+use crate::signaling::endpoint::{Endpoint, Scripted};
+use crate::signaling::{Book, Habits, SessionError, SessionView, Wanted};
 use crate::skill::{Exchanges, SkillClient};
 use crate::tokens::Grant;
 use crate::trace::{Trace, TraceError};
@@ -168,6 +172,7 @@ impl Simulator {
             client: SkillClient::new(limits.answer)?,
             limits,
             login,
+            sessions: Book::new(Arc::new(Scripted::default()), config.signaling),
             exchanges: Exchanges::open(config.alexa.exchanges.as_deref())?,
             customers,
             stopping: stopping.clone(),
@@ -333,6 +338,68 @@ impl Simulator {
     /// What was asked of Login with Amazon.
     pub fn login_figures(&self) -> LoginFigures {
         self.alexa.login.figures()
+    }
+
+    /// Who makes the devices' offers and answers in sessions to come.
+    pub fn set_endpoint(&self, endpoint: Arc<dyn Endpoint>) {
+        self.alexa.sessions.set_endpoint(endpoint);
+    }
+
+    /// Changes the times of sessions, and what devices do when they are called.
+    pub fn change_signaling(&self, change: impl FnOnce(&mut Habits)) {
+        self.alexa.sessions.change_habits(change);
+    }
+
+    /// A device calls somebody by CallSignaling, with an offer of its own unless one is given; gives the session's id.
+    pub fn begin_session(
+        &self,
+        device_id: Option<&str>,
+        to: ParticipantId,
+        offer: Option<String>,
+    ) -> Result<String, SessionError> {
+        let id = self.alexa.begin_session(device_id, to, offer)?;
+        Ok(id.as_str().to_owned())
+    }
+
+    /// All sessions of CallSignaling, oldest first.
+    pub fn sessions(&self) -> Vec<SessionView> {
+        self.alexa.sessions.all()
+    }
+
+    /// Waits until `wanted` finds something in the sessions, for at most `limit`.
+    pub async fn wait_for_session<T>(
+        &self,
+        limit: Duration,
+        wanted: impl FnMut(&[SessionView]) -> Option<T>,
+    ) -> Option<T> {
+        let found = tokio::time::timeout(limit, self.alexa.sessions.wait_for(wanted)).await;
+        found.ok().flatten()
+    }
+
+    /// A called device accepts.
+    pub fn accept_session(&self, session_id: &str) -> Result<(), SessionError> {
+        self.alexa.sessions.device(session_id, Wanted::Accept)
+    }
+
+    /// A called device declines.
+    pub fn decline_session(&self, session_id: &str) -> Result<(), SessionError> {
+        self.alexa.sessions.device(session_id, Wanted::Decline)
+    }
+
+    /// A device hangs up.
+    pub fn end_session(&self, session_id: &str) -> Result<(), SessionError> {
+        self.alexa.sessions.device(session_id, Wanted::HangUp)
+    }
+
+    /// A device offers anew: it holds, resumes, or has changed its network.
+    pub fn update_session(
+        &self,
+        session_id: &str,
+        kind: RenegotiationKind,
+        offer: Option<String>,
+    ) -> Result<(), SessionError> {
+        let wanted = Wanted::Offer(kind, offer);
+        self.alexa.sessions.device(session_id, wanted)
     }
 
     /// All calls of devices and phone, oldest first.

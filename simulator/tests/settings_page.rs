@@ -72,7 +72,14 @@ fn the_page_lists_the_keys_that_are_taken_and_no_other() {
     let tables: BTreeSet<&str> = rows.iter().map(|row| row.table.as_str()).collect();
     assert_eq!(
         tables,
-        BTreeSet::from(["alexa", "customer[]", "device", "phone", "skill"])
+        BTreeSet::from([
+            "alexa",
+            "customer[]",
+            "device",
+            "phone",
+            "signaling",
+            "skill"
+        ])
     );
     for table in tables {
         let listed: BTreeSet<String> = rows

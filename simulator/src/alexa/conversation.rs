@@ -239,14 +239,27 @@ impl Alexa {
         customer: &Customer,
     ) -> Result<Sent, SayError> {
         let spoken = !matches!(kind, RequestKind::SessionEnded { .. });
-        let expected = kind.expected();
         // Trouble is meant for what the customer says, not for the news of a session's end.
         let faults = if spoken {
             self.orders.take_all(Place::Request)
         } else {
             Vec::new()
         };
-        let (body, headers) = self.signed(kind, request_id, session, customer, &faults)?;
+        self.send_with(kind, request_id, session, customer, &faults)
+            .await
+    }
+
+    /// The same with this trouble.
+    pub(super) async fn send_with(
+        &self,
+        kind: &RequestKind,
+        request_id: &str,
+        session: Option<&Session>,
+        customer: &Customer,
+        faults: &[Fault],
+    ) -> Result<Sent, SayError> {
+        let expected = kind.expected();
+        let (body, headers) = self.signed(kind, request_id, session, customer, faults)?;
         let endpoint = self.endpoint();
         let begun = SystemTime::now();
         let path =
@@ -300,7 +313,9 @@ impl Alexa {
             message.body(&exchange(&body, &answer.body))
         };
         let took = u64::try_from(answer.took.as_micros()).unwrap_or(u64::MAX);
-        let known = Known::default().request(Some(request_id));
+        let known = Known::default()
+            .request(Some(request_id))
+            .session(kind.signaling_session());
         self.trace.message_at(
             begun,
             Party::Alexa,

@@ -5,6 +5,7 @@ mod conversation;
 mod dialog;
 mod outside;
 mod session;
+mod signals;
 mod signing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,6 +26,7 @@ use crate::device::Devices;
 use crate::line::CallBook;
 use crate::login::Login;
 use crate::model::Model;
+use crate::signaling::Book;
 use crate::skill::{Exchanges, Session, SkillClient};
 use crate::tokens::Mint;
 use crate::trace::Trace;
@@ -47,6 +49,7 @@ pub(crate) struct Alexa {
     pub(crate) authority: Arc<Authority>,
     pub(crate) mint: Mint,
     pub(crate) login: Login,
+    pub(crate) sessions: Book,
     pub(crate) exchanges: Exchanges,
     pub(crate) orders: Orders,
     pub(crate) trace: Trace,
@@ -108,6 +111,7 @@ pub(crate) struct AlexaParts {
     pub(crate) client: SkillClient,
     pub(crate) limits: Limits,
     pub(crate) login: Login,
+    pub(crate) sessions: Book,
     pub(crate) exchanges: Exchanges,
     pub(crate) customers: Vec<Customer>,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -125,6 +129,7 @@ impl Alexa {
             mint: Mint::new(parts.authority.token_key()),
             authority: parts.authority,
             login: parts.login,
+            sessions: parts.sessions,
             exchanges: parts.exchanges,
             orders: Orders::default(),
             trace: parts.trace,

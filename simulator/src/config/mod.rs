@@ -13,6 +13,7 @@ pub(crate) use self::secret::RefusedSecret;
 pub use self::secret::{Secret, SecretError, TOKEN_VARIABLE};
 use crate::customer::Customer;
 use crate::line::{Answering, Step, Voice};
+use crate::signaling::Habits;
 
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
@@ -35,6 +36,9 @@ pub struct SimulatorConfig {
     /// The devices' way into the telephone network.
     #[serde(default)]
     pub device: DeviceConfig,
+    /// Sessions of CallSignaling: times, and what devices do when they are called.
+    #[serde(default)]
+    pub signaling: Habits,
     /// The SIP phone; absent: there is none.
     pub phone: Option<PhoneConfig>,
 }

@@ -5,6 +5,7 @@
 
 mod guard;
 mod routes;
+mod sessions;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,6 +43,9 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/sim/v1/calls/{id}/digits", post(routes::digits))
         .route("/sim/v1/calls/{id}/hangup", post(routes::hang_up))
         .route("/sim/v1/calls/{id}/answer", post(routes::answer))
+        .route("/sim/v1/sessions", post(sessions::begin).get(sessions::all))
+        .route("/sim/v1/sessions/{id}", get(sessions::one))
+        .route("/sim/v1/sessions/{id}/{act}", post(sessions::act))
         .route("/sim/v1/traces/{id}", get(routes::traces))
         .route(
             "/sim/v1/trouble",

@@ -27,7 +27,7 @@ pub(super) fn problem(status: StatusCode, detail: impl Into<String>) -> Response
         .into_response()
 }
 
-fn bad_body(error: &JsonRejection) -> Response {
+pub(super) fn bad_body(error: &JsonRejection) -> Response {
     problem(error.status(), error.body_text())
 }
 

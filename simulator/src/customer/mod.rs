@@ -72,6 +72,8 @@ pub struct Customer {
     pub person_linked_number: Option<String>,
     /// The communication profile of the room's unit (facts D5).
     pub communication_profile: Option<String>,
+    /// Raw addresses by which the device is called (facts G3), such as a room's number.
+    pub addresses: BTreeSet<String>,
     /// Scopes that the customer granted.
     pub granted: BTreeSet<String>,
     /// Scopes that the customer was asked for and denied.
@@ -108,6 +110,7 @@ impl Default for Customer {
             linked_numbers: BTreeSet::new(),
             person_linked_number: None,
             communication_profile: None,
+            addresses: BTreeSet::new(),
             granted: BTreeSet::from([MOBILE_NUMBER_SCOPE.to_owned()]),
             denied: BTreeSet::new(),
             access_token_file: None,

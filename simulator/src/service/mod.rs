@@ -5,6 +5,7 @@
 //! | `GET /echo.api/echo-api-cert-<n>.pem` | B |
 //! | `GET /v2/accounts/~current/settings/<key>`, `GET /v2/persons/~current/profile/<key>` | C1 |
 //! | `POST /v1/communications/session` | D |
+//! | `POST /v1/communications/signaling` | G3, G5 |
 //! | `POST /v1/directives` | A5 |
 //! | `GET /v1/communications/profile` | D5 |
 //! | `POST /v1/skillmessages/users/<id>` | H |
@@ -20,6 +21,7 @@ mod messages;
 mod profile;
 mod recording;
 mod sessions;
+mod signaling;
 mod trouble;
 mod userinfo;
 
@@ -53,6 +55,7 @@ pub(crate) fn router(alexa: Arc<Alexa>) -> Router {
             get(profile::of_person),
         )
         .route("/v1/communications/session", post(sessions::start))
+        .route("/v1/communications/signaling", post(signaling::message))
         .route("/v1/directives", post(directives::directive))
         .route(
             "/v1/communications/profile",

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use skillcall_protocol::signaling::TYPE_PREFIX;
 
 use super::Expected;
 use crate::customer::Customer;
@@ -99,10 +100,23 @@ impl RequestKind {
     pub(crate) fn expected(&self) -> Expected {
         match self.type_name() {
             "Alexa.Authorization.Grant" => Expected::Grant,
+            "Alexa.Comms.CallSignaling.InitiateOutboundCall" => Expected::Deferred,
             "CanFulfillIntentRequest" => Expected::CanFulfill,
             "LaunchRequest" | "IntentRequest" => Expected::Speech,
             _ => Expected::Nothing,
         }
+    }
+
+    /// The session of a message of CallSignaling.
+    pub(crate) fn signaling_session(&self) -> Option<&str> {
+        match self {
+            Self::Other { request } if self.is_signaling() => request.get("sessionId")?.as_str(),
+            _ => None,
+        }
+    }
+
+    fn is_signaling(&self) -> bool {
+        self.type_name().starts_with(TYPE_PREFIX)
     }
 
     /// Whether the request comes from a device: events and messages come from the cloud (facts A1, A2).
@@ -212,8 +226,11 @@ impl Asking<'_> {
         let mut request = json!({
             "type": self.kind.type_name(),
             "requestId": self.request_id,
-            "locale": self.locale,
         });
+        // Nobody speaks in a message of CallSignaling (facts G2).
+        if !self.kind.is_signaling() {
+            request["locale"] = self.locale.into();
+        }
         if let Some(timestamp) = self.timestamp {
             request["timestamp"] = written(timestamp).into();
         }

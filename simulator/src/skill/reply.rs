@@ -54,6 +54,8 @@ pub(crate) enum Expected {
     Nothing,
     /// `canFulfillIntent`, and no speech.
     CanFulfill,
+    /// No speech, or the event that defers the answer (facts G6).
+    Deferred,
     /// The event that answers a grant, which is no response of a custom skill.
     Grant,
 }
@@ -94,6 +96,10 @@ pub(crate) fn read(
     let reply = match expected {
         Expected::Grant => {
             problems.grant(&answer);
+            Reply::default()
+        }
+        Expected::Deferred if answer.get("event").is_some() => {
+            problems.deferred(&answer);
             Reply::default()
         }
         _ => problems.reply(&answer, expected == Expected::Speech),
@@ -151,6 +157,25 @@ impl Problems {
         }
     }
 
+    /// Facts G6, as smart-home skills defer.
+    fn deferred(&mut self, answer: &Value) {
+        let header = &answer["event"]["header"];
+        for (name, expected) in [("namespace", "Alexa"), ("name", "DeferredResponse")] {
+            if header[name] != expected {
+                self.add(
+                    &format!("event.header.{name}"),
+                    format!("is {}; expected {expected:?}", shown(header.get(name))),
+                );
+            }
+        }
+        if !answer["event"]["payload"]["estimatedDeferralInSeconds"].is_u64() {
+            self.add(
+                "event.payload.estimatedDeferralInSeconds",
+                "is missing; expected seconds",
+            );
+        }
+    }
+
     /// Facts A3.
     fn can_fulfill(&mut self, answer: &Value) {
         let is_sure = |value: &Value| matches!(value.as_str(), Some("YES" | "NO" | "MAYBE"));
@@ -200,7 +225,7 @@ impl Problems {
             if !spoken {
                 self.add(
                     "response.outputSpeech",
-                    "SessionEndedRequest cannot be answered by speech",
+                    "a request that nobody spoke cannot be answered by speech",
                 );
             }
             reply.ssml = speech

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use skillcall_protocol::signaling::OperationName;
 
 use crate::authority::ChainFault;
 
@@ -31,6 +32,10 @@ pub enum Place {
     CommunicationProfile,
     /// The certificate chain's download (facts B).
     Chain,
+    /// The counterpart of CallSignaling (facts G3, G5).
+    Signaling,
+    /// The messages of CallSignaling to the skill (facts G2).
+    Signals,
     /// The signed request to the skill (facts B).
     Request,
 }
@@ -125,6 +130,10 @@ pub enum Fault {
         /// 1 to 100.
         copies: u16,
     },
+    /// The message is never sent. Signals only.
+    Lost,
+    /// The message waits until the session's next one has passed, or for a second. Signals only.
+    Overtaken,
 }
 
 /// How often an order holds.
@@ -156,6 +165,9 @@ pub struct Trouble {
     /// How often; once unless said.
     #[serde(default = "once")]
     pub times: Times,
+    /// Of messages of CallSignaling only this operation, such as `CallRinging`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
 }
 
 impl Trouble {
@@ -165,6 +177,15 @@ impl Trouble {
             at,
             fault,
             times: once(),
+            operation: None,
+        }
+    }
+
+    /// The same for one operation of CallSignaling alone.
+    pub fn of(self, operation: OperationName) -> Self {
+        Self {
+            operation: Some(operation.as_str().to_owned()),
+            ..self
         }
     }
 
@@ -174,6 +195,7 @@ impl Trouble {
             at,
             fault,
             times: Times::Always,
+            operation: None,
         }
     }
 
@@ -183,6 +205,7 @@ impl Trouble {
             at,
             fault,
             times: Times::Count(count),
+            operation: None,
         }
     }
 
@@ -192,6 +215,7 @@ impl Trouble {
             at,
             fault,
             times: Times::OneIn(many),
+            operation: None,
         }
     }
 
@@ -203,9 +227,20 @@ impl Trouble {
         }
     }
 
+    fn is_for(&self, at: Place, operation: &str) -> bool {
+        let wanted = self.operation.as_deref();
+        self.at == at && wanted.is_none_or(|wanted| wanted == operation)
+    }
+
     fn check(&self) -> Result<(), TroubleError> {
         if self.times == Times::OneIn(0) {
             return Err(TroubleError::Chance);
+        }
+        let signals = [Place::Signaling, Place::Signals];
+        if let Some(name) = &self.operation
+            && (!signals.contains(&self.at) || OperationName::from_name(name).is_none())
+        {
+            return Err(TroubleError::Operation(name.chars().take(40).collect()));
         }
         let fits = match &self.fault {
             Fault::Answer { status, .. } | Fault::StartedThenAnswer { status }
@@ -219,15 +254,16 @@ impl Trouble {
             Fault::Repeated { copies } if !(1..=100).contains(copies) => {
                 return Err(TroubleError::Copies(*copies));
             }
-            Fault::Answer { .. }
-            | Fault::Delay { .. }
-            | Fault::Silence
-            | Fault::Close
-            | Fault::Nonsense => self.at != Place::Request,
+            Fault::Delay { .. } => self.at != Place::Request,
+            Fault::Answer { .. } | Fault::Silence | Fault::Close | Fault::Nonsense => {
+                ![Place::Request, Place::Signals].contains(&self.at)
+            }
             Fault::StartedThenAnswer { .. }
             | Fault::StartedThenSilence
-            | Fault::StartedThenClose
-            | Fault::NoCall => self.at == Place::StartSession,
+            | Fault::StartedThenClose => [Place::StartSession, Place::Signaling].contains(&self.at),
+            Fault::NoCall => self.at == Place::StartSession,
+            Fault::Lost | Fault::Overtaken => self.at == Place::Signals,
+            Fault::Repeated { .. } => [Place::Request, Place::Signals].contains(&self.at),
             _ => self.at == Place::Request,
         };
         if fits {
@@ -256,6 +292,11 @@ pub enum TroubleError {
     /// The fault cannot happen there.
     #[error("this fault cannot happen at {0:?}")]
     Place(Place),
+    /// No such operation, or not there.
+    #[error(
+        "operation {0:?} is none of CallSignaling, or the place is neither signaling nor signals"
+    )]
+    Operation(String),
     /// Too many orders.
     #[error("more than {MAX_ORDERS} orders at once")]
     TooMany,
@@ -294,21 +335,31 @@ impl Orders {
 
     /// The first fault ordered for this place; counts it as made.
     pub(crate) fn take(&self, at: Place) -> Option<Fault> {
+        self.take_of(at, "")
+    }
+
+    /// The first fault ordered for this place and a message of CallSignaling.
+    pub(crate) fn take_of(&self, at: Place, operation: &str) -> Option<Fault> {
         let mut open = self.open();
         let index = open
             .iter()
-            .position(|order| order.at == at && order.is_due())?;
+            .position(|order| order.is_for(at, operation) && order.is_due())?;
         take_at(&mut open, index)
     }
 
     /// One fault of each order for this place: a request may have several at once.
     pub(crate) fn take_all(&self, at: Place) -> Vec<Fault> {
+        self.take_all_of(at, "")
+    }
+
+    /// The same for a message of CallSignaling.
+    pub(crate) fn take_all_of(&self, at: Place, operation: &str) -> Vec<Fault> {
         let mut open = self.open();
         let mut faults = Vec::new();
         for index in (0..open.len()).rev() {
             if open
                 .get(index)
-                .is_some_and(|order| order.at == at && order.is_due())
+                .is_some_and(|order| order.is_for(at, operation) && order.is_due())
             {
                 faults.extend(take_at(&mut open, index));
             }
