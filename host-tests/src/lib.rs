@@ -11,6 +11,7 @@
 //! | [`plans`] | call plans and interaction models |
 //! | [`alexa`] | requests of Alexa made by hand, signed by the simulator's authority |
 //! | [`handler`] | a handler that answers as the test says, in the component's place |
+//! | [`gateway`] | a gateway of CallSignaling in the sidecar's place |
 //! | [`control`] | the sidecar's control API |
 //! | [`plug_in`] | plug-ins that decide calls |
 //! | [`npm`] | packages of npm that tests need |
@@ -27,6 +28,7 @@ pub mod alexa;
 pub mod authority;
 pub mod component;
 pub mod control;
+pub mod gateway;
 pub mod handler;
 pub mod judges;
 pub mod logs;

@@ -55,6 +55,13 @@ impl State for WatchedState {
     }
 
     fn claim(&self, key: Key, value: Value, ttl: Duration) -> Pending<'_, bool> {
-        self.inner.claim(key, value, ttl)
+        Box::pin(async move {
+            let (name, bytes) = (key.as_str().to_owned(), value.as_slice().to_vec());
+            let is_mine = self.inner.claim(key, value, ttl).await?;
+            if is_mine {
+                self.lock().insert(name, bytes);
+            }
+            Ok(is_mine)
+        })
     }
 }

@@ -22,6 +22,7 @@ mod overload;
 mod refusals;
 mod sentences;
 mod several_calls;
+mod signaling;
 mod spin;
 mod told;
 mod traces;
