@@ -11,6 +11,7 @@
 pub mod active_speaker;
 pub mod codec;
 pub mod dtmf;
+pub mod encoding;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod jitter;

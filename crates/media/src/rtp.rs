@@ -88,6 +88,8 @@ impl PayloadType {
     pub const PCMU: Self = Self(0);
     /// PCMA, static (RFC 3551 table 4).
     pub const PCMA: Self = Self(8);
+    /// G.722, static (RFC 3551 table 4).
+    pub const G722: Self = Self(9);
     /// Comfort noise, static (RFC 3389 §4).
     pub const COMFORT_NOISE: Self = Self(13);
 

@@ -1,0 +1,8 @@
+//! Two legs against each other, over a network and a time that are made here.
+
+mod network;
+
+mod attacks;
+mod calls;
+mod renegotiation;
+mod restarts;
