@@ -24,6 +24,7 @@ needs() {
   cat <<'TABLE'
 build,demo,test,bench cc   gcc           gcc         linking Rust programs and building C parts of crates
 build,demo,test,bench /usr/include/stdio.h libc6-dev - the C library's headers
+build,demo,test,bench cmake    cmake         cmake       building libopus
 demo,test       espeak-ng  espeak-ng     espeak-ng   text to speech
 test,bench      sipp       sip-tester    sipp        a SIP peer that nobody here wrote
 bench           taskset    util-linux    -           the sidecar on a core of its own

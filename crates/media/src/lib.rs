@@ -1,4 +1,4 @@
-//! RTP, jitter buffer, G.711, DTMF, players, recorders and quality figures, driven by a sample clock.
+//! RTP, jitter buffer, G.711, Opus and G.722 into and out of it, DTMF, players, recorders and quality figures, driven by a sample clock.
 //!
 //! Nothing in this crate opens a socket, starts a thread or reads a clock. The owner of a leg passes datagrams
 //! and times in, and takes packets, digits and frames out. [`session::AudioSession`] is the whole of one leg;
@@ -29,6 +29,7 @@ pub mod session;
 pub mod silence;
 pub mod srtp;
 pub mod tone;
+pub mod transcode;
 pub mod utterance;
 pub mod voice_focus;
 pub mod wav;
