@@ -103,6 +103,16 @@ figures! {
         calls_unanswered,
         /// Exchanges with handlers that brought no usable reply.
         handler_failures,
+        /// Messages of CallSignaling that came from Alexa, each once.
+        signaling_received,
+        /// Attempts to post a message of CallSignaling to Alexa.
+        signaling_sent,
+        /// Calls between Alexa devices and phones.
+        gateway_calls,
+        /// Such calls that have ended.
+        gateway_ended,
+        /// Such attempts that Alexa refused, or that reached nobody.
+        signaling_failures,
         /// RTP packets sent, of legs that have ended.
         rtp_sent,
         /// RTP packets received, of legs that have ended.

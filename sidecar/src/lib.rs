@@ -24,6 +24,7 @@ pub mod engine;
 mod failure;
 mod figures;
 mod front;
+mod gateway;
 mod guard;
 mod handler;
 mod journal;

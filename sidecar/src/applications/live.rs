@@ -63,6 +63,17 @@ impl Application {
         }
     }
 
+    /// What stands where a call has its application, in calls of the gateway's.
+    pub(crate) fn of_gateway(config: &SidecarConfig) -> Self {
+        Self::new(
+            config,
+            ApplicationConfig::unanswered("gateway"),
+            Arc::new(Answering::nobody()),
+            &Throttles::default(),
+            &Arc::default(),
+        )
+    }
+
     /// The same application, reached by a rule.
     pub(super) fn by_rule(&self, rule_id: &str) -> Self {
         let mut config = self.config.clone();

@@ -28,10 +28,39 @@ pub(crate) fn receive(
     let Some(datagram) = leg.open_rtp(datagram) else {
         return false;
     };
-    let Ok(received) = leg.session.receive_rtp(now, datagram) else {
+    if !pass_on(legs, slot, now, datagram, out) {
+        return false;
+    }
+    if let Some(leg) = legs.get_mut(slot) {
+        leg.learn(from);
+    }
+    true
+}
+
+/// Takes an opened packet of the device's leg in `slot`, and passes it on like [`receive`].
+pub(crate) fn deliver(
+    legs: &mut Slab<LegMedia>,
+    slot: usize,
+    now: Instant,
+    packet: &[u8],
+    out: &mut [u8; MAX_PACKET],
+) -> bool {
+    pass_on(legs, slot, now, packet, out)
+}
+
+fn pass_on(
+    legs: &mut Slab<LegMedia>,
+    slot: usize,
+    now: Instant,
+    packet: &[u8],
+    out: &mut [u8; MAX_PACKET],
+) -> bool {
+    let Some(leg) = legs.get_mut(slot) else {
         return false;
     };
-    leg.learn(from);
+    let Ok(received) = leg.session.receive_rtp(now, packet) else {
+        return false;
+    };
     // What VoiceFocus has cleaned goes out with the tick, and digits are sent anew.
     if leg.focus.is_some() {
         return true;

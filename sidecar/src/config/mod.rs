@@ -12,6 +12,7 @@ mod check;
 mod dialog;
 mod dns;
 mod finding;
+mod gateway;
 mod guard;
 mod journal;
 mod lambda;
@@ -38,6 +39,7 @@ pub use check::check;
 pub use dialog::{DialogConfig, ReliableProvisional, SessionRefresher};
 pub use dns::DnsConfig;
 pub use finding::{Finding, Severity};
+pub use gateway::{GatewayConfig, GatewayRouteConfig, ParticipantType, RoomConfig};
 pub use guard::{GuardConfig, TollConfig};
 pub use journal::JournalConfig;
 pub use lambda::LambdaConfig;
@@ -104,6 +106,8 @@ pub struct SidecarConfig {
     pub toll: TollConfig,
     /// SIP for a HEP collector.
     pub hep: HepConfig,
+    /// Calls between Alexa devices and phones.
+    pub gateway: GatewayConfig,
     /// Where this configuration was read from.
     #[serde(skip)]
     #[cfg_attr(feature = "schema", schemars(skip))]

@@ -30,6 +30,8 @@ pub struct Secrets {
     pub lambda_keys: Vec<Option<String>>,
     /// The speech recogniser's key.
     pub recognizer_key: Option<String>,
+    /// The gateway's keys, as text `ID:BASE64,…`.
+    pub gateway_keys: Option<String>,
 }
 
 impl fmt::Debug for Secrets {
@@ -40,6 +42,7 @@ impl fmt::Debug for Secrets {
             .field("application_keys", &self.application_keys.len())
             .field("lambda_keys", &self.lambda_keys.len())
             .field("recognizer_key", &self.recognizer_key.as_ref().map(|_| "…"))
+            .field("gateway_keys", &self.gateway_keys.as_ref().map(|_| "…"))
             .finish()
     }
 }
@@ -111,6 +114,7 @@ impl Secrets {
                 .map(|application| application_keys(config, application))
                 .collect::<Result<_, _>>()?,
             recognizer_key: recognizer_key(config)?,
+            gateway_keys: gateway_keys(config)?,
             lambda_keys: config
                 .lambda
                 .iter()
@@ -130,6 +134,14 @@ pub(super) fn recognizer_key(config: &SidecarConfig) -> Result<Option<String>, S
         config.recognizer.key_file.as_deref(),
         RECOGNIZER_KEY_VARIABLE,
     )
+}
+
+/// None where there is no gateway.
+pub(super) fn gateway_keys(config: &SidecarConfig) -> Result<Option<String>, SecretError> {
+    if !config.gateway.is_on() {
+        return Ok(None);
+    }
+    secret(config, config.gateway.keys_file.as_deref(), KEYS_VARIABLE)
 }
 
 pub(super) fn application_keys(

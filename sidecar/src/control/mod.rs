@@ -1,6 +1,6 @@
 //! The control API: what runs, what was, and an end to it.
 //!
-//! Everything but `GET /health` wants the bearer token, or a signature by an access key as the AWS SDKs make it; `POST /v1/traces` wants a signature instead. A foreign `Host`
+//! Everything but `GET /health` wants the bearer token, or a signature by an access key as the AWS SDKs make it; `POST /v1/traces` and `POST /v1/signaling` want a signature instead. A foreign `Host`
 //! or `Origin` is refused, so that no page in a browser on the same machine gets in.
 
 mod applications;
@@ -16,6 +16,8 @@ mod openapi;
 mod problem;
 mod reload;
 mod rules;
+mod signaling;
+mod signed;
 mod sigv4;
 mod traces;
 mod trunks;
@@ -38,7 +40,9 @@ use crate::capture::Captures;
 use crate::engine::Throttle;
 use crate::figures::{Figures, FiguresSnapshot};
 use crate::front::FrontHandle;
+use crate::gateway::Switchboard;
 use crate::guard::{Known, SharedBans};
+use crate::journal::Journal;
 use crate::meetings::Meetings;
 use crate::metrics::{CONTENT_TYPE, Scrape};
 use crate::sidecar::Reload;
@@ -89,6 +93,9 @@ pub(crate) struct Control {
     pub(crate) front: FrontHandle,
     pub(crate) reload: Reload,
     pub(crate) captures: Arc<Captures>,
+    /// The gateway, if there is one.
+    pub(crate) switchboard: Option<Arc<Switchboard>>,
+    pub(crate) journal: Journal,
 }
 
 impl Control {
@@ -146,6 +153,7 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("get", "/v1/meetings/{id}"),
     ("get", "/v1/traces/{id}"),
     ("post", "/v1/traces"),
+    ("post", "/v1/signaling"),
     ("post", "/meetings"),
     ("get", "/meetings/{id}"),
     ("delete", "/meetings/{id}"),
@@ -245,6 +253,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/v1/traces", post(traces::take))
+        .route("/v1/signaling", post(signaling::take))
         .merge(guarded)
         .fallback(|| async { Problem::not_found("no such route; see /openapi.json") })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })

@@ -1,7 +1,6 @@
 //! The trace: read with the token, written by other parts with a signature.
 
-use std::sync::{Arc, PoisonError};
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -9,9 +8,6 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use skillcall_protocol::signing::{
-    KeyRing, RequestParts, SignedReply, SignedRequest, sign_reply, verify_request,
-};
 use skillcall_protocol::trace::Record;
 
 use super::Control;
@@ -48,66 +44,15 @@ pub(super) async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let (keys, signed) = match verified(&control, &uri, &headers, &body) {
-        Ok(verified) => verified,
+    let rings = control.applications.key_rings();
+    let signed = match control.verified(rings, &uri, &headers, &body) {
+        Ok(signed) => signed,
         Err(problem) => return problem.into_response(),
     };
-    let response = match stored(&control, &body) {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(problem) => return problem.into_response(),
-    };
-    let reply = SignedReply {
-        status: StatusCode::NO_CONTENT.as_u16(),
-        nonce: &signed.nonce,
-        body: b"",
-    };
-    (sign_reply(keys, reply, unix_seconds()), response).into_response()
-}
-
-fn verified<'a>(
-    control: &'a Control,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<(&'a KeyRing, SignedRequest), Problem> {
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let parts = RequestParts {
-        method: "POST",
-        path_and_query: path,
-        body,
-    };
-    let lookup = |name: &str| {
-        let mut values = headers.get_all(name).iter();
-        values
-            .next()
-            .filter(|_| values.next().is_none())
-            .and_then(|value| value.to_str().ok())
-    };
-    let now = unix_seconds();
-    let mut last = None;
-    for keys in control.applications.key_rings() {
-        match verify_request(keys, parts, &lookup, now) {
-            Ok(signed) => {
-                let mut nonces = control
-                    .nonces
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                if !nonces.accept(&signed.nonce, now) {
-                    return Err(Problem::new(
-                        StatusCode::UNAUTHORIZED,
-                        "the nonce was used before",
-                    ));
-                }
-                return Ok((keys, signed));
-            }
-            Err(error) => last = Some(error),
-        }
+    match stored(&control, &body) {
+        Ok(()) => signed.reply(StatusCode::NO_CONTENT),
+        Err(problem) => problem.into_response(),
     }
-    let why = last.map_or_else(
-        || "no [[application]] has keys".to_owned(),
-        |error| error.to_string(),
-    );
-    Err(Problem::new(StatusCode::UNAUTHORIZED, why))
 }
 
 fn stored(control: &Control, body: &[u8]) -> Result<(), Problem> {
@@ -124,12 +69,4 @@ fn stored(control: &Control, body: &[u8]) -> Result<(), Problem> {
         };
         Problem::new(status, error.to_string())
     })
-}
-
-fn unix_seconds() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| {
-            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-        })
 }

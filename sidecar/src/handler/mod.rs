@@ -2,6 +2,7 @@
 //!
 //! Runs on tokio. Attempts and time-outs are the action engine's; here is one exchange.
 
+mod component;
 mod direct;
 mod exchange;
 mod fixed;
@@ -20,6 +21,7 @@ use crate::config::{Answerer, ApplicationConfig, SidecarConfig};
 use crate::engine::HandlerOutcome;
 use crate::figures::{Figures, count};
 use crate::trace::{CallIds, HandlerExchange, TraceSink};
+pub(crate) use component::Component;
 pub(crate) use direct::DirectHandler;
 use exchange::{Failed, Reply};
 use fixed::FixedReply;

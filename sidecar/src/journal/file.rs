@@ -32,9 +32,33 @@ pub(crate) struct LeftCall {
     pub(crate) ended: Vec<String>,
 }
 
+/// A call of the gateway's that an earlier process has left.
+#[derive(Debug, Clone)]
+pub(crate) struct LeftSession {
+    /// Its sessionId.
+    pub(crate) session: String,
+    /// The account whose device has it.
+    pub(crate) account: String,
+    /// Where the account's region has its APIs, if that is known.
+    pub(crate) api_endpoint: Option<String>,
+    /// The phone's dialog, if it was answered.
+    pub(crate) dialogs: Vec<SavedDialog>,
+}
+
+/// What an earlier process has left.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// Calls of applications.
+    pub(crate) calls: Vec<LeftCall>,
+    /// Calls of the gateway's.
+    pub(crate) sessions: Vec<LeftSession>,
+}
+
 /// What the file holds of one call.
 #[derive(Debug, Default)]
 struct Live {
+    /// The line that began it, where it is the gateway's.
+    signal: Option<Box<Line>>,
     sequence: u32,
     details: Option<Box<CallDetails>>,
     dialogs: BTreeMap<String, DialogText>,
@@ -57,7 +81,7 @@ pub(super) struct JournalFile {
 
 impl JournalFile {
     /// Opens the file of a folder; the calls that it holds were left.
-    pub(super) fn open(folder: &Path, most_bytes: u64) -> io::Result<(Self, Vec<LeftCall>)> {
+    pub(super) fn open(folder: &Path, most_bytes: u64) -> io::Result<(Self, Left)> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -77,7 +101,10 @@ impl JournalFile {
                 apply(&mut live, line);
             }
         }
-        let left = live.values().filter_map(Live::left).collect();
+        let left = Left {
+            calls: live.values().filter_map(Live::left).collect(),
+            sessions: live.values().filter_map(Live::left_session).collect(),
+        };
         let mut journal = Self {
             bytes: file.metadata()?.len(),
             path,
@@ -98,8 +125,8 @@ impl JournalFile {
         self.dirty_since.is_some()
     }
 
-    /// Appends a line.
-    pub(super) fn write(&mut self, line: Line) {
+    /// Appends a line; false when it is not written.
+    pub(super) fn write(&mut self, line: Line) -> bool {
         let written = to_line(&line).and_then(|text| {
             // One call, so that a crash leaves whole lines.
             self.file.write_all(&text)?;
@@ -108,6 +135,7 @@ impl JournalFile {
         });
         apply(&mut self.live, line);
         self.dirty_since.get_or_insert_with(Instant::now);
+        let is_written = written.is_ok();
         self.tell(written);
         let may = self.not_before.is_none_or(|time| Instant::now() >= time);
         if self.bytes > self.most_bytes && may {
@@ -118,6 +146,7 @@ impl JournalFile {
             }
             self.tell(anew);
         }
+        is_written
     }
 
     /// Brings what is written to the disk, when that is due.
@@ -207,6 +236,16 @@ fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
                 call.ended.push(call_id);
             }
         }
+        Line::Signal {
+            ref transaction,
+            begins,
+            ..
+        } => {
+            if begins && !live.contains_key(transaction) {
+                let call = live.entry(transaction.clone()).or_default();
+                call.signal = Some(Box::new(line));
+            }
+        }
         Line::Ended { transaction } => {
             live.remove(&transaction);
         }
@@ -227,7 +266,30 @@ impl Live {
         })
     }
 
+    fn left_session(&self) -> Option<LeftSession> {
+        let Line::Signal {
+            transaction,
+            account,
+            api_endpoint,
+            ..
+        } = self.signal.as_deref()?
+        else {
+            return None;
+        };
+        Some(LeftSession {
+            session: transaction.clone(),
+            account: account.clone(),
+            api_endpoint: api_endpoint.clone(),
+            dialogs: self
+                .dialogs
+                .values()
+                .filter_map(DialogText::dialog)
+                .collect(),
+        })
+    }
+
     fn lines<'a>(&'a self, transaction: &'a str) -> impl Iterator<Item = Line> + 'a {
+        let signal = self.signal.as_deref().cloned();
         let asked = self.details.as_ref().map(|details| Line::Asked {
             sequence: self.sequence,
             details: details.clone(),
@@ -241,7 +303,7 @@ impl Live {
             transaction: transaction.to_owned(),
             call_id: call_id.clone(),
         });
-        asked.into_iter().chain(legs).chain(ended)
+        signal.into_iter().chain(asked).chain(legs).chain(ended)
     }
 }
 
@@ -287,7 +349,7 @@ mod tests {
     fn what_runs_is_left_and_what_ended_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let (mut journal, left) = JournalFile::open(folder.path(), 0).unwrap();
-        assert!(left.is_empty());
+        assert!(left.calls.is_empty());
         for transaction in ["s", "t"] {
             journal.write(asked(transaction, 1));
             journal.write(leg(transaction));
@@ -303,6 +365,7 @@ mod tests {
         file.write_all(b"{\"what\":\"ended\",\"transa").unwrap();
         drop(file);
         let (mut journal, left) = JournalFile::open(folder.path(), 0).unwrap();
+        let left = left.calls;
         assert_eq!(left.len(), 1);
         assert_eq!(left[0].sequence, 2);
         assert_eq!(left[0].dialogs[0].remote, b"\xe4<sip:b@h>;tag=2");
@@ -313,8 +376,41 @@ mod tests {
         });
         drop(journal);
         let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
+        let left = left.calls;
         assert_eq!(left[0].ended, ["t-a"]);
         assert!(left[0].dialogs.is_empty());
+    }
+
+    #[test]
+    fn a_session_is_left_with_its_dialog_until_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let signal = |session: &str, operation: &str, begins| Line::Signal {
+            transaction: session.to_owned(),
+            account: "amzn1.ask.account.A".to_owned(),
+            api_endpoint: None,
+            request: Some("r1".to_owned()),
+            operation: operation.to_owned(),
+            begins,
+        };
+        let (mut journal, _) = JournalFile::open(folder.path(), 0).unwrap();
+        assert!(journal.write(signal("s-1", "InitiateOutboundCall", true)));
+        journal.write(leg("s-1"));
+        // Nobody knows this one: there is nothing to end.
+        journal.write(signal("s-2", "CallRingingAck", false));
+        journal.write(signal("s-3", "InitiateOutboundCall", true));
+        journal.write(Line::Ended {
+            transaction: "s-3".to_owned(),
+        });
+        drop(journal);
+        // Twice: the file was written anew meanwhile.
+        for _ in 0..2 {
+            let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
+            assert!(left.calls.is_empty());
+            assert_eq!(left.sessions.len(), 1);
+            assert_eq!(left.sessions[0].session, "s-1");
+            assert_eq!(left.sessions[0].account, "amzn1.ask.account.A");
+            assert_eq!(left.sessions[0].dialogs.len(), 1);
+        }
     }
 
     #[test]
@@ -332,7 +428,7 @@ mod tests {
         assert!(size < SMALLEST + 4096, "{size} bytes");
         drop(journal);
         let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
-        assert_eq!(left.len(), 1);
+        assert_eq!(left.calls.len(), 1);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use skillcall_sip::dialog::SavedDialog;
 use skillcall_sip::endpoint::Transport;
 
 /// One line.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "what")]
 pub(super) enum Line {
     /// A handler is asked.
@@ -28,6 +28,18 @@ pub(super) enum Line {
     LegEnded {
         transaction: String,
         call_id: String,
+    },
+    /// A message of CallSignaling's, from Alexa or the first one to Alexa. `begins`: there was no such call before.
+    #[serde(rename_all = "camelCase")]
+    Signal {
+        transaction: String,
+        account: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        api_endpoint: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
+        operation: String,
+        begins: bool,
     },
     /// A call is over.
     Ended { transaction: String },

@@ -17,11 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use skillcall_protocol::signaling::{Forward, Operation, Order};
 use skillcall_protocol::sma::Event;
 use skillcall_sip::dialog::SavedDialog;
+use tokio::sync::oneshot;
 
 use file::JournalFile;
-pub(crate) use file::LeftCall;
+pub(crate) use file::{Left, LeftCall, LeftSession};
 pub(crate) use leftover::take_leave;
 use line::{DialogText, Line};
 
@@ -33,6 +35,8 @@ const SYNC: Duration = Duration::from_secs(1);
 enum Job {
     Asked(Arc<Event>),
     Line(Line),
+    /// A line whose writer waits until it is written.
+    Kept(Line, oneshot::Sender<bool>),
     Stop,
 }
 
@@ -50,7 +54,7 @@ impl Journal {
     pub(crate) fn start(
         folder: &Path,
         most_bytes: u64,
-    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>, Vec<LeftCall>)> {
+    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>, Left)> {
         let (file, left) = JournalFile::open(folder, most_bytes)?;
         let (jobs, queue) = crossbeam_channel::bounded(QUEUE);
         let thread = std::thread::Builder::new()
@@ -62,6 +66,38 @@ impl Journal {
     /// A handler is asked for a call.
     pub(crate) fn asked(&self, event: &Arc<Event>) {
         self.put(|| Job::Asked(Arc::clone(event)));
+    }
+
+    /// A message of Alexa's, which is acknowledged once it is written. False when it cannot be written.
+    pub(crate) async fn forwarded(&self, forward: &Forward) -> bool {
+        let Some(jobs) = &self.jobs else {
+            return true;
+        };
+        let operation = &forward.message.operation;
+        let line = Line::Signal {
+            transaction: forward.message.session_id.to_string(),
+            account: forward.account.as_str().to_owned(),
+            api_endpoint: Some(forward.api_endpoint.clone()),
+            request: Some(forward.request_id.to_string()),
+            operation: operation.name().to_string(),
+            begins: matches!(operation, Operation::InitiateOutboundCall { .. }),
+        };
+        let (written, waiting) = oneshot::channel();
+        jobs.try_send(Job::Kept(line, written)).is_ok() && waiting.await.unwrap_or(false)
+    }
+
+    /// A device is called.
+    pub(crate) fn ordered(&self, order: &Order) {
+        self.put(|| {
+            Job::Line(Line::Signal {
+                transaction: order.message.session_id.to_string(),
+                account: order.account.as_str().to_owned(),
+                api_endpoint: order.api_endpoint.clone(),
+                request: None,
+                operation: order.message.operation.name().to_string(),
+                begins: true,
+            })
+        });
     }
 
     /// A leg is answered.
@@ -124,11 +160,19 @@ fn run(queue: &Receiver<Job>, mut file: JournalFile) {
             queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
         };
         match job {
-            Ok(Job::Asked(event)) => file.write(Line::Asked {
-                sequence: event.sequence,
-                details: Box::new(event.call_details.clone()),
-            }),
-            Ok(Job::Line(line)) => file.write(line),
+            Ok(Job::Asked(event)) => {
+                file.write(Line::Asked {
+                    sequence: event.sequence,
+                    details: Box::new(event.call_details.clone()),
+                });
+            }
+            Ok(Job::Line(line)) => {
+                file.write(line);
+            }
+            Ok(Job::Kept(line, written)) => {
+                // Whoever waits may have gone.
+                let _ = written.send(file.write(line));
+            }
             Err(RecvTimeoutError::Timeout) => file.sync(),
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
         }

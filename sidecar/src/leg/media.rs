@@ -16,6 +16,7 @@ use skillcall_media::utterance::UtteranceDetector;
 use skillcall_media::voice_focus::NoiseSuppressor;
 use skillcall_media::{Frame, SILENT_FRAME};
 
+use super::device::DeviceMedia;
 use super::negotiation::Agreed;
 use super::srtp::LegSrtp;
 use crate::engine::{PlayId, RecordingId};
@@ -75,6 +76,10 @@ pub(crate) struct LegMedia {
     pub(crate) holding: bool,
     follows: Option<Agreed>,
     srtp: Option<Box<LegSrtp>>,
+    /// The way of a device's packets; its leg has no other.
+    device: Option<Box<DeviceMedia>>,
+    /// When something of the peer's came last: RTP, RTCP, or what keeps ICE alive.
+    last_heard: Option<Instant>,
     /// Whether the peer may hear something: from the answer on, or from early media on.
     pub(crate) open: bool,
     announced: SocketAddr,
@@ -126,6 +131,8 @@ impl LegMedia {
             holding: false,
             follows: None,
             srtp: None,
+            device: None,
+            last_heard: None,
             open: false,
             announced: nowhere,
             announced_rtcp: nowhere,
@@ -177,8 +184,59 @@ impl LegMedia {
         self.agreed = true;
     }
 
+    /// The leg's packets go to a device from now on.
+    pub(crate) fn give_device(&mut self, device: DeviceMedia) {
+        self.device = Some(Box::new(device));
+        self.open = true;
+        self.follow_device();
+    }
+
+    /// The way of a device's packets, if it is a device's leg.
+    pub(crate) fn device_mut(&mut self) -> Option<&mut DeviceMedia> {
+        self.device.as_deref_mut()
+    }
+
+    /// Whether it is a device's leg.
+    pub(crate) fn is_device(&self) -> bool {
+        self.device.is_some()
+    }
+
+    /// Follows what the device's descriptions agree on.
+    pub(crate) fn follow_device(&mut self) {
+        let Some((format, sends, receives)) =
+            self.device.as_ref().and_then(|device| device.agreed())
+        else {
+            return;
+        };
+        if self.session.format() != format {
+            self.session.set_format(format);
+        }
+        self.we_send = sends;
+        self.we_receive = receives;
+        self.agreed = true;
+    }
+
+    /// Something of the peer's has come.
+    pub(crate) fn note_heard(&mut self, now: Instant) {
+        self.last_heard = Some(now);
+    }
+
+    /// When something of the peer's came last.
+    pub(crate) fn last_heard(&self) -> Option<Instant> {
+        self.last_heard.max(self.session.last_received())
+    }
+
+    /// Sends what is neither RTP nor RTCP.
+    pub(crate) fn send_datagram(&self, datagram: &[u8], to: SocketAddr) {
+        send(&self.rtp, datagram, to);
+    }
+
     /// Where RTP goes; none while the peer takes nothing (hold, or an address of zeros: RFC 3264 §5.1, §8.4).
     pub(crate) fn destination(&self) -> Option<SocketAddr> {
+        if let Some(device) = &self.device {
+            let sends = self.agreed && self.we_send && device.is_connected();
+            return device.remote().filter(|_| sends);
+        }
         let address = match self.learned {
             Learned::Announced => self.announced,
             Learned::Locked(address) => address,
@@ -192,6 +250,11 @@ impl LegMedia {
     }
 
     fn rtcp_destination(&self) -> Option<SocketAddr> {
+        if let Some(device) = &self.device {
+            return device
+                .remote()
+                .filter(|_| self.agreed && device.is_connected());
+        }
         let address = self.learned_rtcp.unwrap_or(self.announced_rtcp);
         (self.agreed && self.open && address.port() != 0 && !address.ip().is_unspecified())
             .then_some(address)
@@ -231,6 +294,7 @@ impl LegMedia {
             None => datagram,
         };
         if self.session.receive_rtcp(now, opened).is_ok() {
+            self.last_heard = Some(now);
             self.learned_rtcp = Some(from);
         }
     }
@@ -248,6 +312,17 @@ impl LegMedia {
 
     /// Sends the RTP packet in the first `len` bytes of `out`.
     pub(crate) fn send_rtp(&mut self, out: &mut [u8; MAX_PACKET], len: usize, to: SocketAddr) {
+        if let Some(device) = &mut self.device {
+            if let Some((to, len)) = device.protect_rtp(out, len)
+                && let Some(packet) = out.get(..len)
+            {
+                send(&self.rtp, packet, to);
+                if let Some(capture) = &self.capture {
+                    capture.sent(to, packet);
+                }
+            }
+            return;
+        }
         let len = match &mut self.srtp {
             Some(srtp) => srtp.out.protect_rtp(out, len).ok(),
             None => Some(len),
@@ -262,6 +337,15 @@ impl LegMedia {
     }
 
     fn send_rtcp(&mut self, out: &mut [u8; MAX_PACKET], len: usize, to: SocketAddr) {
+        if let Some(device) = &mut self.device {
+            // Both go one way (RFC 5761).
+            if let Some((to, len)) = device.protect_rtcp(out, len)
+                && let Some(packet) = out.get(..len)
+            {
+                send(&self.rtp, packet, to);
+            }
+            return;
+        }
         let len = match &mut self.srtp {
             Some(srtp) => srtp.out.protect_rtcp(out, len).ok(),
             None => Some(len),

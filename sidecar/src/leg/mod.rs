@@ -1,6 +1,7 @@
 //! A leg: one side of a call, with its SIP dialog and its audio.
 
 mod capture;
+mod device;
 mod media;
 mod negotiation;
 mod offers;
@@ -8,6 +9,7 @@ mod srtp;
 mod target;
 
 pub(crate) use capture::MediaCapture;
+pub(crate) use device::{DeviceMedia, FromDevice, Opened};
 pub(crate) use media::{LegMedia, Playing, SentFrame};
 pub(crate) use negotiation::{Agreed, codec_name};
 pub(crate) use offers::LegOffers;

@@ -188,7 +188,37 @@ impl Scrape {
             "skillcall_handler_failures",
             "Exchanges with handlers that brought no usable reply",
             now.handler_failures,
-        )
+        )?;
+        family.gauge(
+            "skillcall_gateway_calls",
+            "Calls between Alexa devices and phones now",
+            usize::try_from(now.gateway_calls.saturating_sub(now.gateway_ended)).unwrap_or(0),
+        )?;
+        for (name, help, value) in [
+            (
+                "skillcall_gateway_calls_begun",
+                "Calls between Alexa devices and phones",
+                now.gateway_calls,
+            ),
+            (
+                "skillcall_signaling_received",
+                "Messages of CallSignaling from Alexa, each once",
+                now.signaling_received,
+            ),
+            (
+                "skillcall_signaling_sent",
+                "Attempts to post a message of CallSignaling to Alexa",
+                now.signaling_sent,
+            ),
+            (
+                "skillcall_signaling_failures",
+                "Attempts that Alexa refused, or that reached nobody",
+                now.signaling_failures,
+            ),
+        ] {
+            family.counter(name, help, value)?;
+        }
+        Ok(())
     }
 
     fn sip(&self, family: &mut Family<'_, '_>, now: &FiguresSnapshot) -> fmt::Result {

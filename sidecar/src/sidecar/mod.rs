@@ -10,9 +10,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use skillcall_sip::endpoint::Transport;
+use skillcall_webrtc::Identity;
 use tokio::sync::oneshot;
 
-use crate::applications::{Applications, ApplicationsError};
+use crate::applications::{Application, Applications, ApplicationsError};
 use crate::bot::Bots;
 use crate::bucket::Buckets;
 use crate::capture::Tap;
@@ -25,9 +26,10 @@ use crate::engine::Throttle;
 use crate::failure::{Failures, ThreadFailed};
 use crate::figures::{Figures, FiguresSnapshot};
 use crate::front::{Front, FrontHandle, ToFront};
+use crate::gateway::Switchboard;
 use crate::guard::{Bans, Known, SharedBans, Toll};
 use crate::handler::{HandlerError, Handlers};
-use crate::journal::{Journal, LeftCall, take_leave};
+use crate::journal::{Journal, Left, take_leave};
 use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
 use crate::recording::RecordingStore;
@@ -145,7 +147,7 @@ impl Sidecar {
             store_threads.push(thread);
         }
 
-        let (mut journal, mut left) = (Journal::default(), Vec::new());
+        let (mut journal, mut left) = (Journal::default(), Left::default());
         if config.journal.enabled {
             let folder = config.resolve(&config.journal.folder);
             let (started, thread, calls) = Journal::start(&folder, config.journal.max_bytes)
@@ -197,6 +199,21 @@ impl Sidecar {
             &config,
             sip_udp.or(sip_tcp).or(sip_tls).or(sip_ws).or(sip_wss),
         );
+        let switchboard = Switchboard::new(
+            &config.gateway,
+            &secrets,
+            Arc::new(Application::of_gateway(&config)),
+            journal.clone(),
+            trace.clone(),
+            Arc::clone(&figures),
+        )?
+        .map(Arc::new);
+        let identity = switchboard
+            .is_some()
+            .then(Identity::generate)
+            .transpose()
+            .map_err(std::io::Error::other)
+            .map_err(io("the certificate for devices"))?;
         let shared = Arc::new(Shared {
             config: Arc::clone(&config),
             applications: Arc::clone(&applications),
@@ -219,6 +236,8 @@ impl Sidecar {
             runtime: tokio::runtime::Handle::current(),
             trunks: trunks.clone(),
             names: Arc::new(names),
+            switchboard: switchboard.clone(),
+            identity,
             media_address: config.sip.public_address.unwrap_or(config.rtp.address),
             sip_host,
         });
@@ -263,9 +282,9 @@ impl Sidecar {
             config,
         };
         sidecar.start_threads(front, &shared)?;
-        sidecar.leave(left, &applications, &handlers);
+        sidecar.leave(left, &applications, &handlers, switchboard.as_ref());
         sidecar
-            .start_control(secrets, speech, applications, meetings)
+            .start_control(secrets, speech, applications, meetings, switchboard)
             .await?;
         tracing::info!(
             udp = ?sidecar.sip_udp, tcp = ?sidecar.sip_tcp, control = %sidecar.control,
@@ -277,19 +296,38 @@ impl Sidecar {
     /// Takes leave of the calls that an earlier process has left.
     fn leave(
         &self,
-        left: Vec<LeftCall>,
+        left: Left,
         applications: &Arc<Applications>,
         handlers: &Arc<Handlers>,
+        switchboard: Option<&Arc<Switchboard>>,
     ) {
-        let Some(worker) = self.workers.first().filter(|_| !left.is_empty()) else {
+        let Left {
+            calls: left,
+            sessions,
+        } = left;
+        let Some(worker) = self
+            .workers
+            .first()
+            .filter(|_| !left.is_empty() || !sessions.is_empty())
+        else {
             return;
         };
         tracing::warn!(
-            calls = left.len(),
+            calls = left.len() + sessions.len(),
             "calls were left by an earlier process, and are ended"
         );
-        let dialogs = left.iter().flat_map(|call| call.dialogs.clone()).collect();
-        worker.send(ToWorker::TakeLeave(dialogs));
+        let of_sessions = sessions.iter().flat_map(|call| call.dialogs.clone());
+        let dialogs = left.iter().flat_map(|call| call.dialogs.clone());
+        worker.send(ToWorker::TakeLeave(dialogs.chain(of_sessions).collect()));
+        match switchboard {
+            Some(switchboard) => switchboard.take_leave(sessions),
+            None => {
+                for call in sessions {
+                    tracing::warn!(session = call.session, "there is no gateway any more");
+                    self.journal.ended(&call.session);
+                }
+            }
+        }
         tokio::spawn(take_leave(
             left,
             Arc::clone(applications),
@@ -305,6 +343,7 @@ impl Sidecar {
         speech: Arc<SpeechService>,
         applications: Arc<Applications>,
         meetings: Arc<Meetings>,
+        switchboard: Option<Arc<Switchboard>>,
     ) -> Result<(), StartError> {
         let address = self.config.control.listen;
         let listener = tokio::net::TcpListener::bind(address)
@@ -342,6 +381,8 @@ impl Sidecar {
             known: Arc::clone(&self.known),
             bans: Arc::clone(&self.bans),
             draining: Arc::clone(&self.draining),
+            switchboard,
+            journal: self.journal.clone(),
             reload: self.reload.clone(),
             captures: Arc::clone(&self.tap.single),
             front: self.front.clone(),

@@ -25,6 +25,8 @@ const TAKEN: &[&str] = &[
     "sip.require-skill",
     "limits.calls",
     "limits.calls-per-second",
+    "gateway.route",
+    "gateway.room",
 ];
 
 /// What came of a reload.

@@ -10,10 +10,11 @@ use skillcall_protocol::sma::CallId;
 use skillcall_sip::endpoint::CallHandle;
 use tokio::task::AbortHandle;
 
+use super::brain::Brain;
 use super::outgoing::Attempt;
 use super::transfer::Transfer;
 use crate::applications::Application;
-use crate::engine::{Call, LegId, PlayId, RecordingEnd, RecordingId, SpeechId, TurnId};
+use crate::engine::{LegId, PlayId, RecordingEnd, RecordingId, SpeechId, TurnId};
 use crate::figures::Held;
 use crate::guard::{RouteHeld, SourceHeld};
 use crate::leg::LegOffers;
@@ -30,7 +31,7 @@ pub(crate) struct CallKey {
 /// A call.
 pub(super) struct CallEntry {
     pub(super) serial: u64,
-    pub(super) engine: Call,
+    pub(super) engine: Brain,
     pub(super) ids: Arc<CallIds>,
     pub(super) application: Arc<Application>,
     /// The other applications of its rule, which are asked when this one cannot be (facts F3).
@@ -145,7 +146,7 @@ impl CallEntry {
     /// A call without legs.
     pub(super) fn new(
         serial: u64,
-        engine: Call,
+        engine: impl Into<Brain>,
         ids: Arc<CallIds>,
         application: Arc<Application>,
         began: Instant,
@@ -153,7 +154,7 @@ impl CallEntry {
     ) -> Self {
         Self {
             serial,
-            engine,
+            engine: engine.into(),
             ids,
             application,
             targets: VecDeque::new(),

@@ -156,6 +156,8 @@ impl Running {
                     self.on_check_resolved(Instant::now(), trunk, place, hops);
                 }
                 ToWorker::NextHop { hop, found } => self.on_next_hop(&hop, found),
+                ToWorker::Signal(forward) => self.on_signal(*forward),
+                ToWorker::Gateway { call, input } => self.gateway_input(call, input),
                 ToWorker::List { reply } => {
                     let views = self.calls.iter().map(|(_, call)| self.view(call)).collect();
                     // Whoever asked may have gone.

@@ -201,6 +201,7 @@ impl Running {
                         call_id,
                         endpoint,
                         uri: None,
+                        trunk: None,
                         caller_id,
                         headers,
                     },
@@ -258,7 +259,7 @@ impl Running {
         }
     }
 
-    fn reject(&mut self, key: CallKey, leg: LegId, status: u16) {
+    pub(super) fn reject(&mut self, key: CallKey, leg: LegId, status: u16) {
         let Some(handle) = self.call(key).and_then(|call| call.leg(leg)?.handle) else {
             return;
         };
@@ -272,7 +273,7 @@ impl Running {
         self.release_leg(key, leg);
     }
 
-    fn hang_up(&mut self, key: CallKey, leg: LegId) {
+    pub(super) fn hang_up(&mut self, key: CallKey, leg: LegId) {
         if let Some(handle) = self.call(key).and_then(|call| call.leg(leg)?.handle) {
             // It may have ended just now; then there is nothing to send.
             let _ = self.endpoint.bye(Instant::now(), handle, &[]);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use mio::Waker;
 use skillcall_media::prompt::EncodedPrompt;
+use skillcall_protocol::signaling::Forward;
 use skillcall_sip::dialog::SavedDialog;
 use tokio::sync::oneshot;
 
@@ -75,6 +76,13 @@ pub(crate) enum ToWorker {
         call: CallKey,
         turn: TurnId,
         result: Result<BotOutcome, Failure>,
+    },
+    /// A message of Alexa's for a call of the gateway's.
+    Signal(Box<Forward>),
+    /// What came of something that the gateway wanted done.
+    Gateway {
+        call: CallKey,
+        input: crate::gateway::Input,
     },
     /// All calls, for the control API.
     List {

@@ -72,6 +72,14 @@ impl Running {
         if self.on_replacing(now, handle, request, offer.as_deref()) {
             return;
         }
+        let room = self.shared.live.now().gateway.room(&called).cloned();
+        if let (Some(room), Some(switchboard)) = (room, self.shared.switchboard.clone()) {
+            let taken = self.on_room_call(now, handle, request, &flow, offer, &room, &switchboard);
+            if let Err((status, why)) = taken {
+                refuse(self, status, &why);
+            }
+            return;
+        }
         let host = request
             .uri()
             .host()
@@ -253,7 +261,7 @@ impl Running {
     }
 }
 
-fn user_of(address: Option<&NameAddr<'_>>) -> String {
+pub(super) fn user_of(address: Option<&NameAddr<'_>>) -> String {
     let user = address.and_then(|address| {
         let uri = address.uri().ok()?;
         let user = uri.user()?;

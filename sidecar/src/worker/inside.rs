@@ -21,6 +21,7 @@ impl Running {
             return;
         };
         if let Some(digit) = signalled(request) {
+            self.press_for_device(key, digit);
             self.input(key, Input::Digit { leg, digit });
         }
     }

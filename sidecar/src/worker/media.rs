@@ -143,6 +143,10 @@ impl Running {
                     if let Some(capture) = &media.capture {
                         capture.received(from, datagram);
                     }
+                    if media.is_device() {
+                        taken |= self.receive_of_device(slot, len, from, now, &mut out);
+                        continue;
+                    }
                     taken |= crate::bridge::receive(
                         &mut self.media,
                         slot,
@@ -271,6 +275,7 @@ impl Running {
             self.tick(now);
         }
         self.engine_timeouts(now);
+        self.look_for_silence(now);
     }
 
     fn tick(&mut self, now: Instant) {
@@ -280,6 +285,7 @@ impl Running {
             let Some(&Some((key, leg))) = self.media_owner.get(slot) else {
                 continue;
             };
+            self.tick_device(slot, now);
             let cleaned = self
                 .media
                 .get(slot)
@@ -423,7 +429,11 @@ impl Running {
             .collect();
         for key in due {
             if let Some(call) = self.call_mut(key) {
-                call.engine.handle_timeout(Now::from_system());
+                if let Some(engine) = call.engine.engine() {
+                    engine.handle_timeout(Now::from_system());
+                } else if let Some(gateway) = call.engine.gateway() {
+                    gateway.session.handle_timeout(now);
+                }
                 self.carry_out(key);
             }
         }

@@ -10,6 +10,7 @@
 //! | `answering` | what a caller is told before the answer, and the answer |
 //! | `next_hop` | a request inside a dialog whose next hop is a name |
 //! | `checks` | whether trunks' targets live |
+//! | `brain`, `gateway` | calls between Alexa devices and phones |
 //! | `created` | a call that is made through the API; the records of legs |
 //! | `commands` | what the action engine wants done |
 //! | `cold` | speech, files, handlers, recordings, the control API |
@@ -25,11 +26,13 @@
 
 mod answering;
 mod bot;
+mod brain;
 mod call;
 mod checks;
 mod cold;
 mod commands;
 mod created;
+mod gateway;
 mod inbox;
 mod incoming;
 mod inside;
@@ -69,6 +72,7 @@ use crate::engine::{Command, Input, LegId, Now};
 use crate::failure::Failures;
 use crate::figures::{Figures, Held, count};
 use crate::front::{FromFront, FrontHandle, Gauge, Waits, WorkerPort};
+use crate::gateway::Switchboard;
 use crate::guard::{Known, Toll};
 use crate::handler::Handlers;
 use crate::journal::Journal;
@@ -129,6 +133,10 @@ pub(crate) struct Shared {
     pub(crate) trunks: Trunks,
     /// Who looks names up.
     pub(crate) names: Arc<Names>,
+    /// The gateway, if there is one.
+    pub(crate) switchboard: Option<Arc<Switchboard>>,
+    /// By what devices know us (RFC 8842); none without a gateway.
+    pub(crate) identity: Option<skillcall_webrtc::Identity>,
     /// The address that SDP names.
     pub(crate) media_address: IpAddr,
     /// Host and port of our From.
@@ -200,10 +208,18 @@ impl Worker {
     }
 }
 
-/// Something for a call's engine.
+/// Something for what decides a call.
 struct Pending {
     call: CallKey,
-    input: Input,
+    input: Told,
+}
+
+/// In whose words it is.
+enum Told {
+    /// The action engine's; SIP's side speaks so in all calls.
+    Engine(Input),
+    /// The gateway's.
+    Gateway(crate::gateway::Input),
 }
 
 struct Running {
@@ -222,6 +238,8 @@ struct Running {
     /// Whose audio a slot of `media` is.
     media_owner: Vec<Option<(CallKey, LegId)>>,
     by_handle: HashMap<CallHandle, (CallKey, LegId)>,
+    /// The gateway's calls by their sessionIds.
+    sessions: HashMap<Box<str>, CallKey>,
     /// SIP Call-ID → whose messages they are, for the trace.
     dialogs: HashMap<Box<[u8]>, (Arc<CallIds>, LegId)>,
     ended_dialogs: VecDeque<(Instant, Box<[u8]>)>,
@@ -284,6 +302,7 @@ impl Running {
             media: Slab::new(),
             media_owner: Vec::new(),
             by_handle: HashMap::new(),
+            sessions: HashMap::new(),
             dialogs: HashMap::new(),
             ended_dialogs: VecDeque::new(),
             inputs: VecDeque::new(),
@@ -401,9 +420,12 @@ impl Running {
             if let Some(event) = self.endpoint.poll_event() {
                 self.on_sip(now, event);
             } else if let Some(Pending { call, input }) = self.inputs.pop_front() {
-                match input.leg().filter(|leg| leg.is_aside()) {
-                    Some(aside) => self.on_aside(call, aside, input),
-                    None => self.feed(call, input),
+                match input {
+                    Told::Gateway(input) => self.feed_gateway(call, input),
+                    Told::Engine(input) => match input.leg().filter(|leg| leg.is_aside()) {
+                        Some(aside) => self.on_aside(call, aside, input),
+                        None => self.feed(call, input),
+                    },
                 }
             } else {
                 break;
@@ -413,15 +435,29 @@ impl Running {
 
     /// Tells an engine something, and does what it wants.
     fn feed(&mut self, key: CallKey, input: Input) {
-        if let Some(call) = self.call_mut(key) {
-            call.engine.handle(input, Now::from_system());
+        let Some(call) = self.call_mut(key) else {
+            return;
+        };
+        if let Some(engine) = call.engine.engine() {
+            engine.handle(input, Now::from_system());
             self.carry_out(key);
+        } else if let Some(input) = Self::translated(input) {
+            self.feed_gateway(key, input);
         }
     }
 
     /// Does what a call's engine wants.
     fn carry_out(&mut self, key: CallKey) {
-        while let Some(command) = self.call_mut(key).and_then(|call| call.engine.poll()) {
+        if self
+            .call(key)
+            .is_some_and(|call| call.engine.as_gateway().is_some())
+        {
+            return self.carry_out_gateway(key);
+        }
+        while let Some(command) = self
+            .call_mut(key)
+            .and_then(|call| call.engine.engine()?.poll())
+        {
             if command == Command::End {
                 self.remove_call(key);
                 return;
@@ -440,6 +476,7 @@ impl Running {
     }
 
     fn input(&mut self, call: CallKey, input: Input) {
+        let input = Told::Engine(input);
         self.inputs.push_back(Pending { call, input });
     }
 
@@ -467,9 +504,13 @@ impl Running {
             self.release_leg(key, leg);
         }
         let mut call = self.calls.remove(key.slot);
-        self.shared
-            .journal
-            .ended(call.engine.transaction_id().as_str());
+        self.forget_session(&call);
+        // What Alexa could not be told before the stop is told after the next start.
+        if !self.stopping || call.engine.as_gateway().is_none() {
+            self.shared
+                .journal
+                .ended(call.engine.transaction_id().as_str());
+        }
         let figures = &self.shared.figures;
         figures
             .observed

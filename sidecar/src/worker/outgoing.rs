@@ -26,6 +26,8 @@ pub(super) struct Dial {
     pub(super) endpoint: BridgeEndpoint,
     /// A Request-URI instead of what the routes say; whoever gives one has seen to it that it may be called.
     pub(super) uri: Option<String>,
+    /// The trunk that it goes by, where it is not the routes that say so.
+    pub(super) trunk: Option<String>,
     pub(super) caller_id: String,
     pub(super) headers: SipHeaders,
 }
@@ -95,6 +97,9 @@ impl Running {
                 user: uri,
             },
         };
+        if let Some(name) = dial.trunk.clone() {
+            return self.plan_by(key, dial, &name, now);
+        }
         if let Some(uri) = dial.uri.clone() {
             return self.plan_for(key, dial, &uri, now);
         }
@@ -127,6 +132,20 @@ impl Running {
         };
         let held = self.take_toll(key, route, now)?;
         self.attempt(key, dial, trunk, places, held, now)
+    }
+
+    /// A plan by a trunk that is given; its user part is the endpoint's.
+    fn plan_by(
+        &mut self,
+        key: CallKey,
+        dial: Dial,
+        trunk: &str,
+        now: Instant,
+    ) -> Result<Attempt, Refusal> {
+        let trunk = self.shared.trunks.now().named(trunk).cloned();
+        let trunk = trunk.ok_or_else(|| (500, "its [[trunk]] is there no more".to_owned()))?;
+        let places = places_of(&trunk, dial.uri.as_deref(), dial.endpoint.uri())?;
+        self.attempt(key, dial, Some(trunk), places, None, now)
     }
 
     /// A plan for a Request-URI that is given: by the trunk whose target it names, if it names one.

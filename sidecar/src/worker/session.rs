@@ -30,6 +30,10 @@ impl Running {
             media.agree(&Agreed::from(negotiated));
             media.holding = holding;
         }
+        let held = self.offers(key, leg).is_some_and(|offers| offers.is_held());
+        if leg == LegId::A && self.is_gateway(key) {
+            self.gateway_input(key, crate::gateway::Input::PhoneHolds(held));
+        }
     }
 
     /// A line for the call's trace.
@@ -233,6 +237,19 @@ impl Running {
                 &format!("the answer to our offer: {error}; the session stays as it was"),
             );
         }
+        self.tell_changed(key, leg);
+    }
+
+    /// The gateway waits for the end of a change before it begins the next one.
+    fn tell_changed(&mut self, key: CallKey, leg: LegId) {
+        if leg == LegId::A && self.is_gateway(key) {
+            self.gateway_input(key, crate::gateway::Input::PhoneChanged);
+        }
+    }
+
+    fn is_gateway(&self, key: CallKey) -> bool {
+        self.call(key)
+            .is_some_and(|call| call.engine.as_gateway().is_some())
     }
 
     /// Our re-INVITE or UPDATE was refused.
@@ -248,6 +265,7 @@ impl Running {
             true,
             &format!("our offer was refused with {}", status.get()),
         );
+        self.tell_changed(key, leg);
     }
 
     /// Puts a leg on hold, or takes it off: by re-INVITE.

@@ -122,6 +122,11 @@ impl Running {
             self.shared
                 .trace
                 .note(&ids, true, "the call is lost: its worker panicked");
+            if call.engine.as_gateway().is_some() {
+                // It stays in the journal until Alexa knows.
+                self.tell_lost(call);
+                continue;
+            }
             self.shared
                 .journal
                 .ended(call.engine.transaction_id().as_str());

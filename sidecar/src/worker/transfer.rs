@@ -118,6 +118,7 @@ impl Running {
             call_id: CallId::new(Uuid::new_v4().to_string()),
             endpoint,
             uri,
+            trunk: None,
             caller_id: caller_id.unwrap_or_default(),
             headers,
         })

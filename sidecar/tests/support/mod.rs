@@ -8,10 +8,12 @@
 
 pub(crate) mod asterisk;
 pub(crate) mod boto3;
+pub(crate) mod device;
 pub(crate) mod handler;
 pub(crate) mod phone;
 pub(crate) mod pjsua;
 pub(crate) mod process;
+pub(crate) mod skill;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -44,6 +44,10 @@ pub(crate) struct State {
     /// Every sample that was heard.
     pub(crate) heard: Vec<i16>,
     pub(crate) digits: String,
+    /// Offers within the call, each answered.
+    pub(crate) offers: Vec<String>,
+    /// Answers to offers of its own within the call.
+    pub(crate) answers: Vec<String>,
 }
 
 enum Order {
@@ -56,6 +60,7 @@ enum Order {
     Cancel,
     Digit(char),
     Say(Vec<Frame>),
+    Direct(sdp::Direction),
     Quit,
 }
 
@@ -130,6 +135,11 @@ impl Phone {
 
     pub(crate) fn digit(&self, digit: char) {
         self.orders.send(Order::Digit(digit)).unwrap();
+    }
+
+    /// Offers anew within the call, with another direction.
+    pub(crate) fn direct(&self, direction: sdp::Direction) {
+        self.orders.send(Order::Direct(direction)).unwrap();
     }
 
     /// Says this once, in place of its voice.
@@ -288,6 +298,14 @@ impl Running {
                         }
                     }
                     Order::Say(frames) => self.pressed.extend(frames),
+                    Order::Direct(direction) => {
+                        let sdp = self.sdp.as_mut().unwrap();
+                        sdp.set_direction(direction);
+                        let offer = sdp.offer();
+                        let (now, call) = (Instant::now(), self.call.unwrap());
+                        let begun = self.endpoint.reinvite(now, call, Some(offer), &[]);
+                        begun.unwrap();
+                    }
                     Order::Quit => return,
                 }
             }
@@ -393,6 +411,21 @@ impl Running {
                     .unwrap();
                 self.begin_audio(&negotiated);
                 self.change(|state| state.answered = true);
+            }
+            Event::Reinvite {
+                call,
+                offer: Some(offer),
+                ..
+            } => {
+                let (answer, _) = self.sdp.as_mut().unwrap().answer(&offer).unwrap();
+                self.endpoint.accept(now, call, &[], Some(answer)).unwrap();
+                let offer = String::from_utf8_lossy(&offer).into_owned();
+                self.change(|state| state.offers.push(offer));
+            }
+            Event::Changed { sdp: Some(sdp), .. } => {
+                self.sdp.as_mut().unwrap().accept_answer(&sdp).unwrap();
+                let answer = String::from_utf8_lossy(&sdp).into_owned();
+                self.change(|state| state.answers.push(answer));
             }
             Event::Failed { status, .. } => {
                 self.call = None;

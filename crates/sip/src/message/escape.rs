@@ -26,6 +26,13 @@ pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     String::from_utf8(out).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
+/// `user` with all that RFC 3261 §25.1 does not allow in a user part escaped.
+pub fn escaped_user(user: &str) -> String {
+    let mut text = String::with_capacity(user.len());
+    escape_user(user, &mut text);
+    text
+}
+
 /// Writes `user` with all that RFC 3261 §25.1 does not allow in a user part escaped.
 pub(super) fn escape_user(user: &str, out: &mut String) {
     use fmt::Write as _;

@@ -31,6 +31,7 @@ mod write;
 pub use address::{Addresses, NameAddr};
 pub use dialog_values::{MinSe, RAck, Refresher, Replaces, SessionExpires};
 pub use error::{ParseError, ParseErrorKind, ValueError};
+pub use escape::escaped_user;
 pub use headers::{Field, Headers};
 pub use host::{Host, HostRef};
 pub use method::Method;

@@ -2,6 +2,7 @@
 
 mod bots;
 mod calls;
+mod gateway;
 mod lambdas;
 mod listening;
 mod ranges;
@@ -40,6 +41,7 @@ fn static_findings(config: &SidecarConfig) -> Vec<Finding> {
     trunks::trunks(config, &at, &mut findings);
     lambdas::lambdas(config, &at, &mut findings);
     bots::bots(config, &at, &mut findings);
+    gateway::gateway(config, &at, &mut findings);
     calls::routes(config, &at, &mut findings);
     ranges::ranges(config, &at, &mut findings);
     buckets(config, &at, &mut findings);

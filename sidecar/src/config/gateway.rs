@@ -1,0 +1,271 @@
+//! `[gateway]`: calls between Alexa devices and phones by Alexa.Comms.CallSignaling (docs/gateway.md).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use skillcall_protocol::communication::{IdType, ParticipantId};
+use skillcall_sip::message::escaped_user;
+use url::Url;
+
+/// The gateway; it is on when `skill` is given. Its times are our choice: none is documented (facts G11).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct GatewayConfig {
+    /// The component's origin, such as `http://127.0.0.1:3000`: messages for Alexa are posted to its `/signaling`; default:
+    /// none, there is no gateway.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub skill: Option<Url>,
+    /// File with the keys that component and sidecar share (mode 0600), `ID:BASE64` separated by commas; or env
+    /// `SKILLCALL_SIDECAR_KEYS`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub keys_file: Option<PathBuf>,
+    /// Whether a reply of the component's without a valid signature is refused; default true.
+    pub require_signed_replies: bool,
+    /// Where calls from devices go.
+    pub route: Vec<GatewayRouteConfig>,
+    /// Devices that phones can call.
+    pub room: Vec<RoomConfig>,
+    /// Seconds that a call may ring, 1..3600; default 60.
+    pub ring_seconds: u32,
+    /// Seconds to the first sign of life of who is called, 1..3600; default 10.
+    pub react_seconds: u32,
+    /// Seconds that CallAcceptedAck and CallUpdateResponse may take, 1..3600; default 10.
+    pub ack_seconds: u32,
+    /// Seconds from the answer to media that flow on the device's leg, 1..3600; default 15.
+    pub connect_seconds: u32,
+    /// Seconds without a packet on a leg that is not held, after which the call ends; 0: never; default 30.
+    pub silence_seconds: u32,
+    /// Seconds that a call may last, 1..604800; default 14400.
+    pub session_seconds: u32,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            skill: None,
+            keys_file: None,
+            require_signed_replies: true,
+            route: Vec::new(),
+            room: Vec::new(),
+            ring_seconds: 60,
+            react_seconds: 10,
+            ack_seconds: 10,
+            connect_seconds: 15,
+            silence_seconds: 30,
+            session_seconds: 14_400,
+        }
+    }
+}
+
+/// Where a device's call goes. Exactly one of `profile`, `address` and `number` is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GatewayRouteConfig {
+    /// The COMMUNICATION_PROFILE_ID that is called.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// The RAW_ADDRESS that is called; `*` takes all that no other route names.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// What the called PHONE_NUMBER begins with; the longest wins, `+` takes all.
+    #[serde(default)]
+    pub number: Option<String>,
+    /// Request-URI; `{number}` stands for what is called. Needed without `trunk`; with one the default is what is called at
+    /// the trunk's target.
+    #[serde(default)]
+    pub uri: Option<String>,
+    /// The `[[trunk]]` that the call goes by; default: the `uri`'s own host.
+    #[serde(default)]
+    pub trunk: Option<String>,
+    /// The user part of From; default: the calling participant's number or address, else `alexa`.
+    #[serde(default)]
+    pub caller_id: Option<String>,
+    /// Headers of the INVITE, by name; default: none.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+/// A device that phones can call: by which number, and who it is for Alexa.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RoomConfig {
+    /// The number or user part that phones call.
+    pub number: String,
+    /// The participant's id.
+    pub participant: String,
+    /// What the id is; default `raw-address`.
+    #[serde(default)]
+    pub participant_type: ParticipantType,
+    /// The account (Alexa's userId) whose token is used: one of those that have enabled and linked the skill.
+    pub account: String,
+    /// Where the account's region has its APIs, such as `https://api.eu.amazonalexa.com`; default: the component's default.
+    #[serde(default)]
+    pub api_endpoint: Option<String>,
+}
+
+/// What a participant's id is (facts G2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ParticipantType {
+    /// An address that is used as it is.
+    #[default]
+    RawAddress,
+    /// A number in E.164.
+    PhoneNumber,
+    /// The id of a communication profile.
+    CommunicationProfileId,
+}
+
+impl From<ParticipantType> for IdType {
+    fn from(kind: ParticipantType) -> Self {
+        match kind {
+            ParticipantType::RawAddress => Self::from("RAW_ADDRESS".to_owned()),
+            ParticipantType::PhoneNumber => Self::from("PHONE_NUMBER".to_owned()),
+            ParticipantType::CommunicationProfileId => {
+                Self::from("COMMUNICATION_PROFILE_ID".to_owned())
+            }
+        }
+    }
+}
+
+impl GatewayConfig {
+    /// Whether there is a gateway.
+    pub fn is_on(&self) -> bool {
+        self.skill.is_some()
+    }
+
+    /// The route of a call to this participant.
+    pub fn route_to(&self, called: &ParticipantId) -> Option<&GatewayRouteConfig> {
+        let value = called.value.as_str();
+        let is = |wanted: &Option<String>| wanted.as_deref() == Some(value);
+        match called.kind.as_str() {
+            "COMMUNICATION_PROFILE_ID" => self.route.iter().find(|route| is(&route.profile)),
+            "PHONE_NUMBER" => self
+                .route
+                .iter()
+                .filter_map(|route| Some((route.number.as_deref()?, route)))
+                .filter(|(prefix, _)| value.starts_with(prefix))
+                .max_by_key(|(prefix, _)| prefix.len())
+                .map(|(_, route)| route),
+            "RAW_ADDRESS" => self
+                .route
+                .iter()
+                .find(|route| is(&route.address))
+                .or_else(|| {
+                    let any = |route: &&GatewayRouteConfig| route.address.as_deref() == Some("*");
+                    self.route.iter().find(any)
+                }),
+            _ => None,
+        }
+    }
+
+    /// The room with this number. A leading `+` may be missing on the wire.
+    pub fn room(&self, number: &str) -> Option<&RoomConfig> {
+        let bare = |text: &str| text.strip_prefix('+').unwrap_or(text).to_owned();
+        let wanted = bare(number);
+        self.room.iter().find(|room| bare(&room.number) == wanted)
+    }
+}
+
+impl GatewayRouteConfig {
+    /// What it is known by.
+    pub fn name(&self) -> &str {
+        let names = [&self.profile, &self.address, &self.number];
+        names
+            .into_iter()
+            .flatten()
+            .next()
+            .map_or("", String::as_str)
+    }
+
+    /// The Request-URI for what is called, where the route writes one. What is called comes from outside: all that could
+    /// lead elsewhere is escaped.
+    pub fn uri_for(&self, called: &str) -> Option<String> {
+        Some(
+            self.uri
+                .as_ref()?
+                .replace("{number}", &escaped_user(called)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> GatewayConfig {
+        toml::from_str(
+            r#"
+skill = "http://127.0.0.1:3000"
+[[route]]
+profile = "amzn1.alexa.communications.profile.did.X"
+uri = "sip:desk@192.0.2.1"
+[[route]]
+address = "frontdesk"
+uri = "sip:100@192.0.2.1"
+[[route]]
+address = "*"
+uri = "sip:{number}@192.0.2.1"
+[[route]]
+number = "+"
+trunk = "carrier"
+[[route]]
+number = "+1607"
+uri = "sip:{number}@192.0.2.2"
+[[room]]
+number = "+1607555"
+participant = "room 101"
+account = "amzn1.ask.account.A"
+"#,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn participants_find_their_routes() {
+        let config = config();
+        let route = |kind: &str, value: &str| {
+            let id = ParticipantId {
+                kind: IdType::from(kind.to_owned()),
+                value: value.to_owned(),
+            };
+            let route = config.route_to(&id)?;
+            Some(
+                route
+                    .uri_for(value)
+                    .unwrap_or_else(|| route.name().to_owned()),
+            )
+        };
+        let to = |kind: &str, value: &str| route(kind, value).unwrap_or_default();
+        assert_eq!(to("RAW_ADDRESS", "frontdesk"), "sip:100@192.0.2.1");
+        assert_eq!(to("RAW_ADDRESS", "4711"), "sip:4711@192.0.2.1");
+        assert_eq!(
+            to("RAW_ADDRESS", "x@203.0.113.9;a"),
+            "sip:x%40203.0.113.9%3Ba@192.0.2.1"
+        );
+        assert_eq!(
+            to("PHONE_NUMBER", "+16075550199"),
+            "sip:+16075550199@192.0.2.2"
+        );
+        assert_eq!(to("PHONE_NUMBER", "+442079460000"), "+");
+        let profile = "amzn1.alexa.communications.profile.did.X";
+        assert_eq!(
+            to("COMMUNICATION_PROFILE_ID", profile),
+            "sip:desk@192.0.2.1"
+        );
+        assert_eq!(route("COMMUNICATION_PROFILE_ID", "another"), None);
+        assert_eq!(route("NEW_ONE", "frontdesk"), None);
+    }
+
+    #[test]
+    fn rooms_by_number() {
+        let config = config();
+        assert!(config.room("1607555").is_some() && config.room("+1607555").is_some());
+        assert!(config.room("1607556").is_none());
+    }
+}

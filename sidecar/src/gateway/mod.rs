@@ -1,0 +1,36 @@
+//! The gateway: a call between an Alexa device, by Alexa.Comms.CallSignaling (facts G), and a phone, by SIP.
+//!
+//! [`Session`] is one call's state machine: it owns no socket, no task and no clock. It is told what happened
+//! ([`Input`]) with the time, and says what to do ([`Action`]) and until when it wants to be left alone. docs/gateway.md
+//! has its tables.
+//!
+//! | file | what |
+//! |---|---|
+//! | `session` | a call's two legs, its end |
+//! | `from_alexa`, `from_phone` | who calls whom: SIP's responses as messages, and messages as responses |
+//! | `renegotiation` | new offers within a call |
+//! | `outbox`, `exceptions` | what is said to Alexa, in order; what its answers mean (facts G5) |
+//! | `timers` | times |
+//! | `switchboard`, `seen` | what calls share: the way to Alexa, what came before |
+//! | `codes` | SIP's statuses and Alexa's results |
+
+mod codes;
+mod event;
+mod exceptions;
+mod from_alexa;
+mod from_phone;
+mod outbox;
+mod renegotiation;
+mod seen;
+mod session;
+mod switchboard;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use event::{Action, Input, Reanswered, Side};
+pub(crate) use outbox::Post;
+pub(crate) use seen::Standing;
+pub(crate) use session::{Caller, Session};
+pub(crate) use switchboard::{Account, Switchboard};

@@ -1,0 +1,223 @@
+//! The media of an Alexa device: a leg whose packets go by ICE and DTLS-SRTP (facts G1, G9).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use skillcall_media::encoding::Encoding;
+use skillcall_media::rtp::PayloadType;
+use skillcall_media::session::{Format, PacketTime};
+use skillcall_webrtc::{
+    Audio, Config, Direction, Event, Identity, LocalAddress, Output, Peer, Received, Transmit,
+};
+
+/// What a datagram was, or what follows from the time.
+#[derive(Debug)]
+pub(crate) enum FromDevice {
+    /// A datagram to send to an address.
+    Send(SocketAddr, Vec<u8>),
+    /// Packets flow.
+    Connected,
+    /// They do no more.
+    Disconnected(String),
+}
+
+/// What a datagram of the device's holds, opened in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// So many bytes of RTP.
+    Rtp(usize),
+    /// So many bytes of RTCP.
+    Rtcp(usize),
+    /// ICE or DTLS.
+    Handled,
+    /// Nothing of the device's.
+    Foreign,
+}
+
+/// What our answer to a new offer of the device's is.
+#[derive(Debug)]
+pub(crate) struct Again {
+    /// The answer.
+    pub(crate) answer: String,
+    /// Whether the device holds.
+    pub(crate) held: bool,
+}
+
+/// The device's side of a leg's packets.
+pub(crate) struct DeviceMedia {
+    peer: Peer,
+    /// The address that its socket has, as candidates name it.
+    local: SocketAddr,
+    due: Option<Instant>,
+}
+
+impl DeviceMedia {
+    fn config(identity: Identity, address: LocalAddress, ssrc: u32) -> Config {
+        let mut config = Config::new(identity, vec![address]);
+        // The codecs that the phone's side speaks, so that packets pass unchanged.
+        config.codecs = vec![Encoding::Pcmu, Encoding::Pcma];
+        config.ssrc = ssrc;
+        config
+    }
+
+    /// Answers the device's first offer.
+    ///
+    /// # Errors
+    /// In words: the offer cannot be used.
+    pub(crate) fn answer(
+        identity: Identity,
+        address: LocalAddress,
+        ssrc: u32,
+        offer: &str,
+        now: Instant,
+    ) -> Result<(Self, String), String> {
+        let (peer, answer) = Peer::answer(Self::config(identity, address, ssrc), offer, now)
+            .map_err(|error| format!("the device's offer: {error}"))?;
+        Ok((Self::new(peer, address, now), answer))
+    }
+
+    /// Offers to call the device.
+    pub(crate) fn offer(
+        identity: Identity,
+        address: LocalAddress,
+        ssrc: u32,
+        now: Instant,
+    ) -> (Self, String) {
+        let (peer, offer) = Peer::offer(Self::config(identity, address, ssrc), now);
+        (Self::new(peer, address, now), offer)
+    }
+
+    fn new(peer: Peer, address: LocalAddress, now: Instant) -> Self {
+        let local = match address {
+            LocalAddress::Host(socket) | LocalAddress::Public { socket, .. } => socket,
+            LocalAddress::Relayed { relay, .. } => relay,
+        };
+        Self {
+            peer,
+            local,
+            due: Some(now),
+        }
+    }
+
+    /// Takes the device's answer to our last offer.
+    ///
+    /// # Errors
+    /// In words: it cannot be used; all is as before then.
+    pub(crate) fn take_answer(&mut self, answer: &str, now: Instant) -> Result<(), String> {
+        self.due = Some(now);
+        self.peer
+            .take_answer(answer, now)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Answers a later offer of the device's.
+    ///
+    /// # Errors
+    /// In words: it cannot be used; all is as before then.
+    pub(crate) fn answer_again(&mut self, offer: &str, now: Instant) -> Result<Again, String> {
+        self.due = Some(now);
+        let again = self
+            .peer
+            .answer_again(offer, now)
+            .map_err(|error| error.to_string())?;
+        Ok(Again {
+            answer: again.answer,
+            held: self.peer.audio().is_some_and(Audio::is_held),
+        })
+    }
+
+    /// Offers anew, to hold the device or to hold it no more.
+    pub(crate) fn offer_again(&mut self, held: bool) -> String {
+        self.peer.offer_again(if held {
+            Direction::SendOnly
+        } else {
+            Direction::SendRecv
+        })
+    }
+
+    /// What was agreed on, for the media session, and whether we send and receive.
+    pub(crate) fn agreed(&self) -> Option<(Format, bool, bool)> {
+        let audio = self.peer.audio()?;
+        let mut format = Format::new(audio.encoding.g711()?, None);
+        format.payload_type = audio.send;
+        format.receive_payload_type = audio.receive;
+        let events = audio
+            .events
+            .as_ref()
+            .filter(|events| events.clock == audio.encoding.clock());
+        format.events = events.map(|events| events.send);
+        format.receive_events = events.map(|events| -> PayloadType { events.receive });
+        format.packet_time = PacketTime::from_ms(audio.packet_time_ms);
+        Some((format, audio.direction.sends(), audio.direction.receives()))
+    }
+
+    /// Whether packets flow.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.peer.is_connected()
+    }
+
+    /// When [`DeviceMedia::poll`] is due.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
+    /// Takes a datagram.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &mut [u8],
+    ) -> Opened {
+        match self.peer.receive(now, self.local, from, datagram) {
+            Received::Rtp(packet) => Opened::Rtp(packet.len()),
+            Received::Rtcp(packet) => Opened::Rtcp(packet.len()),
+            Received::Handled => {
+                self.due = Some(now);
+                Opened::Handled
+            }
+            Received::Dropped(_) => Opened::Foreign,
+        }
+    }
+
+    /// What is to be done now; none: nothing more, until the time or a datagram comes.
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<FromDevice> {
+        match self.peer.poll(now) {
+            Output::Transmit(Transmit { remote, bytes, .. }) => {
+                Some(FromDevice::Send(remote, bytes))
+            }
+            Output::Event(Event::Connected) => Some(FromDevice::Connected),
+            Output::Event(Event::Disconnected(why)) => {
+                Some(FromDevice::Disconnected(why.to_string()))
+            }
+            Output::Wait(until) => {
+                self.due = Some(until);
+                None
+            }
+        }
+    }
+
+    /// Protects an RTP packet in place; its length then, and where it goes. None while packets do not flow.
+    pub(crate) fn protect_rtp(
+        &mut self,
+        out: &mut [u8],
+        len: usize,
+    ) -> Option<(SocketAddr, usize)> {
+        let (route, len) = self.peer.send_rtp(out, len).ok()?;
+        Some((route.remote, len))
+    }
+
+    /// The same for RTCP.
+    pub(crate) fn protect_rtcp(
+        &mut self,
+        out: &mut [u8],
+        len: usize,
+    ) -> Option<(SocketAddr, usize)> {
+        let (route, len) = self.peer.send_rtcp(out, len).ok()?;
+        Some((route.remote, len))
+    }
+
+    /// Where packets go.
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        self.peer.route().map(|route| route.remote)
+    }
+}

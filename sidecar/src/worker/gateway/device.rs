@@ -1,0 +1,220 @@
+//! Media of the device's leg: its descriptions, and its datagrams.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use skillcall_media::rtp::MAX_PACKET;
+use skillcall_protocol::sma::action::Digit;
+use skillcall_webrtc::LocalAddress;
+
+use super::super::Running;
+use super::super::call::CallKey;
+use crate::engine::LegId;
+use crate::gateway::{Input, Reanswered};
+use crate::leg::{DeviceMedia, FromDevice, Opened};
+
+/// Milliseconds of a digit whose length is not known.
+const DIGIT_MS: u32 = 100;
+/// Why there is nothing to negotiate with.
+const NO_MEDIA: &str = "the device's leg has no media";
+
+impl Running {
+    /// Ports for a device that offers, and our answer.
+    pub(super) fn answer_first(
+        &mut self,
+        offer: &str,
+        now: Instant,
+    ) -> Result<(usize, String), String> {
+        let slot = self.take_media(now)?;
+        let (local, ssrc) = self.address_of_slot(slot);
+        let Some(identity) = self.shared.identity.clone() else {
+            self.release_media(slot, now);
+            return Err(NO_MEDIA.to_owned());
+        };
+        match DeviceMedia::answer(identity, local, ssrc, offer, now) {
+            Ok((device, answer)) => {
+                if let Some(media) = self.media.get_mut(slot) {
+                    media.give_device(device);
+                }
+                Ok((slot, answer))
+            }
+            Err(why) => {
+                self.release_media(slot, now);
+                Err(why)
+            }
+        }
+    }
+
+    /// Ports for a device that is called, and our offer.
+    pub(super) fn offer_first(&mut self, now: Instant) -> Result<(usize, String), String> {
+        let identity = self.shared.identity.clone().ok_or(NO_MEDIA)?;
+        let slot = self.take_media(now)?;
+        let (local, ssrc) = self.address_of_slot(slot);
+        let (device, offer) = DeviceMedia::offer(identity, local, ssrc, now);
+        if let Some(media) = self.media.get_mut(slot) {
+            media.give_device(device);
+        }
+        Ok((slot, offer))
+    }
+
+    /// The candidate of a slot's socket, and its source.
+    fn address_of_slot(&self, slot: usize) -> (LocalAddress, u32) {
+        let media = self.media.get(slot);
+        let port = media.map_or(0, |media| media.port);
+        let ssrc = media.map_or(1, |media| media.session.ssrc());
+        let bound = self.shared.config.rtp.address;
+        let public = SocketAddr::new(self.shared.media_address, port);
+        let address = if bound.is_unspecified() || bound == public.ip() {
+            LocalAddress::Host(public)
+        } else {
+            // Its administrator has made a rule that leads from there to us.
+            let socket = SocketAddr::new(bound, port);
+            LocalAddress::Public { socket, public }
+        };
+        (address, ssrc)
+    }
+
+    /// The device's answer to our last offer.
+    pub(super) fn take_device_answer(
+        &mut self,
+        key: CallKey,
+        answer: &str,
+        now: Instant,
+    ) -> Result<(), String> {
+        let media = self.leg_media(key, LegId::B).ok_or(NO_MEDIA)?;
+        media
+            .device_mut()
+            .ok_or(NO_MEDIA)?
+            .take_answer(answer, now)?;
+        media.follow_device();
+        self.poll_device_of(key, now);
+        Ok(())
+    }
+
+    /// Our answer to a later offer of the device's.
+    pub(super) fn answer_device(
+        &mut self,
+        key: CallKey,
+        offer: &str,
+        now: Instant,
+    ) -> Result<Reanswered, String> {
+        let media = self.leg_media(key, LegId::B).ok_or(NO_MEDIA)?;
+        let again = media
+            .device_mut()
+            .ok_or(NO_MEDIA)?
+            .answer_again(offer, now)?;
+        media.follow_device();
+        self.poll_device_of(key, now);
+        Ok(Reanswered {
+            sdp: again.answer,
+            held: again.held,
+        })
+    }
+
+    /// Our later offer to the device.
+    pub(super) fn offer_device_again(
+        &mut self,
+        key: CallKey,
+        held: bool,
+        now: Instant,
+    ) -> Result<String, String> {
+        let media = self.leg_media(key, LegId::B).ok_or(NO_MEDIA)?;
+        let offer = media.device_mut().ok_or(NO_MEDIA)?.offer_again(held);
+        self.poll_device_of(key, now);
+        Ok(offer)
+    }
+
+    fn poll_device_of(&mut self, key: CallKey, now: Instant) {
+        if let Some(slot) = self.media_slot(key, LegId::B) {
+            self.poll_device(slot, now);
+        }
+    }
+
+    /// A datagram of `len` bytes in the worker's buffer that came for a device's leg.
+    pub(in crate::worker) fn receive_of_device(
+        &mut self,
+        slot: usize,
+        len: usize,
+        from: SocketAddr,
+        now: Instant,
+        out: &mut [u8; MAX_PACKET],
+    ) -> bool {
+        let Some(media) = self.media.get_mut(slot) else {
+            return false;
+        };
+        let Some(datagram) = self.packet.get_mut(..len) else {
+            return false;
+        };
+        let opened = media.device_mut().map_or(Opened::Foreign, |device| {
+            device.receive(now, from, datagram)
+        });
+        match opened {
+            Opened::Rtp(len) => {
+                media.note_heard(now);
+                let packet = self.packet.get(..len).unwrap_or_default();
+                crate::bridge::deliver(&mut self.media, slot, now, packet, out)
+            }
+            Opened::Rtcp(len) => {
+                media.note_heard(now);
+                // What is no RTCP changes nothing.
+                let _ = media
+                    .session
+                    .receive_rtcp(now, self.packet.get(..len).unwrap_or_default());
+                false
+            }
+            Opened::Handled => {
+                media.note_heard(now);
+                self.poll_device(slot, now);
+                false
+            }
+            Opened::Foreign => false,
+        }
+    }
+
+    /// Sends what a device's leg has to send, and tells what has happened to it.
+    pub(in crate::worker) fn poll_device(&mut self, slot: usize, now: Instant) {
+        let owner = self.media_owner.get(slot).copied().flatten();
+        loop {
+            let Some(media) = self.media.get_mut(slot) else {
+                return;
+            };
+            let Some(next) = media.device_mut().and_then(|device| device.poll(now)) else {
+                return;
+            };
+            match next {
+                FromDevice::Send(to, bytes) => media.send_datagram(&bytes, to),
+                FromDevice::Connected => {
+                    if let Some((key, _)) = owner {
+                        self.gateway_input(key, Input::Connected);
+                    }
+                }
+                FromDevice::Disconnected(reason) => {
+                    if let Some((key, _)) = owner {
+                        self.gateway_input(key, Input::Disconnected { reason });
+                    }
+                }
+            }
+        }
+    }
+
+    /// A digit that the phone has sent beside its audio: its tones for the device, which takes no telephone events.
+    pub(in crate::worker) fn press_for_device(&mut self, key: CallKey, digit: Digit) {
+        if let Some(media) = self.leg_media(key, LegId::B)
+            && media.is_device()
+        {
+            media.press(digit.as_char(), DIGIT_MS);
+        }
+    }
+
+    /// Lets devices' legs do what is due by now.
+    pub(in crate::worker) fn tick_device(&mut self, slot: usize, now: Instant) {
+        let due = self
+            .media
+            .get_mut(slot)
+            .and_then(|media| media.device_mut())
+            .is_some_and(|device| device.is_due(now));
+        if due {
+            self.poll_device(slot, now);
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! An Alexa device's media: a WebRTC peer on loopback in a thread, with a tone as its voice.
+
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use skillcall_media::dtmf::{Digit, ToneDetector, audible};
+use skillcall_media::encoding::Encoding;
+use skillcall_media::rtp::MAX_PACKET;
+use skillcall_media::session::{AudioSession, Format, Outgoing, SessionConfig};
+use skillcall_media::{FRAME_SAMPLES, Frame, SILENT_FRAME, codec::Codec, tone};
+use skillcall_webrtc::{
+    Config, Direction, Event, Identity, LocalAddress, Output, Peer, Received, Style,
+};
+
+use super::LIMIT;
+
+pub(crate) struct Device {
+    inner: Arc<(Mutex<Inner>, Condvar)>,
+    quit: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Inner {
+    peer: Peer,
+    session: AudioSession,
+    heard: Vec<i16>,
+    digits: String,
+    tones: ToneDetector,
+    pressed: Vec<Frame>,
+    connected: bool,
+    lost: Option<String>,
+    mute: bool,
+}
+
+fn config(socket: &UdpSocket, codecs: &[Encoding], ssrc: u32) -> Config {
+    let local = socket.local_addr().unwrap();
+    let mut config = Config::new(
+        Identity::generate().unwrap(),
+        vec![LocalAddress::Host(local)],
+    );
+    config.codecs = codecs.to_vec();
+    config.style = Style::Echo { video: true };
+    config.ssrc = ssrc;
+    // Alexa offers none (facts G9).
+    config.events = false;
+    config
+}
+
+fn session() -> AudioSession {
+    let config = SessionConfig::new(Format::new(Codec::Pcmu, None), rand::random());
+    let mut session = AudioSession::new(config, Instant::now());
+    session.listen(true);
+    session
+}
+
+impl Device {
+    /// A device that offers a call with these codecs of G.711.
+    pub(crate) fn offering(frequency: f64, codecs: &[Encoding]) -> (Self, String) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let session = session();
+        let config = config(&socket, codecs, session.ssrc());
+        let (peer, offer) = Peer::offer(config, Instant::now());
+        (Self::start(socket, peer, session, frequency), offer)
+    }
+
+    /// A device that is called.
+    pub(crate) fn answering(frequency: f64, offer: &str) -> (Self, String) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let session = session();
+        let config = config(&socket, &[Encoding::Pcmu, Encoding::Pcma], session.ssrc());
+        let (peer, answer) = Peer::answer(config, offer, Instant::now()).unwrap();
+        (Self::start(socket, peer, session, frequency), answer)
+    }
+
+    fn start(socket: UdpSocket, peer: Peer, session: AudioSession, frequency: f64) -> Self {
+        socket
+            .set_read_timeout(Some(Duration::from_millis(2)))
+            .unwrap();
+        let inner = Inner {
+            peer,
+            session,
+            heard: Vec::new(),
+            digits: String::new(),
+            tones: ToneDetector::new(),
+            pressed: Vec::new(),
+            connected: false,
+            lost: None,
+            mute: false,
+        };
+        let inner = Arc::new((Mutex::new(inner), Condvar::new()));
+        let quit = Arc::new(AtomicBool::new(false));
+        let (shared, stop) = (Arc::clone(&inner), Arc::clone(&quit));
+        let thread = std::thread::spawn(move || run(&socket, &shared, &stop, frequency));
+        Self {
+            inner,
+            quit,
+            thread: Some(thread),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.0.lock().unwrap()
+    }
+
+    pub(crate) fn take_answer(&self, answer: &str) {
+        self.lock()
+            .peer
+            .take_answer(answer, Instant::now())
+            .unwrap();
+    }
+
+    pub(crate) fn offer_again(&self, direction: Direction) -> String {
+        self.lock().peer.offer_again(direction)
+    }
+
+    pub(crate) fn answer_again(&self, offer: &str) -> String {
+        let again = self.lock().peer.answer_again(offer, Instant::now());
+        again.unwrap().answer
+    }
+
+    /// Whether the other side holds.
+    pub(crate) fn is_held(&self) -> bool {
+        self.lock()
+            .peer
+            .audio()
+            .is_some_and(|audio| audio.is_held())
+    }
+
+    /// No packets from now on, as a device that died.
+    pub(crate) fn die(&self) {
+        self.quit.store(true, Ordering::Relaxed);
+    }
+
+    /// Sends no audio from now on, or sends again; ICE goes on.
+    pub(crate) fn mute(&self, mute: bool) {
+        self.lock().mute = mute;
+    }
+
+    /// Presses a key, whose tones are in the audio (facts G9: there are no telephone events).
+    pub(crate) fn digit(&self, digit: char) {
+        let tones = audible(&digit.to_string(), 100);
+        let frames = tones
+            .chunks_exact(FRAME_SAMPLES)
+            .map(|frame| Frame::try_from(frame).unwrap());
+        self.lock().pressed.extend(frames);
+    }
+
+    fn wait(&self, what: &str, fits: impl Fn(&Inner) -> bool) {
+        let until = Instant::now() + LIMIT;
+        let mut inner = self.lock();
+        while !fits(&inner) {
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "the device: {what}; connected {}, {:?}, {} samples heard, digits {:?}, {:?}",
+                inner.connected,
+                inner.lost,
+                inner.heard.len(),
+                inner.digits,
+                inner.peer.figures(),
+            );
+            inner = self
+                .inner
+                .1
+                .wait_timeout(inner, left.min(Duration::from_secs(1)))
+                .unwrap()
+                .0;
+        }
+    }
+
+    /// Waits until the last 200 ms that it heard are mostly this tone.
+    pub(crate) fn hears(&self, frequency: f64) {
+        self.wait(&format!("a tone of {frequency} Hz"), |inner| {
+            let heard = &inner.heard;
+            heard.len() >= 1600 && tone::power_at(&heard[heard.len() - 1600..], frequency) > 0.8
+        });
+    }
+
+    /// Waits until it has heard 200 ms of silence.
+    pub(crate) fn hears_nothing(&self) {
+        self.wait("silence", |inner| {
+            let heard = &inner.heard;
+            heard.len() >= 1600 && heard[heard.len() - 1600..].iter().all(|s| s.abs() < 200)
+        });
+    }
+
+    pub(crate) fn forget_heard(&self) {
+        self.lock().heard.clear();
+    }
+
+    /// Waits for digits in what it hears.
+    pub(crate) fn hears_digits(&self, digits: &str) {
+        self.wait(&format!("the digits {digits}"), |inner| {
+            inner.digits == digits
+        });
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.quit.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+            && !std::thread::panicking()
+        {
+            panic!("the device panicked");
+        }
+    }
+}
+
+fn run(socket: &UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
+    let local = socket.local_addr().unwrap();
+    let voice: Vec<Frame> = tone::sine(frequency, -10.0, 8000)
+        .chunks_exact(FRAME_SAMPLES)
+        .map(|chunk| chunk.try_into().unwrap())
+        .collect();
+    let (mut spoken, mut next_tick) = (0, Instant::now());
+    let mut buffer = [0; 2048];
+    while !quit.load(Ordering::Relaxed) {
+        let received = socket.recv_from(&mut buffer);
+        let mut inner_ = inner.0.lock().unwrap();
+        let state = &mut *inner_;
+        let now = Instant::now();
+        if let Ok((len, from)) = received
+            && let Received::Rtp(packet) = state.peer.receive(now, local, from, &mut buffer[..len])
+        {
+            let _ = state.session.receive_rtp(now, packet);
+        }
+        loop {
+            match state.peer.poll(now) {
+                Output::Transmit(transmit) => {
+                    let _ = socket.send_to(&transmit.bytes, transmit.remote);
+                }
+                Output::Event(Event::Connected) => state.connected = true,
+                Output::Event(Event::Disconnected(why)) => state.lost = Some(why.to_string()),
+                Output::Wait(_) => break,
+            }
+        }
+        if let Some(audio) = state.peer.audio().copied()
+            && let Some(codec) = audio.encoding.g711()
+        {
+            let mut format = Format::new(codec, None);
+            format.payload_type = audio.send;
+            format.receive_payload_type = audio.receive;
+            if state.session.format() != format {
+                state.session.set_format(format);
+            }
+            let sends = audio.direction.sends() && state.peer.is_connected() && !state.mute;
+            while next_tick <= now {
+                next_tick += Duration::from_millis(20);
+                let said = voice[spoken % voice.len()];
+                let frame = if state.pressed.is_empty() {
+                    spoken += 1;
+                    said
+                } else {
+                    state.pressed.remove(0)
+                };
+                let mut out = [0; MAX_PACKET];
+                let outgoing = if sends {
+                    Outgoing::Pcm(&frame)
+                } else {
+                    Outgoing::Nothing
+                };
+                if let Some(len) = state.session.tick(now, outgoing, &mut out)
+                    && let Ok((route, len)) = state.peer.send_rtp(&mut out, len)
+                {
+                    let _ = socket.send_to(&out[..len], route.remote);
+                }
+                let mut frame = SILENT_FRAME;
+                state.session.hear(&mut frame);
+                state.heard.extend(frame);
+                state
+                    .digits
+                    .extend(state.tones.push(&frame).map(Digit::as_char));
+            }
+        }
+        drop(inner_);
+        inner.1.notify_all();
+    }
+}
