@@ -37,7 +37,7 @@ test            openssl    openssl       openssl     a TLS peer that nobody here
 test            npm        npm           node        plug-ins in JavaScript, the skill in Node, and those judges
 test            mmdebstrap mmdebstrap  -           a Debian with Asterisk, in a folder of the target folder
 test            python3    python3       python3     checks the signing vectors as a handler author would
-test            /usr/share/python-wheels python3-venv - the Python environment of PJSIP, a phone that nobody here wrote
+test            /usr/share/python-wheels python3-venv - the Python environments of PJSIP and aiortc, peers that nobody here wrote
 TABLE
 }
 

@@ -11,6 +11,7 @@
 //! | [`customer`], [`tokens`] | who speaks, what they allowed, and the tokens of requests (facts A7, C) |
 //! | `skill` | request envelopes, the strict reading of answers (facts A) |
 //! | `alexa`, `service` | sessions, calls, and the HTTP APIs (facts A5, C1, D) |
+//! | [`echo`] | an Echo: calls by WebRTC (facts G9) |
 //! | [`line`] | SIP and RTP of devices and phone (facts E1) |
 //! | `login` | Login with Amazon (facts G7, H) |
 //! | [`signaling`] | sessions of CallSignaling (facts G) |
@@ -25,6 +26,7 @@ pub mod config;
 mod control;
 pub mod customer;
 mod device;
+pub mod echo;
 pub mod line;
 mod login;
 pub mod model;

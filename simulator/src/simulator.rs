@@ -15,10 +15,11 @@ use tokio::task::JoinHandle;
 
 use crate::alexa::{Alexa, AlexaParts, Limits, Said, SayError, Told, lock};
 use crate::authority::{Authority, AuthorityError};
-use crate::config::{ConfigError, Secret, SimulatorConfig};
+use crate::config::{ConfigError, DeviceMedia, Secret, SimulatorConfig};
 use crate::control::{self, Control};
 use crate::customer::Customer;
 use crate::device::Devices;
+use crate::echo::{Echo, EchoError, EchoHabits, Echos};
 use crate::line::{
     Answering, Call, CallBook, Line, LineError, LineStart, Manner, Side, WaitedInVain,
 };
@@ -61,6 +62,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The devices have no media.
+    #[error(transparent)]
+    Echo(#[from] EchoError),
     /// A device's or the phone's line cannot be opened.
     #[error(transparent)]
     Line(#[from] LineError),
@@ -133,6 +137,16 @@ impl Simulator {
         .await?;
         lines.push(task);
         let devices = Devices::new(line, book.clone(), &config.device);
+        let endpoint: Arc<dyn Endpoint> = match config.device.media {
+            DeviceMedia::Scripted => Arc::new(Scripted::default()),
+            DeviceMedia::Echo => {
+                let habits = EchoHabits {
+                    voice: config.device.voice.clone(),
+                    ..EchoHabits::default()
+                };
+                Arc::new(Echos::new(Echo::new(habits).await?))
+            }
+        };
         let mut phone = None;
         if let Some(settings) = &config.phone {
             let habits = Phone::habits(settings);
@@ -172,7 +186,7 @@ impl Simulator {
             client: SkillClient::new(limits.answer)?,
             limits,
             login,
-            sessions: Book::new(Arc::new(Scripted::default()), config.signaling),
+            sessions: Book::new(endpoint, config.signaling),
             exchanges: Exchanges::open(config.alexa.exchanges.as_deref())?,
             customers,
             stopping: stopping.clone(),

@@ -30,6 +30,7 @@ mod ice;
 mod identity;
 mod peer;
 mod sdp;
+mod wire;
 
 pub use fingerprint::Fingerprint;
 pub use ice::{IceMode, LocalAddress, Route};
@@ -39,3 +40,4 @@ pub use peer::{
     Transmit,
 };
 pub use sdp::{Audio, Direction, Events, OfferError, OpusParameters, Style};
+pub use wire::{Packet, Wire};

@@ -155,6 +155,8 @@ pub struct DeviceConfig {
     pub transport: SipTransport,
     /// The address of the devices' own SIP socket; port 0 is chosen by the system.
     pub listen: SocketAddr,
+    /// What the devices have for the media of CallSignaling.
+    pub media: DeviceMedia,
     /// What the devices' customers say in a call.
     pub voice: Voice,
     /// Folder for WAV files of what the devices hear; absent: none are written.
@@ -173,6 +175,7 @@ impl Default for DeviceConfig {
             sip_target: loopback(5060),
             transport: SipTransport::Udp,
             listen: loopback(0),
+            media: DeviceMedia::default(),
             voice: Voice::default(),
             recordings: None,
             max_seconds: 600,
@@ -180,6 +183,17 @@ impl Default for DeviceConfig {
             script: Vec::new(),
         }
     }
+}
+
+/// What devices have for the media of CallSignaling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceMedia {
+    /// Descriptions as if, and no packets.
+    #[default]
+    Scripted,
+    /// ICE, DTLS-SRTP, Opus and a voice, on loopback: [`crate::echo`].
+    Echo,
 }
 
 /// A SIP transport.

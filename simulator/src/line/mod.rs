@@ -36,6 +36,7 @@ pub use self::book::{
     Call, CallBook, CallState, EndedBy, Ending, MediaFigures, Side, WaitedInVain,
 };
 pub use self::script::{Act, Answering, Step, Voice, When};
+pub(crate) use self::voice::prepare;
 use crate::config::SipTransport;
 use crate::trace::Trace;
 

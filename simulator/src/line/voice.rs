@@ -12,10 +12,10 @@ use super::{LineError, Voice};
 const TONE_LEVEL: f64 = -13.0;
 
 /// A voice that can be played; `None` is silence.
-pub(super) type Mouth = Option<Player>;
+pub(crate) type Mouth = Option<Player>;
 
 /// Makes a voice ready: reads its file, makes its tone.
-pub(super) async fn prepare(voice: &Voice) -> Result<Mouth, LineError> {
+pub(crate) async fn prepare(voice: &Voice) -> Result<Mouth, LineError> {
     match voice {
         Voice::Silence => Ok(None),
         Voice::Tone { hz } => {
