@@ -8,10 +8,12 @@ use crate::{
     SILENT_FRAME,
     codec::Codec,
     dtmf::{DigitReport, DtmfReceiver},
+    encoding::Encoding,
     jitter::{JitterBuffer, JitterConfig},
     rtcp::{Compound, RtcpPacket, canonical_name},
     rtp::{MAX_PACKET, PayloadType, RtpPacket, Sequence, Timestamp},
     session::{AudioSession, Format, Outgoing, PacketTime, SessionConfig},
+    transcode::{OpusSettings, Side, SideEvents, Transcoder},
     wav,
 };
 
@@ -147,5 +149,47 @@ pub fn session(bytes: &[u8]) {
         session.poll_rtcp(now, &mut out);
         let mos = session.figures().mos();
         assert!(mos.is_none_or(|mos| (1.0..=4.5).contains(&mos)));
+    }
+}
+
+/// A series of packets through transcoders of all encodings: the first byte is the length of each, the next one chooses.
+pub fn transcode(bytes: &[u8]) {
+    let (audio, events) = (PayloadType::new(96), PayloadType::new(101));
+    let (Some(audio), Some(events)) = (audio, events) else {
+        return;
+    };
+    let side = |encoding: Encoding| Side {
+        encoding,
+        payload_type: audio,
+        events: Some(SideEvents {
+            payload_type: events,
+            clock: encoding.clock(),
+        }),
+    };
+    let ways = [
+        (Encoding::Opus, Encoding::Pcmu),
+        (Encoding::Opus, Encoding::G722),
+        (Encoding::G722, Encoding::Pcma),
+        (Encoding::Pcmu, Encoding::Opus),
+    ];
+    let mut transcoders: Vec<_> = ways
+        .into_iter()
+        .filter_map(|(from, to)| {
+            Transcoder::new(side(from), side(to), OpusSettings::default()).ok()
+        })
+        .collect();
+    let mut rest = bytes;
+    while let [len, choice, behind @ ..] = rest {
+        let (packet, behind) = behind.split_at(behind.len().min(usize::from(*len)));
+        rest = behind;
+        let count = transcoders.len().max(1);
+        let Some(transcoder) = transcoders.get_mut(usize::from(*choice) % count) else {
+            return;
+        };
+        let _ = transcoder.push(packet, |packet| {
+            assert!(RtpPacket::parse(packet).is_ok());
+            assert!(packet.len() <= MAX_PACKET);
+        });
+        transcoder.rewrite_rtcp(&mut packet.to_vec());
     }
 }

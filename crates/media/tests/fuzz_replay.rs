@@ -84,6 +84,32 @@ fn datagrams() -> Vec<u8> {
         .collect()
 }
 
+/// Packets for each transcoder, in order and with one missing.
+fn transcoded() -> Vec<u8> {
+    let payload_type = PayloadType::new(96).unwrap();
+    let mut bytes = Vec::new();
+    for at in [0u16, 1, 3, 4] {
+        for choice in 0..4 {
+            let mut out = [0; 120];
+            let header = RtpHeader {
+                marker: at == 0,
+                payload_type,
+                sequence: Sequence(at),
+                timestamp: Timestamp(u32::from(at) * 960),
+                ssrc: 7,
+            };
+            // As Opus: one SILK frame of 20 ms.
+            let payload: Vec<u8> = (0..80u8)
+                .map(|n| if n == 0 { 0x08 } else { n.wrapping_mul(37) })
+                .collect();
+            let len = header.write(&payload, &mut out).unwrap();
+            bytes.extend([len as u8, choice]);
+            bytes.extend(&out[..len]);
+        }
+    }
+    bytes
+}
+
 /// A recording's file with a chunk that nobody knows.
 fn wav_file() -> Vec<u8> {
     let mut file = wav::to_bytes(&[1_000; 500], 2).unwrap();
@@ -104,13 +130,14 @@ fn no_target_fails_on_good_inputs_or_their_mutations() {
             b"\xff\xff\xff\xff",
         ],
     };
-    let targets: [(&str, Target, Vec<u8>); 6] = [
+    let targets: [(&str, Target, Vec<u8>); 7] = [
         ("rtp", fuzz::rtp, rtp_packet()),
         ("rtcp", fuzz::rtcp, rtcp_packet()),
         ("dtmf", fuzz::dtmf, events()),
         ("jitter", fuzz::jitter, jitter_steps()),
         ("session", fuzz::session, datagrams()),
         ("wav", fuzz::wav, wav_file()),
+        ("transcode", fuzz::transcode, transcoded()),
     ];
     for (name, target, seed) in targets {
         replay.run(name, target, &[seed]);
@@ -133,6 +160,7 @@ proptest! {
         fuzz::jitter(&bytes);
         fuzz::session(&bytes);
         fuzz::wav(&bytes);
+        fuzz::transcode(&bytes);
         let mut codes = [0; 600];
         Codec::Pcmu.transcode(Codec::Pcma, &bytes, &mut codes);
     }
