@@ -510,3 +510,38 @@ async fn the_phone_holds_and_resumes() {
     ended(&skill);
     nothing_is_left(&bench).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opus_and_g722_are_transcoded_for_devices_that_want_them() {
+    for (codecs, more, name) in [
+        (&[Encoding::Opus][..], "", "opus"),
+        (&[Encoding::G722], "", "G722"),
+        (&Encoding::ALL, "prefer-opus = true", "opus"),
+        (&Encoding::ALL, "ice-lite = true", "PCMU"),
+    ] {
+        let skill = Skill::start().await;
+        let phone = Phone::start(PHONE, Behaviour::Answer);
+        let bench = bench(&skill, phone.address, more).await;
+        let to = control(&bench);
+        let (device, offer) = Device::offering(DEVICE, codecs);
+        skill
+            .says(&to, "s-1", "InitiateOutboundCall", call_of(&offer))
+            .await;
+        let accepted = tokio::task::block_in_place(|| skill.wait("CallAccepted", 1));
+        device.take_answer(sdp_of(&accepted));
+        skill.says(&to, "s-1", "CallAcceptedAck", json!({})).await;
+        tokio::task::block_in_place(|| {
+            device.hears(PHONE);
+            phone.hears(DEVICE);
+        });
+        let call = bench.get("/v1/calls/s-1").await;
+        let legs = call["media"].as_array().unwrap();
+        let has = |leg: &Value| leg["codec"].as_str().unwrap().eq_ignore_ascii_case(name);
+        assert!(legs.iter().any(has), "{name}: {call}");
+        phone.digit('5');
+        tokio::task::block_in_place(|| device.hears_digits("5"));
+        phone.hang_up();
+        ended(&skill);
+        nothing_is_left(&bench).await;
+    }
+}

@@ -27,6 +27,12 @@ pub struct GatewayConfig {
     pub route: Vec<GatewayRouteConfig>,
     /// Devices that phones can call.
     pub room: Vec<RoomConfig>,
+    /// Whether devices are spoken to in Opus with error correction, where they have it, though G.711 would pass unchanged;
+    /// default false: Opus and G.722 only with devices that have no G.711.
+    pub prefer_opus: bool,
+    /// Whether our side of ICE is lite (RFC 8445 §2.5): for a sidecar that devices reach without address translation;
+    /// default false.
+    pub ice_lite: bool,
     /// Seconds that a call may ring, 1..3600; default 60.
     pub ring_seconds: u32,
     /// Seconds to the first sign of life of who is called, 1..3600; default 10.
@@ -49,6 +55,8 @@ impl Default for GatewayConfig {
             require_signed_replies: true,
             route: Vec::new(),
             room: Vec::new(),
+            prefer_opus: false,
+            ice_lite: false,
             ring_seconds: 60,
             react_seconds: 10,
             ack_seconds: 10,

@@ -4,11 +4,26 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use skillcall_media::encoding::Encoding;
-use skillcall_media::rtp::PayloadType;
+use skillcall_media::rtp::{MAX_PACKET, PayloadType};
 use skillcall_media::session::{Format, PacketTime};
+use skillcall_media::transcode::Transcoder;
 use skillcall_webrtc::{
-    Audio, Config, Direction, Event, Identity, LocalAddress, Output, Peer, Received, Transmit,
+    Audio, Config, Direction, Event, IceMode, Identity, LocalAddress, Output, Peer, Received,
+    Transmit,
 };
+
+use super::shim::{INNER, Shim};
+
+/// How the gateway speaks with devices.
+#[derive(Debug, Clone)]
+pub(crate) struct DeviceSettings {
+    /// Our certificate.
+    pub(crate) identity: Identity,
+    /// Whether Opus goes before G.711, which would pass unchanged.
+    pub(crate) prefer_opus: bool,
+    /// Whether our side of ICE is lite (RFC 8445 §2.5).
+    pub(crate) lite: bool,
+}
 
 /// What a datagram was, or what follows from the time.
 #[derive(Debug)]
@@ -49,13 +64,25 @@ pub(crate) struct DeviceMedia {
     /// The address that its socket has, as candidates name it.
     local: SocketAddr,
     due: Option<Instant>,
+    /// What stands between it and the media session, where they share no codec.
+    shim: Option<Shim>,
 }
 
 impl DeviceMedia {
-    fn config(identity: Identity, address: LocalAddress, ssrc: u32) -> Config {
-        let mut config = Config::new(identity, vec![address]);
-        // The codecs that the phone's side speaks, so that packets pass unchanged.
-        config.codecs = vec![Encoding::Pcmu, Encoding::Pcma];
+    fn config(settings: &DeviceSettings, address: LocalAddress, ssrc: u32) -> Config {
+        let mut config = Config::new(settings.identity.clone(), vec![address]);
+        let (g711, others) = (
+            [Encoding::Pcmu, Encoding::Pcma],
+            [Encoding::Opus, Encoding::G722],
+        );
+        config.codecs = match settings.prefer_opus {
+            true => others.into_iter().chain(g711).collect(),
+            // What the phone's side speaks passes unchanged.
+            false => g711.into_iter().chain(others).collect(),
+        };
+        if settings.lite {
+            config.mode = IceMode::Lite;
+        }
         config.ssrc = ssrc;
         config
     }
@@ -65,25 +92,25 @@ impl DeviceMedia {
     /// # Errors
     /// In words: the offer cannot be used.
     pub(crate) fn answer(
-        identity: Identity,
+        settings: &DeviceSettings,
         address: LocalAddress,
         ssrc: u32,
         offer: &str,
         now: Instant,
     ) -> Result<(Self, String), String> {
-        let (peer, answer) = Peer::answer(Self::config(identity, address, ssrc), offer, now)
+        let (peer, answer) = Peer::answer(Self::config(settings, address, ssrc), offer, now)
             .map_err(|error| format!("the device's offer: {error}"))?;
         Ok((Self::new(peer, address, now), answer))
     }
 
     /// Offers to call the device.
     pub(crate) fn offer(
-        identity: Identity,
+        settings: &DeviceSettings,
         address: LocalAddress,
         ssrc: u32,
         now: Instant,
     ) -> (Self, String) {
-        let (peer, offer) = Peer::offer(Self::config(identity, address, ssrc), now);
+        let (peer, offer) = Peer::offer(Self::config(settings, address, ssrc), now);
         (Self::new(peer, address, now), offer)
     }
 
@@ -96,6 +123,7 @@ impl DeviceMedia {
             peer,
             local,
             due: Some(now),
+            shim: None,
         }
     }
 
@@ -136,19 +164,44 @@ impl DeviceMedia {
     }
 
     /// What was agreed on, for the media session, and whether we send and receive.
-    pub(crate) fn agreed(&self) -> Option<(Format, bool, bool)> {
-        let audio = self.peer.audio()?;
-        let mut format = Format::new(audio.encoding.g711()?, None);
-        format.payload_type = audio.send;
-        format.receive_payload_type = audio.receive;
-        let events = audio
-            .events
-            .as_ref()
-            .filter(|events| events.clock == audio.encoding.clock());
-        format.events = events.map(|events| events.send);
-        format.receive_events = events.map(|events| -> PayloadType { events.receive });
+    pub(crate) fn agreed(&mut self) -> Option<(Format, bool, bool)> {
+        let audio = *self.peer.audio()?;
+        if !self.shim.as_ref().is_some_and(|shim| shim.fits(&audio)) {
+            self.shim = Shim::between(&audio)
+                .inspect_err(|error| tracing::error!(%error, "a device's codec"))
+                .ok()?;
+        }
+        let mut format = Format::new(audio.encoding.g711().unwrap_or(INNER), None);
+        if self.shim.is_none() {
+            format.payload_type = audio.send;
+            format.receive_payload_type = audio.receive;
+            let events = audio
+                .events
+                .as_ref()
+                .filter(|events| events.clock == audio.encoding.clock());
+            format.events = events.map(|events| events.send);
+            format.receive_events = events.map(|events| -> PayloadType { events.receive });
+        }
         format.packet_time = PacketTime::from_ms(audio.packet_time_ms);
         Some((format, audio.direction.sends(), audio.direction.receives()))
+    }
+
+    /// The device's codec, where it is none of the media session's.
+    pub(crate) fn codec_name(&self) -> Option<&'static str> {
+        self.shim.as_ref()?;
+        Some(self.peer.audio()?.encoding.name())
+    }
+
+    /// What its packets pass on their way in, for as long as one of them does.
+    pub(crate) fn take_inbound(&mut self) -> Option<Box<Transcoder>> {
+        self.shim.as_mut()?.take_inbound()
+    }
+
+    /// Gives back what packets pass on their way in.
+    pub(crate) fn give_inbound(&mut self, inbound: Box<Transcoder>) {
+        if let Some(shim) = &mut self.shim {
+            shim.give_inbound(inbound);
+        }
     }
 
     /// Whether packets flow.
@@ -196,24 +249,49 @@ impl DeviceMedia {
         }
     }
 
-    /// Protects an RTP packet in place; its length then, and where it goes. None while packets do not flow.
-    pub(crate) fn protect_rtp(
+    /// Sends an RTP packet of ours: gives what goes out, and where to. Nothing while packets do not flow.
+    pub(crate) fn send_rtp(
         &mut self,
-        out: &mut [u8],
+        out: &mut [u8; MAX_PACKET],
         len: usize,
-    ) -> Option<(SocketAddr, usize)> {
-        let (route, len) = self.peer.send_rtp(out, len).ok()?;
-        Some((route.remote, len))
+        mut give: impl FnMut(SocketAddr, &[u8]),
+    ) {
+        let peer = &mut self.peer;
+        let mut protect = |out: &mut [u8; MAX_PACKET], len: usize| {
+            if let Ok((route, len)) = peer.send_rtp(out, len)
+                && let Some(packet) = out.get(..len)
+            {
+                give(route.remote, packet);
+            }
+        };
+        match &mut self.shim {
+            None => protect(out, len),
+            Some(shim) => shim.outbound(out.get(..len).unwrap_or_default(), protect),
+        }
     }
 
     /// The same for RTCP.
-    pub(crate) fn protect_rtcp(
+    pub(crate) fn send_rtcp(
         &mut self,
-        out: &mut [u8],
+        out: &mut [u8; MAX_PACKET],
         len: usize,
-    ) -> Option<(SocketAddr, usize)> {
-        let (route, len) = self.peer.send_rtcp(out, len).ok()?;
-        Some((route.remote, len))
+        give: impl FnOnce(SocketAddr, &[u8]),
+    ) {
+        if let Some(shim) = &self.shim {
+            shim.rewrite_outbound_rtcp(out.get_mut(..len).unwrap_or_default());
+        }
+        if let Ok((route, len)) = self.peer.send_rtcp(out, len)
+            && let Some(packet) = out.get(..len)
+        {
+            give(route.remote, packet);
+        }
+    }
+
+    /// Timestamps of the device's reports, as the media session counts.
+    pub(crate) fn rewrite_rtcp(&self, datagram: &mut [u8]) {
+        if let Some(shim) = &self.shim {
+            shim.rewrite_inbound_rtcp(datagram);
+        }
     }
 
     /// Where packets go.

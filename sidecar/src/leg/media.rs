@@ -196,6 +196,12 @@ impl LegMedia {
         self.device.as_deref_mut()
     }
 
+    /// The codec's name, as it is on the wire.
+    pub(crate) fn codec_name(&self) -> &'static str {
+        let device = self.device.as_ref().and_then(|device| device.codec_name());
+        device.unwrap_or_else(|| super::codec_name(self.session.format().codec))
+    }
+
     /// Whether it is a device's leg.
     pub(crate) fn is_device(&self) -> bool {
         self.device.is_some()
@@ -204,7 +210,7 @@ impl LegMedia {
     /// Follows what the device's descriptions agree on.
     pub(crate) fn follow_device(&mut self) {
         let Some((format, sends, receives)) =
-            self.device.as_ref().and_then(|device| device.agreed())
+            self.device.as_mut().and_then(|device| device.agreed())
         else {
             return;
         };
@@ -313,14 +319,13 @@ impl LegMedia {
     /// Sends the RTP packet in the first `len` bytes of `out`.
     pub(crate) fn send_rtp(&mut self, out: &mut [u8; MAX_PACKET], len: usize, to: SocketAddr) {
         if let Some(device) = &mut self.device {
-            if let Some((to, len)) = device.protect_rtp(out, len)
-                && let Some(packet) = out.get(..len)
-            {
-                send(&self.rtp, packet, to);
-                if let Some(capture) = &self.capture {
+            let (socket, capture) = (&self.rtp, &self.capture);
+            device.send_rtp(out, len, |to, packet| {
+                send(socket, packet, to);
+                if let Some(capture) = capture {
                     capture.sent(to, packet);
                 }
-            }
+            });
             return;
         }
         let len = match &mut self.srtp {
@@ -339,11 +344,8 @@ impl LegMedia {
     fn send_rtcp(&mut self, out: &mut [u8; MAX_PACKET], len: usize, to: SocketAddr) {
         if let Some(device) = &mut self.device {
             // Both go one way (RFC 5761).
-            if let Some((to, len)) = device.protect_rtcp(out, len)
-                && let Some(packet) = out.get(..len)
-            {
-                send(&self.rtp, packet, to);
-            }
+            let socket = &self.rtp;
+            device.send_rtcp(out, len, |to, packet| send(socket, packet, to));
             return;
         }
         let len = match &mut self.srtp {

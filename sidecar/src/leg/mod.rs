@@ -5,11 +5,12 @@ mod device;
 mod media;
 mod negotiation;
 mod offers;
+mod shim;
 mod srtp;
 mod target;
 
 pub(crate) use capture::MediaCapture;
-pub(crate) use device::{DeviceMedia, FromDevice, Opened};
+pub(crate) use device::{DeviceMedia, DeviceSettings, FromDevice, Opened};
 pub(crate) use media::{LegMedia, Playing, SentFrame};
 pub(crate) use negotiation::{Agreed, codec_name};
 pub(crate) use offers::LegOffers;

@@ -30,6 +30,7 @@ use crate::gateway::Switchboard;
 use crate::guard::{Bans, Known, SharedBans, Toll};
 use crate::handler::{HandlerError, Handlers};
 use crate::journal::{Journal, Left, take_leave};
+use crate::leg::DeviceSettings;
 use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
 use crate::recording::RecordingStore;
@@ -208,12 +209,17 @@ impl Sidecar {
             Arc::clone(&figures),
         )?
         .map(Arc::new);
-        let identity = switchboard
-            .is_some()
-            .then(Identity::generate)
-            .transpose()
-            .map_err(std::io::Error::other)
-            .map_err(io("the certificate for devices"))?;
+        let mut devices = None;
+        if switchboard.is_some() {
+            let identity = Identity::generate()
+                .map_err(std::io::Error::other)
+                .map_err(io("the certificate for devices"))?;
+            devices = Some(Arc::new(DeviceSettings {
+                identity,
+                prefer_opus: config.gateway.prefer_opus,
+                lite: config.gateway.ice_lite,
+            }));
+        }
         let shared = Arc::new(Shared {
             config: Arc::clone(&config),
             applications: Arc::clone(&applications),
@@ -237,7 +243,7 @@ impl Sidecar {
             trunks: trunks.clone(),
             names: Arc::new(names),
             switchboard: switchboard.clone(),
-            identity,
+            devices,
             media_address: config.sip.public_address.unwrap_or(config.rtp.address),
             sip_host,
         });

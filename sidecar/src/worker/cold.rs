@@ -319,7 +319,7 @@ impl Running {
                 Some(MediaView {
                     call_id: leg.call_id.to_string(),
                     port: media.port,
-                    codec: crate::leg::codec_name(media.session.format().codec).to_owned(),
+                    codec: media.codec_name().to_owned(),
                     srtp: media.srtp_suite(),
                     held: offers.is_some_and(LegOffers::is_held),
                     holding: offers.is_some_and(LegOffers::is_holding),

@@ -76,7 +76,7 @@ use crate::gateway::Switchboard;
 use crate::guard::{Known, Toll};
 use crate::handler::Handlers;
 use crate::journal::Journal;
-use crate::leg::LegMedia;
+use crate::leg::{DeviceSettings, LegMedia};
 use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
 use crate::ports::PortPool;
@@ -135,8 +135,8 @@ pub(crate) struct Shared {
     pub(crate) names: Arc<Names>,
     /// The gateway, if there is one.
     pub(crate) switchboard: Option<Arc<Switchboard>>,
-    /// By what devices know us (RFC 8842); none without a gateway.
-    pub(crate) identity: Option<skillcall_webrtc::Identity>,
+    /// How the gateway speaks with devices; none without one.
+    pub(crate) devices: Option<Arc<DeviceSettings>>,
     /// The address that SDP names.
     pub(crate) media_address: IpAddr,
     /// Host and port of our From.

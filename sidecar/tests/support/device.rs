@@ -10,9 +10,10 @@ use skillcall_media::dtmf::{Digit, ToneDetector, audible};
 use skillcall_media::encoding::Encoding;
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_media::session::{AudioSession, Format, Outgoing, SessionConfig};
+use skillcall_media::transcode::{OpusSettings, Side, Transcoder};
 use skillcall_media::{FRAME_SAMPLES, Frame, SILENT_FRAME, codec::Codec, tone};
 use skillcall_webrtc::{
-    Config, Direction, Event, Identity, LocalAddress, Output, Peer, Received, Style,
+    Audio, Config, Direction, Event, Identity, LocalAddress, Output, Peer, Received, Style,
 };
 
 use super::LIMIT;
@@ -33,6 +34,29 @@ struct Inner {
     connected: bool,
     lost: Option<String>,
     mute: bool,
+    /// In and out, with a codec that the session does not speak.
+    transcoders: Option<(Transcoder, Transcoder)>,
+}
+
+/// In and out of what was agreed on, where it is not G.711.
+fn transcoders(audio: &Audio) -> Option<(Transcoder, Transcoder)> {
+    if audio.encoding.g711().is_some() {
+        return None;
+    }
+    let inner = Side {
+        encoding: Encoding::Pcmu,
+        payload_type: Codec::Pcmu.static_payload_type(),
+        events: None,
+    };
+    let outer = |payload_type| Side {
+        encoding: audio.encoding,
+        payload_type,
+        events: None,
+    };
+    let opus = OpusSettings::default();
+    let inbound = Transcoder::new(outer(audio.receive), inner, opus).unwrap();
+    let outbound = Transcoder::new(inner, outer(audio.send), opus).unwrap();
+    Some((inbound, outbound))
 }
 
 fn config(socket: &UdpSocket, codecs: &[Encoding], ssrc: u32) -> Config {
@@ -57,7 +81,7 @@ fn session() -> AudioSession {
 }
 
 impl Device {
-    /// A device that offers a call with these codecs of G.711.
+    /// A device that offers a call with these codecs.
     pub(crate) fn offering(frequency: f64, codecs: &[Encoding]) -> (Self, String) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let session = session();
@@ -89,6 +113,7 @@ impl Device {
             connected: false,
             lost: None,
             mute: false,
+            transcoders: None,
         };
         let inner = Arc::new((Mutex::new(inner), Condvar::new()));
         let quit = Arc::new(AtomicBool::new(false));
@@ -227,7 +252,17 @@ fn run(socket: &UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, f
         if let Ok((len, from)) = received
             && let Received::Rtp(packet) = state.peer.receive(now, local, from, &mut buffer[..len])
         {
-            let _ = state.session.receive_rtp(now, packet);
+            match &mut state.transcoders {
+                None => {
+                    let _ = state.session.receive_rtp(now, packet);
+                }
+                Some((inbound, _)) => {
+                    let session = &mut state.session;
+                    let _ = inbound.push(packet, |packet| {
+                        let _ = session.receive_rtp(now, packet);
+                    });
+                }
+            }
         }
         loop {
             match state.peer.poll(now) {
@@ -239,12 +274,14 @@ fn run(socket: &UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, f
                 Output::Wait(_) => break,
             }
         }
-        if let Some(audio) = state.peer.audio().copied()
-            && let Some(codec) = audio.encoding.g711()
-        {
-            let mut format = Format::new(codec, None);
-            format.payload_type = audio.send;
-            format.receive_payload_type = audio.receive;
+        if let Some(audio) = state.peer.audio().copied() {
+            let mut format = Format::new(audio.encoding.g711().unwrap_or(Codec::Pcmu), None);
+            if audio.encoding.g711().is_some() {
+                format.payload_type = audio.send;
+                format.receive_payload_type = audio.receive;
+            } else if state.transcoders.is_none() {
+                state.transcoders = transcoders(&audio);
+            }
             if state.session.format() != format {
                 state.session.set_format(format);
             }
@@ -264,10 +301,19 @@ fn run(socket: &UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, f
                 } else {
                     Outgoing::Nothing
                 };
-                if let Some(len) = state.session.tick(now, outgoing, &mut out)
-                    && let Ok((route, len)) = state.peer.send_rtp(&mut out, len)
-                {
-                    let _ = socket.send_to(&out[..len], route.remote);
+                if let Some(len) = state.session.tick(now, outgoing, &mut out) {
+                    let peer = &mut state.peer;
+                    let mut send = |packet: &[u8]| {
+                        let mut out = [0; MAX_PACKET];
+                        out[..packet.len()].copy_from_slice(packet);
+                        if let Ok((route, len)) = peer.send_rtp(&mut out, packet.len()) {
+                            let _ = socket.send_to(&out[..len], route.remote);
+                        }
+                    };
+                    match &mut state.transcoders {
+                        None => send(&out[..len]),
+                        Some((_, outbound)) => outbound.push(&out[..len], send).unwrap(),
+                    }
                 }
                 let mut frame = SILENT_FRAME;
                 state.session.hear(&mut frame);

@@ -27,11 +27,11 @@ impl Running {
     ) -> Result<(usize, String), String> {
         let slot = self.take_media(now)?;
         let (local, ssrc) = self.address_of_slot(slot);
-        let Some(identity) = self.shared.identity.clone() else {
+        let Some(settings) = self.shared.devices.clone() else {
             self.release_media(slot, now);
             return Err(NO_MEDIA.to_owned());
         };
-        match DeviceMedia::answer(identity, local, ssrc, offer, now) {
+        match DeviceMedia::answer(&settings, local, ssrc, offer, now) {
             Ok((device, answer)) => {
                 if let Some(media) = self.media.get_mut(slot) {
                     media.give_device(device);
@@ -47,10 +47,10 @@ impl Running {
 
     /// Ports for a device that is called, and our offer.
     pub(super) fn offer_first(&mut self, now: Instant) -> Result<(usize, String), String> {
-        let identity = self.shared.identity.clone().ok_or(NO_MEDIA)?;
+        let settings = self.shared.devices.clone().ok_or(NO_MEDIA)?;
         let slot = self.take_media(now)?;
         let (local, ssrc) = self.address_of_slot(slot);
-        let (device, offer) = DeviceMedia::offer(identity, local, ssrc, now);
+        let (device, offer) = DeviceMedia::offer(&settings, local, ssrc, now);
         if let Some(media) = self.media.get_mut(slot) {
             media.give_device(device);
         }
@@ -151,15 +151,34 @@ impl Running {
         match opened {
             Opened::Rtp(len) => {
                 media.note_heard(now);
+                let inbound = media.device_mut().and_then(|device| device.take_inbound());
                 let packet = self.packet.get(..len).unwrap_or_default();
-                crate::bridge::deliver(&mut self.media, slot, now, packet, out)
+                let Some(mut inbound) = inbound else {
+                    return crate::bridge::deliver(&mut self.media, slot, now, packet, out);
+                };
+                let mut taken = false;
+                let legs = &mut self.media;
+                // What cannot be transcoded is lost, as packets are.
+                let _ = inbound.push(packet, |packet| {
+                    taken |= crate::bridge::deliver(legs, slot, now, packet, out);
+                });
+                if let Some(device) = self
+                    .media
+                    .get_mut(slot)
+                    .and_then(|media| media.device_mut())
+                {
+                    device.give_inbound(inbound);
+                }
+                taken
             }
             Opened::Rtcp(len) => {
                 media.note_heard(now);
+                let report = self.packet.get_mut(..len).unwrap_or_default();
+                if let Some(device) = media.device_mut() {
+                    device.rewrite_rtcp(report);
+                }
                 // What is no RTCP changes nothing.
-                let _ = media
-                    .session
-                    .receive_rtcp(now, self.packet.get(..len).unwrap_or_default());
+                let _ = media.session.receive_rtcp(now, report);
                 false
             }
             Opened::Handled => {
