@@ -72,7 +72,7 @@ fn every_arrow_with_every_fault() {
                         if other == arrow { fault } else { Fault::None }
                     },
                 );
-                // What is not lost never costs the call (issue of delays: all are below the timers).
+                // What is not lost never costs the call: all delays are below the timers.
                 if fault != Fault::Lost {
                     assert!(story.talked, "{name}, {arrow:?} {fault:?}: {story:?}");
                 }
