@@ -88,9 +88,37 @@ pub(crate) enum Command {
     /// Test a SIP media application's handler without calls
     #[command(subcommand)]
     Sma(Sma),
+    /// Tell Alexa Smart Properties who can be called by CallSignaling: provider, skill, users, address books
+    #[command(subcommand)]
+    Asp(Asp),
     /// Run a SIP media application's handler that is one file
     #[command(subcommand)]
     Handler(Handler),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Asp {
+    /// Create what is missing and change what differs; run again it does nothing, and nothing is ever removed
+    Apply(AspApply),
+    /// Print what is there of what the file names
+    List(AspList),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AspApply {
+    /// What shall be there (docs/asp.md)
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AspList {
+    /// What shall be there (docs/asp.md)
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! `skillcall`: the one command a person types.
 
+mod asp;
 mod check;
 mod command;
 mod control;
@@ -76,6 +77,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Trace(args) => trace::run(&installation, args, json).await?,
         Command::Check(args) => return check::run(&installation, &args, json),
         Command::Demo(args) => demo::run(&args, json).await?,
+        Command::Asp(args) => asp::run(&args, json).await?,
         Command::Sma(Sma::Test(args)) => return sma::test(&args, json, verbose > 0).await,
         Command::Handler(Handler::Run(args)) => return handler::run(&args, json).await,
     }

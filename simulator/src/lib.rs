@@ -15,6 +15,7 @@
 //! | [`line`] | SIP and RTP of devices and phone (facts E1) |
 //! | `login` | Login with Amazon (facts G7, H) |
 //! | [`signaling`] | sessions of CallSignaling (facts G) |
+//! | `provisioning` | service providers, their networks and users, address books (facts G8) |
 //! | `control` | the control API |
 //! | [`trouble`] | errors on order |
 
@@ -31,6 +32,7 @@ pub mod line;
 mod login;
 pub mod model;
 mod phone;
+mod provisioning;
 mod service;
 pub mod signaling;
 mod simulator;

@@ -471,6 +471,11 @@ impl Simulator {
         self.alexa.orders.add(order)
     }
 
+    /// How many requests changed what is provisioned (facts G8).
+    pub fn provisioned_changes(&self) -> u64 {
+        self.alexa.registry.changes()
+    }
+
     /// Takes all trouble back.
     pub fn no_more_trouble(&self) {
         // An empty list breaks no rule.

@@ -14,6 +14,7 @@
 //! | [`trace`], [`redact`] | what each part records of a call, and what never leaves a part |
 //! | [`signing`], [`traceparent`] | how the parts know each other over HTTP, and the trace context that crosses it |
 //! | [`sma`] | the SIP media application's events and actions (facts E2 to F7) |
+//! | [`provisioning`] | service providers, networks, users and address books of CallSignaling (facts G8) |
 //! | [`signaling`] | the messages of `Alexa.Comms.CallSignaling`, both ways (facts G2 to G5) |
 //!
 //! The feature `schema` derives `schemars::JsonSchema` for the types whose schema is published.
@@ -28,6 +29,7 @@ pub mod lwa;
 pub mod manifest;
 pub mod messaging;
 pub mod profile;
+pub mod provisioning;
 pub mod redact;
 pub mod signaling;
 pub mod signing;

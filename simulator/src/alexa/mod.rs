@@ -26,6 +26,7 @@ use crate::device::Devices;
 use crate::line::CallBook;
 use crate::login::Login;
 use crate::model::Model;
+use crate::provisioning::Registry;
 use crate::signaling::Book;
 use crate::skill::{Exchanges, Session, SkillClient};
 use crate::tokens::Mint;
@@ -50,6 +51,7 @@ pub(crate) struct Alexa {
     pub(crate) mint: Mint,
     pub(crate) login: Login,
     pub(crate) sessions: Book,
+    pub(crate) registry: Registry,
     pub(crate) exchanges: Exchanges,
     pub(crate) orders: Orders,
     pub(crate) trace: Trace,
@@ -130,6 +132,7 @@ impl Alexa {
             authority: parts.authority,
             login: parts.login,
             sessions: parts.sessions,
+            registry: Registry::default(),
             exchanges: parts.exchanges,
             orders: Orders::default(),
             trace: parts.trace,

@@ -26,7 +26,12 @@ const CODE_LIFE: Duration = Duration::from_secs(300);
 /// Codes, refresh tokens and access tokens remembered, each; older ones count as taken back.
 const MAX_KNOWN: usize = 20_000;
 /// Scopes that a skill may ask for by its client credentials (facts H).
-const SCOPES: [&str; 3] = [SKILL_MESSAGING_SCOPE, "alexa::proactive_events", PBX_SCOPE];
+const SCOPES: [&str; 4] = [
+    SKILL_MESSAGING_SCOPE,
+    "alexa::proactive_events",
+    PBX_SCOPE,
+    skillcall_protocol::provisioning::SCOPE,
+];
 
 /// Why the token endpoint gives no token (facts H; RFC 6749 §5.2).
 #[derive(Debug, Clone, PartialEq, Eq)]

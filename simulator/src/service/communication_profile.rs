@@ -26,7 +26,9 @@ pub(super) async fn of_unit(
         return response;
     }
     let authorization = text_of(&headers, header::AUTHORIZATION);
-    if let Err(error) = alexa.login.is_skill(authorization, PBX_SCOPE) {
+    if let Err(error) = alexa.login.is_skill(authorization, PBX_SCOPE)
+        && super::provisioning::allowed(&alexa, &headers).is_err()
+    {
         return refusal(StatusCode::UNAUTHORIZED, "BadToken", error.to_string());
     }
     let (kind, id) = (query.get("entity.type"), query.get("entity.id"));

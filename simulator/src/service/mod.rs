@@ -6,6 +6,7 @@
 //! | `GET /v2/accounts/~current/settings/<key>`, `GET /v2/persons/~current/profile/<key>` | C1 |
 //! | `POST /v1/communications/session` | D |
 //! | `POST /v1/communications/signaling` | G3, G5 |
+//! | `/v1/communications/serviceProviders…`, `/v1/addressBooks/<id>/contacts` | G8 |
 //! | `POST /v1/directives` | A5 |
 //! | `GET /v1/communications/profile` | D5 |
 //! | `POST /v1/skillmessages/users/<id>` | H |
@@ -19,6 +20,7 @@ mod listener;
 mod login;
 mod messages;
 mod profile;
+mod provisioning;
 mod recording;
 mod sessions;
 mod signaling;
@@ -59,8 +61,9 @@ pub(crate) fn router(alexa: Arc<Alexa>) -> Router {
         .route("/v1/directives", post(directives::directive))
         .route(
             "/v1/communications/profile",
-            get(communication_profile::of_unit),
+            get(communication_profile::of_unit).post(provisioning::make_profile),
         )
+        .merge(provisioning::router())
         .route("/v1/skillmessages/users/{user}", post(messages::message))
         .route("/auth/o2/token", post(login::token))
         .route("/auth/O2/token", post(login::token))
