@@ -8,7 +8,7 @@ use skillcall_simulator::config::Secret;
 use skillcall_simulator::customer::Customer;
 use skillcall_simulator::{Simulator, SimulatorConfig};
 
-const MODEL: &str = r#"{"interactionModel":{"languageModel":{"invocationName":"harbour hotel","intents":[{"name":"AMAZON.HelpIntent"}],"types":[]}}}"#;
+const MODEL: &str = r#"{"interactionModel":{"languageModel":{"invocationName":"harbour hotel","intents":[{"name":"AMAZON.HelpIntent"},{"name":"CallIntent","slots":[{"name":"destination","type":"DESTINATION"}],"samples":["call {destination}"]}],"types":[{"name":"DESTINATION","values":[{"id":"FRONT_DESK","name":{"value":"front desk"}}]}]}}}"#;
 const UNIT: &str = "amzn1.alexa.unit.did.ROOM204";
 
 async fn simulator(folder: &Path) -> Simulator {
