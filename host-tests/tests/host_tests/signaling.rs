@@ -234,7 +234,6 @@ async fn repetitions_delays_and_lost_answers_at_each_arrow_cost_nothing() {
         for fault in [
             Fault::Repeated { copies: 3 },
             Fault::Delay { milliseconds: 300 },
-            Fault::Overtaken,
         ] {
             stage
                 .simulator
