@@ -9,7 +9,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use skillcall_protocol::trace::{Kind, Level, StepKind, Trace};
 use skillcall_sidecar::SidecarConfig;
-use skillcall_sidecar::bucket::Buckets;
 
 use crate::installation::Installation;
 use crate::trace::story;
@@ -44,10 +43,9 @@ pub(crate) fn recordings(trace: &Trace, installation: &Installation) -> Vec<Reco
     if named.is_empty() {
         return Vec::new();
     }
-    let buckets = SidecarConfig::load(&installation.sidecar()).map(|config| {
-        let folders = config.buckets.iter();
-        Buckets::new(folders.map(|(name, folder)| (name.clone(), config.resolve(folder))))
-    });
+    let buckets = SidecarConfig::load(&installation.sidecar())
+        .map_err(|error| error.to_string())
+        .and_then(|config| config.buckets().map_err(|error| error.to_string()));
     named
         .into_iter()
         .map(|(bucket, key)| Recording {

@@ -1,26 +1,71 @@
 //! Buckets: a name and a key become a path below the bucket's folder, and never one outside it.
 //!
-//! Actions name files as S3 does, by bucket and key (facts F6); the sidecar keeps them in
-//! local folders. A key comes from a handler, so it is not trusted: no `..`, no absolute path,
-//! no symbolic link.
+//! Actions name files as S3 does, by bucket and key (facts F6). A bucket is a folder of this machine, an object store that
+//! speaks S3, or, for reading, a web server. A key comes from a handler, so it is not trusted: no `..`, no absolute path, no
+//! symbolic link.
 
 mod key;
+mod remote;
+mod spool;
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 pub use key::{Key, KeyError};
+pub(crate) use remote::{Metadata, RemoteSetting, check_url};
+
+use remote::{Network, Remote};
 
 /// The largest file that is played (facts F6, PlayAudio).
 pub const MAX_AUDIO_BYTES: u64 = 50 * 1024 * 1024;
+/// So long a prompt of a folder is played without a look at its file: the disk is asked once for a burst of calls.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// All buckets of a sidecar.
 #[derive(Debug, Clone, Default)]
 pub struct Buckets {
-    folders: BTreeMap<String, PathBuf>,
+    stores: BTreeMap<String, Store>,
+    /// The spools are this process's.
+    _spools: Arc<Vec<File>>,
+}
+
+#[derive(Debug, Clone)]
+enum Store {
+    Folder(PathBuf),
+    Remote(Arc<Remote>),
+}
+
+/// A bucket as it is configured, with the secrets read.
+#[derive(Debug, Clone)]
+pub(crate) enum BucketSetting {
+    Folder(PathBuf),
+    Remote(RemoteSetting),
+}
+
+/// What tells whether a file has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    modified: SystemTime,
+    length: u64,
+    tag: Option<String>,
+}
+
+/// A new file, and where it goes when it is complete.
+pub(crate) struct NewFile {
+    pub(crate) file: File,
+    path: PathBuf,
+    upload: Option<(Arc<Remote>, Key)>,
+}
+
+/// The way of a complete file to its bucket.
+pub(crate) struct Storing {
+    path: PathBuf,
+    upload: Option<(Arc<Remote>, Key)>,
 }
 
 /// A bucket or key that gives no file.
@@ -36,6 +81,19 @@ pub enum BucketError {
         key: String,
         /// What is wrong in it.
         reason: KeyError,
+    },
+    /// The bucket is a web server's.
+    #[error("key `{0}`: its bucket is read only; recordings go to a folder or to S3")]
+    ReadOnly(String),
+    /// The bucket lies elsewhere, and did not give or take the file.
+    #[error("key `{key}`: {error}")]
+    Elsewhere {
+        /// The key.
+        key: String,
+        /// What the store, or the way to it, said.
+        error: String,
+        /// The store answered that there is no such object.
+        missing: bool,
     },
     /// The way to the file leads out of the folder, by a symbolic link.
     #[error("key `{0}` leads out of its bucket")]
@@ -59,10 +117,66 @@ pub enum BucketError {
 }
 
 impl Buckets {
-    /// Buckets by name.
+    /// Buckets that are folders, by name.
     pub fn new(folders: impl IntoIterator<Item = (String, PathBuf)>) -> Self {
+        let folders = folders.into_iter();
         Self {
-            folders: folders.into_iter().collect(),
+            stores: folders
+                .map(|(name, folder)| (name, Store::Folder(folder)))
+                .collect(),
+            _spools: Arc::default(),
+        }
+    }
+
+    /// Buckets of any kind. With `spools`, recordings may be made, and what an earlier process left there is stored.
+    ///
+    /// # Errors
+    /// The bucket's name, and what is wrong with it.
+    pub(crate) fn of(
+        settings: impl IntoIterator<Item = (String, BucketSetting)>,
+        spools: bool,
+    ) -> Result<Self, (String, String)> {
+        let mut network = None;
+        let mut taken = Vec::new();
+        let mut stores = BTreeMap::new();
+        for (name, setting) in settings {
+            let store = match setting {
+                BucketSetting::Folder(folder) => Store::Folder(folder),
+                BucketSetting::Remote(setting) => {
+                    let failed = |error: String| (name.clone(), error);
+                    let network = match &network {
+                        Some(network) => Network::clone(network),
+                        None => {
+                            let started =
+                                Network::start().map_err(|error| failed(error.to_string()))?;
+                            network.insert(started).clone()
+                        }
+                    };
+                    let remote = Arc::new(Remote::new(setting, network).map_err(&failed)?);
+                    if spools && remote.is_writable() {
+                        let folder = &remote.spool;
+                        let lock = spool::take(folder).map_err(|error| {
+                            failed(format!("spool {}: {error}", folder.display()))
+                        })?;
+                        taken.push(lock);
+                        store_what_is_left(&name, &remote);
+                    }
+                    Store::Remote(remote)
+                }
+            };
+            stores.insert(name, store);
+        }
+        Ok(Self {
+            stores,
+            _spools: Arc::new(taken),
+        })
+    }
+
+    /// So long a file of this bucket is played without a look whether it has changed.
+    pub(crate) fn fresh(&self, bucket: &str) -> Duration {
+        match self.stores.get(bucket) {
+            Some(Store::Remote(remote)) => remote.fresh,
+            _ => FRESH,
         }
     }
 
@@ -71,7 +185,11 @@ impl Buckets {
     /// # Errors
     /// [`BucketError`]; the caller reports it as InvalidAudioSource.
     pub fn read(&self, bucket: &str, key: &str) -> Result<Vec<u8>, BucketError> {
-        let (folder, parsed) = self.locate(bucket, key)?;
+        let (store, parsed) = self.locate(bucket, key)?;
+        let folder = match store {
+            Store::Remote(remote) => return remote.read(&parsed),
+            Store::Folder(folder) => real_folder(folder, key)?,
+        };
         let io = |error| BucketError::Io {
             key: key.to_owned(),
             error,
@@ -106,13 +224,22 @@ impl Buckets {
     ///
     /// # Errors
     /// [`BucketError`]; the caller reports it as NoAccessToDestination or InvalidActionParameter.
-    pub fn create(&self, bucket: &str, key: &str) -> Result<(File, PathBuf), BucketError> {
-        let (folder, parsed) = self.locate(bucket, key)?;
+    pub(crate) fn create(&self, bucket: &str, key: &str) -> Result<NewFile, BucketError> {
+        let (store, parsed) = self.locate(bucket, key)?;
         let io = |error| BucketError::Io {
             key: key.to_owned(),
             error,
         };
-        let mut path = folder;
+        let (mut path, upload) = match store {
+            Store::Folder(folder) => (real_folder(folder, key)?, None),
+            Store::Remote(remote) => {
+                let spool = remote.spool_of(&parsed)?;
+                (
+                    real_folder(&spool, key)?,
+                    Some((Arc::clone(remote), parsed.clone())),
+                )
+            }
+        };
         let mut names = parsed.names().peekable();
         while let Some(name) = names.next() {
             path.push(name);
@@ -141,19 +268,19 @@ impl Buckets {
             .custom_flags(libc::O_NOFOLLOW)
             .open(&path)
             .map_err(io)?;
-        Ok((file, path))
+        Ok(NewFile { file, path, upload })
     }
 
-    /// When a file was changed, and its size: a cheap way to see that it is still the same.
+    /// What tells whether a file is still the same.
     ///
     /// # Errors
     /// As [`Buckets::read`].
-    pub fn stamp(
-        &self,
-        bucket: &str,
-        key: &str,
-    ) -> Result<(std::time::SystemTime, u64), BucketError> {
-        let (folder, parsed) = self.locate(bucket, key)?;
+    pub fn stamp(&self, bucket: &str, key: &str) -> Result<Stamp, BucketError> {
+        let (store, parsed) = self.locate(bucket, key)?;
+        let folder = match store {
+            Store::Remote(remote) => return remote.stamp(&parsed),
+            Store::Folder(folder) => real_folder(folder, key)?,
+        };
         let io = |error| BucketError::Io {
             key: key.to_owned(),
             error,
@@ -162,33 +289,91 @@ impl Buckets {
         if !metadata.is_file() {
             return Err(BucketError::Outside(key.to_owned()));
         }
-        Ok((metadata.modified().map_err(io)?, metadata.len()))
+        Ok(Stamp {
+            modified: metadata.modified().map_err(io)?,
+            length: metadata.len(),
+            tag: None,
+        })
     }
 
     /// Whether a bucket is configured.
     pub fn contains(&self, bucket: &str) -> bool {
-        self.folders.contains_key(bucket)
+        self.stores.contains_key(bucket)
     }
 
-    fn locate(&self, bucket: &str, key: &str) -> Result<(PathBuf, Key), BucketError> {
-        let folder = self
-            .folders
+    fn locate(&self, bucket: &str, key: &str) -> Result<(&Store, Key), BucketError> {
+        let store = self
+            .stores
             .get(bucket)
             .ok_or_else(|| BucketError::UnknownBucket(bucket.to_owned()))?;
         let parsed = Key::parse(key).map_err(|reason| BucketError::Key {
             key: key.to_owned(),
             reason,
         })?;
-        let folder = real_folder(folder).map_err(|error| BucketError::Io {
-            key: key.to_owned(),
-            error,
-        })?;
-        Ok((folder, parsed))
+        Ok((store, parsed))
     }
 }
 
-fn real_folder(folder: &Path) -> io::Result<PathBuf> {
-    folder.canonicalize()
+impl NewFile {
+    /// The file, and its way once it is complete.
+    pub(crate) fn split(self) -> (File, Storing) {
+        let Self { file, path, upload } = self;
+        (file, Storing { path, upload })
+    }
+}
+
+impl Storing {
+    /// The file is complete: it goes where it belongs, and `done` is told, at once or later.
+    pub(crate) fn store(
+        self,
+        metadata: Metadata,
+        done: impl FnOnce(Result<(), BucketError>) + Send + 'static,
+    ) {
+        if !metadata.is_empty()
+            && let Err(error) = spool::describe(&self.path, &metadata)
+        {
+            let key = self.path.display().to_string();
+            return done(Err(BucketError::Io { key, error }));
+        }
+        match self.upload {
+            None => done(Ok(())),
+            Some((remote, key)) => remote.store(&key, self.path, metadata, done),
+        }
+    }
+}
+
+impl BucketError {
+    /// Whether the file may be there all the same: the way to it is not.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Self::Elsewhere { missing: false, .. })
+    }
+}
+
+fn real_folder(folder: &Path, key: &str) -> Result<PathBuf, BucketError> {
+    folder.canonicalize().map_err(|error| BucketError::Io {
+        key: key.to_owned(),
+        error,
+    })
+}
+
+/// Stores recordings that an earlier process did not get rid of.
+fn store_what_is_left(bucket: &str, remote: &Arc<Remote>) {
+    for (key, path) in spool::left(&remote.spool) {
+        let Ok(parsed) = Key::parse(&key) else {
+            tracing::warn!(
+                bucket,
+                key,
+                "a file in the spool has no usable name; it stays"
+            );
+            continue;
+        };
+        let bucket = bucket.to_owned();
+        let metadata = spool::description(&path);
+        remote.store(&parsed, path, metadata, move |result| match result {
+            Ok(()) => tracing::info!(bucket, key, "a recording of an earlier run is stored"),
+            Err(error) => tracing::warn!(bucket, %error, "a recording stays in the spool"),
+        });
+    }
 }
 
 #[cfg(test)]
@@ -260,8 +445,8 @@ mod tests {
     fn makes_folders_and_never_overwrites() {
         let folder = tempfile::tempdir().unwrap();
         let buckets = buckets(folder.path());
-        let (_, path) = buckets.create("prompts", "2026/11/21/call.wav").unwrap();
-        assert!(path.is_file());
+        let made = buckets.create("prompts", "2026/11/21/call.wav").unwrap();
+        assert!(made.path.is_file());
         assert!(matches!(
             buckets.create("prompts", "2026/11/21/call.wav"),
             Err(BucketError::Io { .. })

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod bot;
+mod buckets;
 mod capture;
 mod check;
 mod dialog;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 pub use addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
 pub use bot::{BotConfig, BotSpeech, RecognizerConfig};
+pub use buckets::{BucketConfig, BucketProblem, RemoteBucket};
 pub use capture::HepConfig;
 pub use check::check;
 pub use dialog::{DialogConfig, ReliableProvisional, SessionRefresher};
@@ -87,9 +89,8 @@ pub struct SidecarConfig {
     pub bot: Vec<BotConfig>,
     /// Speech to text, for bots.
     pub recognizer: RecognizerConfig,
-    /// Bucket name → folder (relative to this file).
-    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, String>"))]
-    pub buckets: BTreeMap<String, PathBuf>,
+    /// Bucket name → folder (relative to this file), object store or web server.
+    pub buckets: BTreeMap<String, BucketConfig>,
     /// Text to speech.
     pub speech: SpeechConfig,
     /// The trace's folder and bounds.
@@ -226,7 +227,10 @@ prompts = "prompts"
         assert_eq!(config.rtp.ports.pairs(), 10);
         assert_eq!(config.application[0].numbers, ["+16075550199"]);
         assert_eq!(
-            config.resolve(&config.buckets["prompts"]),
+            match &config.buckets["prompts"] {
+                BucketConfig::Folder(folder) => config.resolve(folder),
+                other => panic!("{other:?}"),
+            },
             Path::new("/etc/skillcall/prompts")
         );
     }

@@ -3,8 +3,9 @@
 mod decode;
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use skillcall_media::SAMPLE_RATE;
 use skillcall_media::prompt::EncodedPrompt;
@@ -13,13 +14,13 @@ use skillcall_media::tone;
 use skillcall_protocol::sma::ErrorType;
 use skillcall_protocol::sma::action::S3Object;
 
-use crate::bucket::{BucketError, Buckets};
+use crate::bucket::{BucketError, Buckets, Stamp};
 use crate::engine::Failure;
 
 /// Prompts of files kept in memory, in milliseconds of audio: 30 minutes, about 58 MB.
 const CACHE_MS: u64 = 30 * 60 * 1000;
-/// So long a prompt is played without a look at its file: the disk is asked once for a burst of calls.
-const FRESH: Duration = Duration::from_secs(1);
+/// Files that are fetched and decoded at the same time, at most.
+const AT_ONCE: usize = 16;
 
 /// Converts samples to the line's rate.
 ///
@@ -45,8 +46,9 @@ pub(crate) fn ringing_tone() -> Arc<EncodedPrompt> {
 pub(crate) struct FilePrompts {
     buckets: Arc<Buckets>,
     cache: Mutex<Cache>,
-    /// One file is decoded at a time: of a burst of calls for the same prompt the first one decodes it.
-    decoding: Mutex<()>,
+    /// Of a burst of calls for the same prompt the first one decodes it. A file's name says which lock it has, so that a slow
+    /// store holds few others up.
+    decoding: [Mutex<()>; AT_ONCE],
 }
 
 #[derive(Debug, Default)]
@@ -58,8 +60,7 @@ struct Cache {
 
 #[derive(Debug)]
 struct Cached {
-    modified: SystemTime,
-    length: u64,
+    stamp: Stamp,
     looked: Instant,
     prompt: Arc<EncodedPrompt>,
 }
@@ -75,18 +76,19 @@ impl FilePrompts {
         Self {
             buckets,
             cache: Mutex::default(),
-            decoding: Mutex::default(),
+            decoding: Default::default(),
         }
     }
 
-    /// The prompt of a file that was looked at within the last second. Never waits.
+    /// The prompt of a file that was looked at a moment ago. Never waits.
     pub(crate) fn fresh(&self, object: &S3Object) -> Option<Arc<EncodedPrompt>> {
         let cache = self.cache.try_lock().ok()?;
         let cached = cache.prompts.get(&object.bucket_name)?.get(&object.key)?;
-        (cached.looked.elapsed() < FRESH).then(|| Arc::clone(&cached.prompt))
+        let fresh = self.buckets.fresh(&object.bucket_name);
+        (cached.looked.elapsed() < fresh).then(|| Arc::clone(&cached.prompt))
     }
 
-    /// The prompt of a file. Reads the disk: not for a media thread.
+    /// The prompt of a file. Reads the disk, or waits for the network: not for a media thread.
     ///
     /// # Errors
     /// InvalidAudioSource, with what is wrong in the file or on the way to it.
@@ -97,18 +99,27 @@ impl FilePrompts {
         if let Some(prompt) = self.fresh(object) {
             return Ok(prompt);
         }
-        let _decoding = self.decoding.lock().unwrap_or_else(PoisonError::into_inner);
+        let _decoding = self
+            .decoding
+            .get(place(object))
+            .map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(prompt) = self.fresh(object) {
             return Ok(prompt);
         }
-        let (modified, length) = self.buckets.stamp(bucket, key).map_err(bucket_error)?;
+        let stamp = self.buckets.stamp(bucket, key);
         let looked = Instant::now();
-        if let Some(cached) = self.lock().get_mut(bucket, key)
-            && (cached.modified, cached.length) == (modified, length)
-        {
-            cached.looked = looked;
-            return Ok(Arc::clone(&cached.prompt));
+        if let Some(cached) = self.lock().get_mut(bucket, key) {
+            // What was played a minute ago is better than nothing while its store is out of reach.
+            let usable = match &stamp {
+                Ok(stamp) => cached.stamp == *stamp,
+                Err(error) => error.is_passing(),
+            };
+            if usable {
+                cached.looked = looked;
+                return Ok(Arc::clone(&cached.prompt));
+            }
         }
+        let stamp = stamp.map_err(bucket_error)?;
         let bytes = self.buckets.read(bucket, key).map_err(bucket_error)?;
         let samples =
             decode::decode(bytes).map_err(|error| invalid(format!("{bucket}/{key}: {error}")))?;
@@ -123,8 +134,7 @@ impl FilePrompts {
         }
         cache.milliseconds += prompt.duration_ms();
         let cached = Cached {
-            modified,
-            length,
+            stamp,
             looked,
             prompt: Arc::clone(&prompt),
         };
@@ -142,6 +152,12 @@ impl FilePrompts {
     fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn place(object: &S3Object) -> usize {
+    let mut hasher = DefaultHasher::new();
+    (&object.bucket_name, &object.key).hash(&mut hasher);
+    usize::try_from(hasher.finish() % AT_ONCE as u64).unwrap_or(0)
 }
 
 #[cfg(test)]

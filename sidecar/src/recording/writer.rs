@@ -12,13 +12,15 @@ use skillcall_protocol::sma::ErrorType;
 use skillcall_protocol::sma::action::S3Object;
 
 use super::{HeardFrame, Job, Report, Reporter, Stored};
-use crate::bucket::{BucketError, Buckets};
+use crate::bucket::{BucketError, Buckets, Metadata, Storing};
 use crate::engine::Failure;
 use crate::figures::Figures;
 
 struct Open {
     recorder: Recorder<BufWriter<File>>,
+    storing: Storing,
     object: S3Object,
+    call_recording: bool,
     reporter: Reporter,
 }
 
@@ -33,13 +35,15 @@ pub(super) fn run(queue: &Receiver<Job>, buckets: &Buckets, figures: &Figures) {
                 call_recording,
                 reporter,
             } => match create(buckets, &object, track) {
-                Ok(recorder) => {
+                Ok((recorder, storing)) => {
                     reporter(Report::Opened);
                     open.insert(
                         id,
                         Open {
                             recorder,
+                            storing,
                             object,
+                            call_recording,
                             reporter,
                         },
                     );
@@ -81,11 +85,13 @@ fn create(
     buckets: &Buckets,
     object: &S3Object,
     track: Track,
-) -> Result<Recorder<BufWriter<File>>, NotCreated> {
-    let (file, _) = buckets
+) -> Result<(Recorder<BufWriter<File>>, Storing), NotCreated> {
+    let (file, storing) = buckets
         .create(&object.bucket_name, &object.key)
-        .map_err(NotCreated::Bucket)?;
-    Recorder::new(BufWriter::new(file), track).map_err(NotCreated::Wav)
+        .map_err(NotCreated::Bucket)?
+        .split();
+    let recorder = Recorder::new(BufWriter::new(file), track).map_err(NotCreated::Wav)?;
+    Ok((recorder, storing))
 }
 
 /// Facts F6: a call recording that may not be stored is NoAccessToDestination, RecordAudio's upload errors are
@@ -113,16 +119,46 @@ fn write(recording: &mut Open, frames: &[HeardFrame]) -> Result<(), WavError> {
 fn finish(recording: Open) {
     let Open {
         recorder,
+        storing,
         object,
+        call_recording,
         reporter,
     } = recording;
-    reporter(match recorder.finish() {
-        Ok(seconds) => Report::Finished(Stored { object, seconds }),
-        Err(error) => Report::Failed(Failure::new(
-            ErrorType::SystemException,
-            format!("{}: {error}", object.key),
-        )),
+    let seconds = match recorder.finish() {
+        Ok(seconds) => seconds,
+        Err(error) => {
+            return reporter(Report::Failed(Failure::new(
+                ErrorType::SystemException,
+                format!("{}: {error}", object.key),
+            )));
+        }
+    };
+    let metadata = if call_recording {
+        metadata(&object.key, seconds)
+    } else {
+        Metadata::new()
+    };
+    storing.store(metadata, move |result| {
+        reporter(match result {
+            Ok(()) => Report::Finished(Stored { object, seconds }),
+            Err(error) => Report::Failed(refusal(NotCreated::Bucket(error), call_recording)),
+        });
     });
+}
+
+/// What Amazon stores a call recording with (facts F6). Its key ends with both ids.
+fn metadata(key: &str, seconds: f64) -> Metadata {
+    let mut parts = key.trim_end_matches(".wav").rsplit('_');
+    let (call, transaction) = (parts.next(), parts.next());
+    [
+        ("transaction-id", transaction.map(str::to_owned)),
+        ("call-id", call.map(str::to_owned)),
+        ("recording-duration", Some(format!("{seconds:.3}"))),
+        ("recording-audio-file-format", Some("wav".to_owned())),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    .collect()
 }
 
 #[cfg(test)]

@@ -15,11 +15,10 @@ use tokio::sync::oneshot;
 
 use crate::applications::{Application, Applications, ApplicationsError};
 use crate::bot::Bots;
-use crate::bucket::Buckets;
 use crate::capture::Tap;
 use crate::cdr::CallDetails;
 use crate::config::{
-    ConfigError, Finding, Live, SecretError, Secrets, Severity, SidecarConfig, check,
+    BucketProblem, ConfigError, Finding, Live, SecretError, Secrets, Severity, SidecarConfig, check,
 };
 use crate::control::{AccessKeys, Control, router};
 use crate::engine::Throttle;
@@ -61,6 +60,9 @@ pub enum StartError {
     /// A certificate is unusable.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A bucket is unusable.
+    #[error(transparent)]
+    Bucket(BucketProblem),
     /// A handler cannot be set up.
     #[error(transparent)]
     Handler(#[from] HandlerError),
@@ -128,11 +130,8 @@ impl Sidecar {
         let figures = Arc::new(Figures::default());
         let failures = Failures::default();
 
-        let buckets = config
-            .buckets
-            .iter()
-            .map(|(name, folder)| (name.clone(), config.resolve(folder)));
-        let buckets = Arc::new(Buckets::new(buckets));
+        let buckets = config.own_buckets().map_err(StartError::Bucket)?;
+        let buckets = Arc::new(buckets);
         let (recordings, recording_thread) =
             RecordingStore::start(Arc::clone(&buckets), Arc::clone(&figures))
                 .map_err(io("recordings"))?;

@@ -3,46 +3,43 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
 /// The secret of the access key that the SDK signs with.
 pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
-/// The interpreter of an environment that has what `requirements.txt` lists. Made once, and kept beside the tests.
-fn python() -> &'static Path {
-    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let requirements =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boto3/requirements.txt");
-        let wanted = std::fs::read_to_string(&requirements).unwrap();
-        let name = wanted.trim().replace("==", "-");
-        let ready = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
-        let python = ready.join("bin/python");
-        if python.exists() {
-            return python;
-        }
-        // Built aside, so that one that was broken off is never taken for ready.
-        let folder = ready.with_extension(format!("{}.new", std::process::id()));
+/// The interpreter of an environment that has what a file of `tests/boto3/` lists. Made once, and kept beside the tests.
+pub(crate) fn python(requirements: &str) -> PathBuf {
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/boto3")
+        .join(requirements);
+    let wanted = std::fs::read_to_string(&requirements).unwrap();
+    let name = wanted.trim().replace("==", "-").replace('\n', "_");
+    let ready = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
+    let python = ready.join("bin/python");
+    if python.exists() {
+        return python;
+    }
+    // Built aside, so that one that was broken off is never taken for ready.
+    let folder = ready.with_extension(format!("{}.new", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
+    run(Command::new(folder.join("bin/python"))
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+        ])
+        .arg(&requirements));
+    // Another process may have been faster; its environment is as good.
+    if std::fs::rename(&folder, &ready).is_err() {
         let _ = std::fs::remove_dir_all(&folder);
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        run(Command::new(folder.join("bin/python"))
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "-r",
-            ])
-            .arg(&requirements));
-        // Another process may have been faster; its environment is as good.
-        if std::fs::rename(&folder, &ready).is_err() {
-            let _ = std::fs::remove_dir_all(&folder);
-        }
-        python
-    })
+    }
+    python
 }
 
 fn run(command: &mut Command) {
@@ -67,7 +64,7 @@ pub(crate) struct Boto3 {
 impl Boto3 {
     pub(crate) fn start(endpoint: &str, secret: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boto3/control_plane.py");
-        let mut child = Command::new(python())
+        let mut child = Command::new(python("requirements.txt"))
             .arg(script)
             .args([endpoint, secret])
             .env("AWS_EC2_METADATA_DISABLED", "true")

@@ -9,7 +9,8 @@ mod ranges;
 mod trunks;
 
 use super::locate::{Located, Step};
-use super::{Finding, Severity, SidecarConfig, SpeechEngineName};
+use super::{BucketConfig, Finding, Severity, SidecarConfig, SpeechEngineName};
+use crate::bucket::check_url;
 use Step::Key;
 
 /// Everything that is wrong, the errors first. An empty list: it starts and works.
@@ -57,15 +58,38 @@ fn static_findings(config: &SidecarConfig) -> Vec<Finding> {
 }
 
 fn buckets(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
-    for (name, folder) in &config.buckets {
-        let folder = config.resolve(folder);
-        if !folder.is_dir() {
-            findings.push(at.finding(
-                Severity::Error,
-                &[Key("buckets"), Key(name)],
-                format!("bucket `{name}`: {} is no folder", folder.display()),
-                format!("mkdir -p {}", folder.display()),
-            ));
+    for (name, bucket) in &config.buckets {
+        let place = [Key("buckets"), Key(name)];
+        match bucket {
+            BucketConfig::Folder(folder) => {
+                let folder = config.resolve(folder);
+                if !folder.is_dir() {
+                    findings.push(at.finding(
+                        Severity::Error,
+                        &place,
+                        format!("bucket `{name}`: {} is no folder", folder.display()),
+                        format!("mkdir -p {}", folder.display()),
+                    ));
+                }
+            }
+            BucketConfig::Remote(remote) => {
+                if let Err(problem) = check_url(&remote.url) {
+                    findings.push(at.finding(
+                        Severity::Error,
+                        &place,
+                        format!("bucket `{name}`: {problem}"),
+                        "url = \"s3://BUCKET\"",
+                    ));
+                }
+                if let Err(problem) = config.bucket_setting(name, bucket) {
+                    findings.push(at.finding(
+                        Severity::Error,
+                        &place,
+                        problem.to_string(),
+                        "keys-file = \"FILE\", with ID:SECRET in it, and chmod 600 FILE",
+                    ));
+                }
+            }
         }
     }
     if config.speech.engine == SpeechEngineName::None {
