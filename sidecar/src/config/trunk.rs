@@ -47,6 +47,10 @@ pub struct TrunkConfig {
     /// Whether media are encrypted (SDES, RFC 4568); default `off`.
     #[serde(default)]
     pub srtp: SrtpMode,
+    /// Whether it belongs to the same circle of trust as this sidecar (RFC 3325): what it says of a caller's identity, of the
+    /// wish to hide it and of the call's way goes on to other trusted trunks, and theirs to it; default false.
+    #[serde(default)]
+    pub trusted: bool,
     /// The user that answers its challenges (401 and 407); needs `password-file`; default: they are not answered.
     #[serde(default)]
     pub username: Option<String>,
@@ -95,6 +99,7 @@ impl TrunkConfig {
             check_seconds: 0,
             udp_only: false,
             srtp: SrtpMode::Off,
+            trusted: false,
             username: None,
             password_file: None,
             realm: None,

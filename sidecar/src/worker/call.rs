@@ -8,6 +8,7 @@ use std::time::Instant;
 use skillcall_media::prompt::EncodedPrompt;
 use skillcall_protocol::sma::CallId;
 use skillcall_sip::endpoint::CallHandle;
+use skillcall_sip::message::ExtraHeader;
 use tokio::task::AbortHandle;
 
 use super::brain::Brain;
@@ -113,6 +114,8 @@ pub(super) struct LegEntry {
     pub(super) described_reliably: bool,
     /// The trunk that it came or went by.
     pub(super) trunk: Option<Arc<Trunk>>,
+    /// What a trusted trunk said of the caller.
+    pub(super) vouched: Vec<ExtraHeader>,
     /// Where else it may be tried, while it is being called.
     pub(super) attempt: Option<Box<Attempt>>,
     /// Looking up the name of the called host.
@@ -134,6 +137,7 @@ impl LegEntry {
             answer: None,
             described_reliably: false,
             trunk: None,
+            vouched: Vec::new(),
             attempt: None,
             lookup: None,
             route: None,

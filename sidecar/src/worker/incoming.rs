@@ -15,6 +15,7 @@ use skillcall_sip::sdp::{Capabilities, MediaSession};
 use uuid::Uuid;
 
 use super::call::{CallEntry, CallKey, LegEntry, LegState};
+use super::identity::vouched;
 use super::{AFTERLIFE, Running};
 use crate::applications::Application;
 use crate::engine::{Call, InboundCall, LegId, Now};
@@ -167,6 +168,9 @@ impl Running {
         let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming, self.count_leg());
         leg.handle = Some(handle);
         leg.trunk = trunk;
+        if leg.trunk.as_ref().is_some_and(|trunk| trunk.config.trusted) {
+            leg.vouched = vouched(request);
+        }
         if leg
             .trunk
             .as_ref()

@@ -8,6 +8,7 @@
 //! | `signalling` | the SIP endpoint's events and messages |
 //! | `incoming`, `outgoing` | a call that comes in, a leg that goes out |
 //! | `answering` | what a caller is told before the answer, and the answer |
+//! | `identity` | who calls, as one trunk vouches for it and another one is told |
 //! | `next_hop` | a request inside a dialog whose next hop is a name |
 //! | `checks` | whether trunks' targets live |
 //! | `brain`, `gateway` | calls between Alexa devices and phones |
@@ -33,6 +34,7 @@ mod cold;
 mod commands;
 mod created;
 mod gateway;
+mod identity;
 mod inbox;
 mod incoming;
 mod inside;

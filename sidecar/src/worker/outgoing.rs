@@ -446,6 +446,16 @@ impl Running {
         if let Some(proxy) = attempt.trunk.as_ref().and_then(|trunk| trunk.route()) {
             invite.routes.push(proxy);
         }
+        if attempt
+            .trunk
+            .as_ref()
+            .is_some_and(|trunk| trunk.config.trusted)
+        {
+            let caller = self.call(key).and_then(|call| call.leg(LegId::A));
+            invite
+                .headers
+                .extend(caller.into_iter().flat_map(|leg| leg.vouched.clone()));
+        }
         for (name, value) in dial.headers.iter() {
             let header = ExtraHeader::new(name, value).map_err(|error| (500, error.to_string()))?;
             invite.headers.push(header);
