@@ -63,7 +63,5 @@ async fn identities_stay_within_the_circle_of_trust() {
                 "{name} from a trunk that is {from} to one that is {to}:\n{invite}"
             );
         }
-        caller.hang_up();
-        bench.sidecar.shutdown().await;
     }
 }
