@@ -191,7 +191,7 @@ impl Staging {
         self.simulator(|simulator| simulator.device.transport = SipTransport::Tcp)
     }
 
-    /// More for sidecar.toml: whole tables.
+    /// More for sidecar.toml: whole tables. `{skill}` stands for the component's origin, `{phone}` for the phone's address.
     #[must_use]
     pub fn sidecar_toml(mut self, toml: &str) -> Self {
         self.sidecar_toml.push_str(toml);
@@ -350,7 +350,17 @@ impl Staging {
             let transport = if self.tcp { ";transport=tcp" } else { "" };
             format!("sip:{{number}}@{phone}{transport}")
         });
-        let (lwa, more) = (plans::LWA_CLIENT_ID, &self.sidecar_toml);
+        let lwa = plans::LWA_CLIENT_ID;
+        // Addresses are known only now.
+        let more = self
+            .sidecar_toml
+            .replace("{skill}", &format!("http://{}", server.address()))
+            .replace(
+                "{phone}",
+                &simulator
+                    .phone_address()
+                    .map_or_else(String::new, |phone| phone.to_string()),
+            );
         format!(
             r#"
 [sip]

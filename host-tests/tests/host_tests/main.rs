@@ -9,6 +9,7 @@ mod component_http;
 mod component_typed;
 mod custom_flow;
 mod dialogs;
+mod echo;
 mod foreign_peers;
 mod handler_trouble;
 mod hang_ups;
