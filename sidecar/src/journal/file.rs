@@ -18,6 +18,8 @@ const NAME: &str = "calls.jsonl";
 const SMALLEST: u64 = 64 * 1024;
 /// A file that could not be written anew is tried again after this time.
 const AGAIN: Duration = Duration::from_secs(60);
+/// What ended leaves the file within this time: it names who spoke with whom.
+const FORGET: Duration = Duration::from_secs(60);
 
 /// A call that an earlier process has left.
 #[derive(Debug, Clone)]
@@ -73,6 +75,8 @@ pub(super) struct JournalFile {
     most_bytes: u64,
     live: BTreeMap<String, Live>,
     dirty_since: Option<Instant>,
+    /// Since when the file names a call that has ended.
+    ended_since: Option<Instant>,
     not_before: Option<Instant>,
     complained: bool,
     /// Held for as long as this process writes.
@@ -112,6 +116,7 @@ impl JournalFile {
             most_bytes: most_bytes.max(SMALLEST),
             live,
             dirty_since: None,
+            ended_since: None,
             not_before: None,
             complained: false,
             _lock: lock,
@@ -121,8 +126,12 @@ impl JournalFile {
         Ok((journal, left))
     }
 
-    pub(super) fn is_dirty(&self) -> bool {
-        self.dirty_since.is_some()
+    /// When there is something to do without a line: what is written to be brought to the disk, what ended to be removed.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let sync = self.dirty_since.map(|since| since + SYNC);
+        let forget = self.ended_since.map(|since| since + FORGET);
+        let forget = forget.max(self.not_before.filter(|_| forget.is_some()));
+        [sync, forget].into_iter().flatten().min()
     }
 
     /// Appends a line; false when it is not written.
@@ -133,36 +142,48 @@ impl JournalFile {
             self.bytes += text.len() as u64;
             Ok(())
         });
+        if matches!(line, Line::Ended { .. }) {
+            self.ended_since.get_or_insert_with(Instant::now);
+        }
         apply(&mut self.live, line);
         self.dirty_since.get_or_insert_with(Instant::now);
         let is_written = written.is_ok();
         self.tell(written);
-        let may = self.not_before.is_none_or(|time| Instant::now() >= time);
-        if self.bytes > self.most_bytes && may {
-            let anew = self.write_anew();
-            // Calls that run may need more than the bound.
-            if anew.is_err() || self.bytes > self.most_bytes / 2 {
-                self.not_before = Some(Instant::now() + AGAIN);
-            }
-            self.tell(anew);
+        if self.bytes > self.most_bytes {
+            self.shorten();
         }
         is_written
     }
 
-    /// Brings what is written to the disk, when that is due.
-    pub(super) fn sync_if_due(&mut self) {
-        if self
-            .dirty_since
-            .is_some_and(|since| since.elapsed() >= SYNC)
-        {
-            self.sync();
+    /// Does what is due: see [`Self::due`].
+    pub(super) fn tend(&mut self) {
+        let passed = |since: Option<Instant>, time| since.is_some_and(|at| at.elapsed() >= time);
+        if passed(self.dirty_since, SYNC) {
+            self.dirty_since = None;
+            let synced = self.file.sync_data();
+            self.tell(synced);
+        }
+        if passed(self.ended_since, FORGET) {
+            self.shorten();
         }
     }
 
-    pub(super) fn sync(&mut self) {
-        self.dirty_since = None;
-        let synced = self.file.sync_data();
-        self.tell(synced);
+    /// Leaves a file on the disk that holds the calls that run, and nothing else.
+    pub(super) fn close(mut self) {
+        self.not_before = None;
+        self.shorten();
+    }
+
+    /// Writes the file anew, unless that was tried in vain a short time ago.
+    fn shorten(&mut self) {
+        if self.not_before.is_some_and(|time| Instant::now() < time) {
+            return;
+        }
+        let anew = self.write_anew();
+        // Calls that run may need more than the bound.
+        let in_vain = anew.is_err() || self.bytes > self.most_bytes / 2;
+        self.not_before = in_vain.then(|| Instant::now() + AGAIN);
+        self.tell(anew);
     }
 
     /// A disk that is full is told once in the log, and costs no call.
@@ -195,6 +216,8 @@ impl JournalFile {
         fs::rename(&aside, &self.path)?;
         self.file = options().open(&self.path)?;
         self.bytes = whole.len() as u64;
+        self.dirty_since = None;
+        self.ended_since = None;
         Ok(())
     }
 }
@@ -429,6 +452,31 @@ mod tests {
         drop(journal);
         let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
         assert_eq!(left.calls.len(), 1);
+    }
+
+    #[test]
+    fn whoever_has_spoken_is_not_named_for_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = JournalFile::open(folder.path(), 0).unwrap();
+        let text = || fs::read_to_string(folder.path().join(NAME)).unwrap();
+        for transaction in ["s", "t"] {
+            journal.write(asked(transaction, 1));
+        }
+        journal.write(Line::Ended {
+            transaction: "s".to_owned(),
+        });
+        assert!(text().contains("s-a"));
+        let ended = Instant::now() - FORGET;
+        journal.ended_since = Some(ended);
+        assert_eq!(journal.due(), Some(ended + FORGET));
+        journal.tend();
+        assert!(!text().contains("s-a") && text().contains("t-a"));
+        assert_eq!(journal.due(), None);
+        journal.write(Line::Ended {
+            transaction: "t".to_owned(),
+        });
+        journal.close();
+        assert_eq!(text(), "");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! One file that is appended to. A line says that a handler was asked (with the call's legs and attributes as they were
 //! then), that a leg is answered (with what a BYE needs), or that a leg or a call has ended. When the file has grown too
-//! long it is written anew with the calls that still run. A line is with the system at once, so that it outlives the
-//! process; it is on the disk within a second, so that a machine that loses its power loses at most the last second.
+//! long, and within a minute after a call has ended, it is written anew with the calls that still run. A line is with the
+//! system at once, so that it outlives the process; it is on the disk within a second, so that a machine that loses its
+//! power loses at most the last second.
 //!
 //! After a start, every call that the file still holds gets a BYE on each answered leg, and its handler a HANGUP for
 //! each leg.
@@ -154,10 +155,9 @@ impl Journal {
 
 fn run(queue: &Receiver<Job>, mut file: JournalFile) {
     loop {
-        let job = if file.is_dirty() {
-            queue.recv_timeout(SYNC)
-        } else {
-            queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        let job = match file.due() {
+            Some(time) => queue.recv_deadline(time),
+            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match job {
             Ok(Job::Asked(event)) => {
@@ -173,10 +173,10 @@ fn run(queue: &Receiver<Job>, mut file: JournalFile) {
                 // Whoever waits may have gone.
                 let _ = written.send(file.write(line));
             }
-            Err(RecvTimeoutError::Timeout) => file.sync(),
+            Err(RecvTimeoutError::Timeout) => {}
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
         }
-        file.sync_if_due();
+        file.tend();
     }
-    file.sync();
+    file.close();
 }
