@@ -58,6 +58,11 @@ async fn conversation() -> Stage {
     stage
 }
 
+/// What each message of CallSignaling gets unless a setting chooses otherwise (facts G6).
+fn empty_response() -> Value {
+    json!({"version": "1.0", "response": {}})
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn amazons_types_take_every_reply_and_its_helpers_read_every_request() {
     conversation().await.end().await;
@@ -72,8 +77,12 @@ async fn amazons_types_take_every_reply_and_its_helpers_read_every_request() {
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        // A grant is answered in an envelope of its own (facts G7), which is no response of a skill.
-        if kind != "Alexa.Authorization.Grant" {
+        // A grant is answered in an envelope of its own (facts G7), which is no response of a skill. Nor does the SDK
+        // know the two older forms of a deferred response to CallSignaling (facts G6).
+        let is_of_the_sdk = kind != "Alexa.Authorization.Grant"
+            && !(kind.starts_with("Alexa.Comms.CallSignaling.")
+                && serde_json::from_str(&exchange.reply).ok() != Some(empty_response()));
+        if is_of_the_sdk {
             replies.insert(exchange.reply.clone());
         }
         kinds.insert(kind.clone());

@@ -208,8 +208,14 @@ async fn during_a_call_recording(at_once: bool) -> Option<(Vec<i16>, Vec<i16>)> 
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_none_or(|extension| extension != "wav") {
-                others.push(path);
+            } else {
+                // Beside a recording lies what describes it, as `NAME.wav.json`.
+                let recording = path.extension().filter(|extension| *extension == "json");
+                let recording = recording.map_or(path.clone(), |_| path.with_extension(""));
+                let is_wav = recording.extension().is_some_and(|kind| kind == "wav");
+                if !is_wav || !recording.exists() {
+                    others.push(path);
+                }
             }
         }
     }
