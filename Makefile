@@ -13,6 +13,7 @@ COMPOSE := $(CARGO_TARGET_DIR)/$(PROFILE_DIR)/skillcall-compose
 WASM := $(CARGO_TARGET_DIR)/wasm32-wasip2/component
 export SKILLCALL_COMPONENT := $(CARGO_TARGET_DIR)/skillcall.wasm
 export SKILLCALL_SPIN_COMPONENT := $(CARGO_TARGET_DIR)/skillcall-spin.wasm
+export SKILLCALL_RELAXED_COMPONENT := $(CARGO_TARGET_DIR)/skillcall-relaxed.wasm
 
 .PHONY: help
 help: ## list the targets
@@ -44,10 +45,10 @@ program:
 	@echo "build: the program skillcall (profile $(PROFILE); the first time takes some minutes)"
 	@cargo build --locked --profile $(PROFILE) --workspace --bins
 
-# The wasm32-wasip2 target comes from rustup, or else from Debian's packages. Both artefacts are
+# The wasm32-wasip2 target comes from rustup, or else from Debian's packages. The artefacts are
 # rebuilt only when cargo says that something changed.
 .PHONY: component
-component: program ## skillcall.wasm (for embedders) and skillcall-spin.wasm (for Spin), into target/
+component: program ## skillcall.wasm and skillcall-relaxed.wasm (for embedders) and skillcall-spin.wasm (for Spin), into target/
 	@$(MAKE) --no-print-directory artefacts
 
 # Needs no more than the program that composes.
@@ -56,10 +57,13 @@ artefacts:
 	@echo "build: the WebAssembly toolchain"
 	@vars=$$(tools/wasm-toolchain.sh --env) && eval "$$vars" && \
 	 echo "build: the component and its adapters" && \
+	 cargo build --locked --profile component --target wasm32-wasip2 -p skillcall --features relaxed-simd && \
+	 cp $(WASM)/skillcall.wasm $(CARGO_TARGET_DIR)/skillcall-relaxed-core.wasm && \
 	 cargo build --locked --profile component --target wasm32-wasip2 -p skillcall -p skillcall-adapter-no-flow -p skillcall-adapter-spin
 	@cp $(WASM)/skillcall.wasm $(CARGO_TARGET_DIR)/skillcall-core.wasm
 	@cp $(WASM)/skillcall_adapter_spin.wasm $(CARGO_TARGET_DIR)/skillcall-adapter-spin.wasm
-	@echo "build: skillcall.wasm and skillcall-spin.wasm, composed"
+	@echo "build: skillcall.wasm, skillcall-relaxed.wasm and skillcall-spin.wasm, composed"
+	@$(COMPOSE) compose $(CARGO_TARGET_DIR)/skillcall-relaxed-core.wasm $(WASM)/skillcall_adapter_no_flow.wasm -o $(SKILLCALL_RELAXED_COMPONENT)
 	@$(COMPOSE) compose $(CARGO_TARGET_DIR)/skillcall-core.wasm $(WASM)/skillcall_adapter_no_flow.wasm -o $(SKILLCALL_COMPONENT)
 	@$(COMPOSE) compose $(SKILLCALL_COMPONENT) $(WASM)/skillcall_adapter_spin.wasm -o $(SKILLCALL_SPIN_COMPONENT)
 

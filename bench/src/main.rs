@@ -22,6 +22,11 @@ struct Arguments {
     /// Shorter and coarser, and nothing is written into the README: to see a change's effect.
     #[arg(long)]
     quick: bool,
+
+    /// Serves a component by this host.toml until it is killed: one of the servers that `serving` measures.
+    #[cfg(feature = "component")]
+    #[arg(long, hide = true)]
+    serve: Option<std::path::PathBuf>,
 }
 
 /// What can be measured by itself.
@@ -33,6 +38,9 @@ enum Part {
     /// What the check of a caller's number costs.
     #[cfg(feature = "component")]
     Numbers,
+    /// Signed requests a second, beside Amazon's SDK.
+    #[cfg(feature = "component")]
+    Serving,
     /// The parts of the sidecar.
     Sidecar,
     /// Calls set up and ended a second.
@@ -100,6 +108,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    #[cfg(feature = "component")]
+    if let Some(file) = &arguments.serve {
+        return component::serving::serve(file);
+    }
     let wanted = |part: Part, whole: Part| {
         arguments.parts.is_empty()
             || arguments.parts.contains(&part)
@@ -122,6 +134,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Part::Component,
             "numbers",
             component::numbers::measure,
+        ),
+        #[cfg(feature = "component")]
+        (
+            Part::Serving,
+            Part::Component,
+            "serving",
+            component::serving::measure,
         ),
         (Part::Calls, Part::Sidecar, "calls", sidecar::calls),
         (Part::Bridged, Part::Sidecar, "bridged", sidecar::bridged),

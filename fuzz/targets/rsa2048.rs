@@ -2,7 +2,7 @@
 #![no_main]
 
 use rsa::{BoxedUint, RsaPublicKey, hazmat::rsa_encrypt};
-use skillcall_rsa2048::Key;
+use skillcall_rsa2048::{Arithmetic, Key};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Some((modulus, rest)) = data.split_first_chunk::<256>() else {
@@ -19,6 +19,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let key = RsaPublicKey::new(n, BoxedUint::from(65537u64)).expect("odd, 2048 bits");
     let recovered = ours.recover(signature);
     assert_eq!(recovered.is_some(), signature < modulus);
+    assert_eq!(ours.recover_by(Arithmetic::Fused, signature), recovered);
     if let Some(recovered) = recovered {
         let message = BoxedUint::from_be_slice(signature, 2048).expect("256 bytes");
         let expected = rsa_encrypt(&key, &message).expect("below the modulus");

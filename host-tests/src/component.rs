@@ -39,16 +39,31 @@ pub fn path() -> PathBuf {
 /// When it cannot be built or loaded.
 pub async fn plugged(plug_in: PlugIn, settings: Arc<TestSettings>) -> Skill {
     let component = plug_in.component().await;
+    // A plug-in that does not end is stopped by it.
+    load(component.to_vec(), Duration::from_secs(3), settings).await
+}
+
+/// The artefact with relaxed vectors, which lies beside the other one.
+///
+/// # Panics
+/// When it is not there or cannot be loaded.
+pub async fn relaxed(settings: Arc<TestSettings>) -> Skill {
+    let path = path().with_file_name("skillcall-relaxed.wasm");
+    let component = std::fs::read(&path)
+        .unwrap_or_else(|_| panic!("{}: `make component` builds it", path.display()));
+    load(component, EngineConfig::default().deadline, settings).await
+}
+
+async fn load(component: Vec<u8>, deadline: Duration, settings: Arc<TestSettings>) -> Skill {
     let loading = tokio::task::spawn_blocking(move || {
         let engine = EngineConfig {
             concurrency: 10,
-            // A plug-in that does not end is stopped by it.
-            deadline: Duration::from_secs(3),
+            deadline,
             ..EngineConfig::default()
         };
         let state = Arc::new(MemoryState::new(Bounds::default()));
         let outbound = OutboundConfig::default();
-        Skill::load(component.to_vec(), engine, state, settings, &outbound)
+        Skill::load(component, engine, state, settings, &outbound)
     });
     loading
         .await

@@ -48,6 +48,7 @@ pub struct Staging {
     tcp: bool,
     spin: Option<Manifest>,
     plug_in: Option<PlugIn>,
+    relaxed: bool,
     login: bool,
 }
 
@@ -131,6 +132,7 @@ impl Staging {
             tcp: false,
             spin: None,
             plug_in: None,
+            relaxed: false,
             login: false,
         }
     }
@@ -146,6 +148,13 @@ impl Staging {
     #[must_use]
     pub fn plugged(mut self, plug_in: PlugIn) -> Self {
         self.plug_in = Some(plug_in);
+        self
+    }
+
+    /// The artefact with relaxed vectors.
+    #[must_use]
+    pub fn relaxed(mut self) -> Self {
+        self.relaxed = true;
         self
     }
 
@@ -258,6 +267,7 @@ impl Staging {
                 let settings = Arc::clone(&settings);
                 let skill = match self.plug_in {
                     Some(plug_in) => component::plugged(plug_in, settings).await,
+                    None if self.relaxed => component::relaxed(settings).await,
                     None => component::skill(settings, Arc::clone(&state)).await,
                 };
                 let server = Server::serve(skill, ANY, PATIENCE).await;

@@ -1,6 +1,10 @@
 //! The component's settings in this measurement.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -30,6 +34,21 @@ impl Installation {
             ("alexa_roots", authority.roots_pem().to_owned().into()),
             ("chain_origin", chains.origin().into()),
         ])))
+    }
+}
+
+impl Installation {
+    /// A `host.toml` for this component with these settings, which are written beside it.
+    pub(super) fn host_toml(&self, component: &str, folder: &Path) -> anyhow::Result<String> {
+        let mut text = format!("listen = \"127.0.0.1:0\"\ncomponent = {component:?}\n[settings]\n");
+        for (name, value) in &self.0 {
+            let path = folder.join(name);
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            options.open(&path)?.write_all(value)?;
+            text.push_str(&format!("{name}_file = {path:?}\n"));
+        }
+        Ok(text)
     }
 }
 

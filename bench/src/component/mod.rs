@@ -5,6 +5,7 @@ mod chains;
 mod installation;
 pub(crate) mod numbers;
 mod requests;
+pub(crate) mod serving;
 mod steps;
 
 use std::path::Path;

@@ -36,7 +36,6 @@ pub(super) struct Batch {
 impl Batch {
     /// So many of each kind.
     pub(super) fn new(count: usize, chain: &Chain) -> anyhow::Result<Self> {
-        let fresh = || launch(SignedDuration::ZERO);
         let signed = || {
             (0..count)
                 .map(|_| Signed::new(fresh(), chain))
@@ -57,7 +56,8 @@ impl Batch {
 }
 
 impl Signed {
-    fn new(body: Vec<u8>, chain: &Chain) -> anyhow::Result<Self> {
+    /// A body, signed.
+    pub(super) fn new(body: Vec<u8>, chain: &Chain) -> anyhow::Result<Self> {
         let headers = chain
             .sign(&body)?
             .pairs()
@@ -69,6 +69,11 @@ impl Signed {
             .collect();
         Ok(Self { headers, body })
     }
+}
+
+/// A LaunchRequest of this moment.
+pub(super) fn fresh() -> Vec<u8> {
+    launch(SignedDuration::ZERO)
 }
 
 /// A LaunchRequest: it is answered from the plan, without a request to anybody.

@@ -10,14 +10,14 @@ use anyhow::{Context as _, ensure};
 const SIDECAR: &str = "0";
 
 /// A command that runs on the sidecar's core alone.
-pub(super) fn on_the_sidecars(program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn on_the_sidecars(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", SIDECAR]).arg(program);
     command
 }
 
 /// Keeps this program, and what it starts from now on, off the sidecar's core.
-pub(super) fn leave_the_sidecars() -> anyhow::Result<()> {
+pub(crate) fn leave_the_sidecars() -> anyhow::Result<()> {
     let last = std::fs::read_to_string("/sys/devices/system/cpu/online")
         .ok()
         .and_then(|online| online.trim().rsplit(['-', ',']).next()?.parse().ok())

@@ -3,7 +3,7 @@
 mod bridged;
 mod calls;
 mod control;
-mod cores;
+pub(crate) mod cores;
 mod first_packet;
 mod handler;
 mod memory;
@@ -13,7 +13,7 @@ mod playing;
 mod process;
 mod rtp;
 mod sipp;
-mod usage;
+pub(crate) mod usage;
 
 pub(crate) use bridged::measure as bridged;
 pub(crate) use calls::measure as calls;

@@ -9,16 +9,16 @@ use anyhow::Context as _;
 
 /// Processor time up to a moment.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     /// User and system time of the whole process, ended threads included.
-    pub(super) cpu: Duration,
+    pub(crate) cpu: Duration,
     /// The same by the threads' names; threads of one name together.
-    pub(super) threads: BTreeMap<String, Duration>,
+    pub(crate) threads: BTreeMap<String, Duration>,
 }
 
 impl Usage {
     /// Of a process up to now.
-    pub(super) fn of(pid: u32) -> anyhow::Result<Self> {
+    pub(crate) fn of(pid: u32) -> anyhow::Result<Self> {
         let process = PathBuf::from(format!("/proc/{pid}"));
         let mut threads = BTreeMap::new();
         let tasks = fs::read_dir(process.join("task")).context("the process's threads")?;
@@ -38,7 +38,7 @@ impl Usage {
     }
 
     /// What was used since `earlier`.
-    pub(super) fn since(&self, earlier: &Self) -> Self {
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
         let thread = |(name, used): (&String, &Duration)| {
             let before = earlier.threads.get(name).copied().unwrap_or_default();
             (name.clone(), used.saturating_sub(before))
@@ -50,7 +50,7 @@ impl Usage {
     }
 
     /// Each thread's share in microseconds of one of `units`, the greatest first; what rounds to nothing is left out.
-    pub(super) fn shares(&self, units: u64) -> String {
+    pub(crate) fn shares(&self, units: u64) -> String {
         let mut shares: Vec<(&str, f64)> = self
             .threads
             .iter()
@@ -67,7 +67,7 @@ impl Usage {
 }
 
 /// Microseconds for each of `units`.
-pub(super) fn micros_each(time: Duration, units: u64) -> f64 {
+pub(crate) fn micros_each(time: Duration, units: u64) -> f64 {
     time.as_secs_f64() * 1e6 / units.max(1) as f64
 }
 
@@ -87,7 +87,7 @@ fn cpu_time(folder: &Path) -> anyhow::Result<Duration> {
 }
 
 /// Resident memory of a process, in bytes.
-pub(super) fn resident(pid: u32) -> anyhow::Result<u64> {
+pub(crate) fn resident(pid: u32) -> anyhow::Result<u64> {
     let status =
         fs::read_to_string(format!("/proc/{pid}/status")).context("the process's status")?;
     let kilobytes: u64 = status
@@ -99,7 +99,7 @@ pub(super) fn resident(pid: u32) -> anyhow::Result<u64> {
 }
 
 /// Processor time of all children that have ended and were waited for.
-pub(super) fn of_ended_children() -> Duration {
+pub(crate) fn of_ended_children() -> Duration {
     // SAFETY: `rusage` is a struct of numbers, for which zeros are valid.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: the call fills the struct, which lives on this stack.

@@ -1,5 +1,6 @@
 //! Keys, and what is signed with them.
 
+use crate::arithmetic::Arithmetic;
 use crate::montgomery::{BYTES, Modulus, Number, from_bytes, to_bytes};
 
 /// `DigestInfo` of SHA-256 up to the hash (RFC 8017 §9.2, note 1).
@@ -84,21 +85,21 @@ impl Key {
     /// below the modulus.
     #[must_use]
     pub fn recover(&self, signature: &[u8; BYTES]) -> Option<[u8; BYTES]> {
-        let signature = from_bytes(signature);
-        self.modulus
-            .exceeds(&signature)
-            .then(|| to_bytes(&self.power(&signature)))
+        self.recover_by(Arithmetic::fastest(), signature)
     }
 
-    /// signature^65537 mod n.
-    fn power(&self, signature: &Number) -> Number {
-        let n = &self.modulus;
-        let mut power = n.multiply(signature, &self.r_squared);
-        for _ in 0..16 {
-            power = n.multiply(&power, &power);
-        }
-        // By the plain number: that takes R away again.
-        n.reduced(n.multiply(&power, signature))
+    /// [`Self::recover`] by this arithmetic; the result is the same by each.
+    #[must_use]
+    pub fn recover_by(
+        &self,
+        arithmetic: Arithmetic,
+        signature: &[u8; BYTES],
+    ) -> Option<[u8; BYTES]> {
+        let signature = from_bytes(signature);
+        self.modulus.exceeds(&signature).then(|| {
+            let power = arithmetic.power(&self.modulus, &self.r_squared, &signature);
+            to_bytes(&self.modulus.reduced(power))
+        })
     }
 }
 

@@ -4,8 +4,8 @@
 //! (a·b + q·n) / R < n · (4n/R + 1), and 4n/R < 2^-77.
 
 /// Bits of a limb.
-const BITS: u32 = 28;
-const MASK: u32 = (1 << BITS) - 1;
+pub(crate) const BITS: u32 = 28;
+pub(crate) const MASK: u32 = (1 << BITS) - 1;
 /// Limbs of a number: a multiple of four, for the vectors.
 pub(crate) const LIMBS: usize = 76;
 /// Bits of the modulus.

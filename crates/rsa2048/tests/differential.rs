@@ -5,7 +5,7 @@ use rsa::hazmat::rsa_encrypt;
 use rsa::traits::{PublicKeyParts, SignatureScheme};
 use rsa::{BoxedUint, Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};
 use sha2::{Digest, Sha256};
-use skillcall_rsa2048::{InvalidKey, Key};
+use skillcall_rsa2048::{Arithmetic, InvalidKey, Key};
 
 type Bytes = [u8; 256];
 
@@ -40,6 +40,9 @@ fn compared(modulus: &Bytes, signature: &Bytes) -> Option<Bytes> {
     assert_eq!(Key::from_bytes(&ours.to_bytes()).as_ref(), Ok(&ours));
     let recovered = ours.recover(signature);
     assert_eq!(recovered.is_some(), signature < modulus);
+    for arithmetic in [Arithmetic::Portable, Arithmetic::Fused] {
+        assert_eq!(ours.recover_by(arithmetic, signature), recovered);
+    }
     let n = BoxedUint::from_be_slice(modulus, 2048).expect("256 bytes");
     let key = RsaPublicKey::new(n, BoxedUint::from(65537u64)).expect("odd, 2048 bits");
     if let Some(recovered) = recovered {

@@ -21,6 +21,7 @@ mod once;
 mod over_tcp;
 mod overload;
 mod refusals;
+mod relaxed;
 mod sentences;
 mod several_calls;
 mod signaling;
