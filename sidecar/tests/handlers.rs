@@ -123,12 +123,15 @@ async fn a_callback_handler_plays_files_takes_a_pin_and_records() {
 }
 
 /// The one file below a folder.
+/// The recording somewhere in a folder; what describes it lies beside it.
 fn walk(folder: &Path) -> PathBuf {
-    let entry = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap();
-    if entry.path().is_dir() {
-        walk(&entry.path())
-    } else {
-        entry.path()
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths = entries.map(|entry| entry.unwrap().path());
+    let path =
+        paths.find(|path| path.is_dir() || path.extension().is_some_and(|kind| kind == "wav"));
+    match path.expect("a recording") {
+        folder if folder.is_dir() => walk(&folder),
+        recording => recording,
     }
 }
 
