@@ -33,6 +33,7 @@ mod meetings;
 mod metrics;
 mod playback;
 mod ports;
+mod reachable;
 mod recording;
 mod resolve;
 pub mod runner;

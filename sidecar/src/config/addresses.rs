@@ -121,6 +121,11 @@ impl SourceNet {
         self.0.prefix_len()
     }
 
+    /// The network itself.
+    pub(crate) fn net(&self) -> ipnet::IpNet {
+        self.0
+    }
+
     /// Whether an address lies in the network. An IPv4 address mapped into IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())

@@ -53,7 +53,7 @@ pub use routing::{ApplicationConfig, RouteConfig, RouteTarget};
 pub(crate) use secrets::read_secret_file;
 pub use secrets::{SecretError, Secrets};
 pub use sections::{
-    ControlConfig, RecordsConfig, RtpConfig, SipConfig, SpeechConfig, SpeechEngineName,
+    ControlConfig, RecordsConfig, RtpConfig, SipConfig, SipNetwork, SpeechConfig, SpeechEngineName,
     TraceConfig, UnlistedSource,
 };
 pub use srtp::SrtpMode;

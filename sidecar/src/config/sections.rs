@@ -18,6 +18,8 @@ pub struct SipConfig {
     /// The address that Via, Contact and SDP name; default: the listener's own.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub public_address: Option<IpAddr>,
+    /// Networks whose peers reach us at another address than all others; the first that has a peer is taken.
+    pub network: Vec<SipNetwork>,
     /// Seconds of silence after which a connection that we have made is pinged: CRLF CRLF (RFC 5626 §3.5.1), or
     /// WebSocket's own ping; 0: never; default 95.
     pub keep_alive_seconds: u16,
@@ -37,6 +39,25 @@ pub struct SipConfig {
     pub product: Option<String>,
 }
 
+/// Peers that reach us at an address of their own: those of the local network, where `public-address` is the router's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SipNetwork {
+    /// Networks of the peers.
+    pub peers: Vec<SourceNet>,
+    /// The address that Via, Contact and SDP name to them.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub public_address: IpAddr,
+}
+
+impl SipNetwork {
+    /// Whether a peer is one of them.
+    pub fn has(&self, peer: IpAddr) -> bool {
+        self.peers.iter().any(|network| network.contains(peer))
+    }
+}
+
 impl Default for SipConfig {
     fn default() -> Self {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
@@ -52,6 +73,7 @@ impl Default for SipConfig {
                 },
             ],
             public_address: None,
+            network: Vec::new(),
             keep_alive_seconds: 95,
             correct_contacts: true,
             sources: None,

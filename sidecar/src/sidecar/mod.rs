@@ -32,6 +32,7 @@ use crate::journal::{Journal, Left, take_leave};
 use crate::leg::DeviceSettings;
 use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
+use crate::reachable::Reachable;
 use crate::recording::RecordingStore;
 use crate::resolve::Names;
 use crate::speech::SpeechService;
@@ -243,8 +244,7 @@ impl Sidecar {
             names: Arc::new(names),
             switchboard: switchboard.clone(),
             devices,
-            media_address: config.sip.public_address.unwrap_or(config.rtp.address),
-            sip_host,
+            reachable: Reachable::new(&config, sip_host),
         });
 
         let mut sidecar = Self {

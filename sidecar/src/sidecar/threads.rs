@@ -13,6 +13,7 @@ use crate::config::SidecarConfig;
 use crate::failure::said;
 use crate::front::{Front, FrontParts, ToFront};
 use crate::ports::PortPool;
+use crate::reachable;
 use crate::resolve::Usable;
 use crate::worker::{Shared, ToWorker, Worker};
 
@@ -37,6 +38,7 @@ impl Sidecar {
             endpoint.tls = at(self.sip_tls);
             endpoint.ws = at(self.sip_ws);
             endpoint.wss = at(self.sip_wss);
+            endpoint.views = reachable::views(&config);
             endpoint.resolves_names = true;
             endpoint.correct_contacts = config.sip.correct_contacts;
             endpoint.id_prefix = front.naming().prefix(index);

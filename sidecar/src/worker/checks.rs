@@ -139,8 +139,8 @@ impl Running {
         else {
             return;
         };
-        let host = Host::Ip(self.shared.sip_host.ip());
-        let Ok(from) = Uri::sip(None, &host, Some(self.shared.sip_host.port())) else {
+        let ours = self.shared.reachable.sip(hop.address.ip());
+        let Ok(from) = Uri::sip(None, &Host::Ip(ours.ip()), Some(ours.port())) else {
             return;
         };
         self.expect_peer(&hop, Some(&trunk));

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -70,7 +71,7 @@ impl Running {
                 "the sidecar goes down",
             );
         }
-        if self.on_replacing(now, handle, request, offer.as_deref()) {
+        if self.on_replacing(now, handle, &flow, request, offer.as_deref()) {
             return;
         }
         let room = self.shared.live.now().gateway.room(&called).cloned();
@@ -117,7 +118,8 @@ impl Running {
             Err(error) => return refuse(self, StatusCode::SERVICE_UNAVAILABLE, &error),
         };
         let trunk = self.shared.trunks.of_flow(&flow);
-        let mut offers = LegOffers::new(self.media_session(slot, trunk.as_deref()));
+        let mut offers =
+            LegOffers::new(self.media_session(slot, flow.remote.ip(), trunk.as_deref()));
         let mut answer = None;
         // What nobody could hear is refused before the handler is asked (RFC 3261 §21.4.26).
         if let Some(offer) = &offer {
@@ -254,12 +256,17 @@ impl Running {
         }
     }
 
-    /// Our side of offers and answers for the leg in a slot.
-    pub(super) fn media_session(&self, slot: usize, trunk: Option<&Trunk>) -> MediaSession {
+    /// Our side of offers and answers with this peer, for the leg in a slot.
+    pub(super) fn media_session(
+        &self,
+        slot: usize,
+        peer: IpAddr,
+        trunk: Option<&Trunk>,
+    ) -> MediaSession {
         let port = self.media.get(slot).map_or(0, |media| media.port);
         let id = rand::random::<u64>() >> 2;
         let srtp = trunk.map_or(self.shared.config.dialog.srtp, |trunk| trunk.config.srtp);
-        let mut capabilities = Capabilities::new(self.shared.media_address, port);
+        let mut capabilities = Capabilities::new(self.shared.reachable.media(peer), port);
         capabilities.srtp = srtp.keys();
         MediaSession::new(capabilities, id)
     }

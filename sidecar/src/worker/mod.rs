@@ -52,7 +52,7 @@ mod wire;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -82,6 +82,7 @@ use crate::leg::{DeviceSettings, LegMedia};
 use crate::meetings::Meetings;
 use crate::playback::FilePrompts;
 use crate::ports::PortPool;
+use crate::reachable::Reachable;
 use crate::recording::RecordingStore;
 use crate::resolve::Names;
 use crate::speech::SpeechService;
@@ -139,10 +140,8 @@ pub(crate) struct Shared {
     pub(crate) switchboard: Option<Arc<Switchboard>>,
     /// How the gateway speaks with devices; none without one.
     pub(crate) devices: Option<Arc<DeviceSettings>>,
-    /// The address that SDP names.
-    pub(crate) media_address: IpAddr,
-    /// Host and port of our From.
-    pub(crate) sip_host: SocketAddr,
+    /// Where peers reach us.
+    pub(crate) reachable: Reachable,
 }
 
 /// A worker before it runs.

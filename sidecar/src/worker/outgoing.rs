@@ -424,17 +424,15 @@ impl Running {
             return Err((500, "the leg has no RTP ports".into()));
         };
         let uri = attempt.uri.clone().ok_or((500, String::new()))?;
-        let mut offers = LegOffers::new(self.media_session(slot, attempt.trunk.as_deref()));
+        let mut offers =
+            LegOffers::new(self.media_session(slot, hop.address.ip(), attempt.trunk.as_deref()));
         let offer = offers
             .offer(None)
             .map_err(|error| (500, error.to_string()))?;
-        let host = Host::Ip(self.shared.sip_host.ip());
-        let from = Uri::sip(
-            Some(&dial.caller_id),
-            &host,
-            Some(self.shared.sip_host.port()),
-        )
-        .map_err(|error| (500, error.to_string()))?;
+        let ours = self.shared.reachable.sip(hop.address.ip());
+        let host = Host::Ip(ours.ip());
+        let from = Uri::sip(Some(&dial.caller_id), &host, Some(ours.port()))
+            .map_err(|error| (500, error.to_string()))?;
         let mut invite = OutgoingInvite::new(uri, hop.address, Party::new(from), Some(offer));
         invite.transport = hop.transport;
         invite.udp_only = attempt.udp_only() || attempt.by_udp;

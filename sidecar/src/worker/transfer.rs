@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use skillcall_protocol::sma::action::BridgeEndpoint;
 use skillcall_protocol::sma::{CallId, SipHeaders};
-use skillcall_sip::endpoint::{CallHandle, Referral, RequestId, replaces_of};
+use skillcall_sip::endpoint::{CallHandle, Flow, Referral, RequestId, replaces_of};
 use skillcall_sip::message::{Request, StatusCode, UriRef};
 use uuid::Uuid;
 
@@ -135,8 +135,9 @@ impl Running {
             uri: user.to_string(),
         };
         let wanted = Target::parse(target.as_str()).ok()?;
-        let own = wanted.host.ip() == Some(self.shared.sip_host.ip())
-            && wanted.port.unwrap_or(5060) == self.shared.sip_host.port();
+        let port = wanted.port.unwrap_or(5060);
+        let own = wanted.host.ip();
+        let own = own.is_some_and(|host| self.shared.reachable.is_ours(host, port));
         if own || self.route_of_target(&wanted).is_some() {
             return Some((endpoint, Some(target.as_str().to_owned())));
         }
@@ -250,6 +251,7 @@ impl Running {
         &mut self,
         now: Instant,
         handle: CallHandle,
+        flow: &Flow,
         request: &Request,
         offer: Option<&[u8]>,
     ) -> bool {
@@ -258,7 +260,7 @@ impl Running {
             Ok(Some(replaces)) => self.endpoint.replaced(&replaces),
             Err(status) => Err(status),
         };
-        let taken = found.and_then(|old| self.replace(now, handle, old, offer));
+        let taken = found.and_then(|old| self.replace(now, (handle, flow), old, offer));
         if let Err(status) = taken {
             let _ = self.endpoint.reject(now, handle, status, "", &[]);
         }
@@ -268,7 +270,7 @@ impl Running {
     fn replace(
         &mut self,
         now: Instant,
-        handle: CallHandle,
+        (handle, flow): (CallHandle, &Flow),
         old: CallHandle,
         offer: Option<&[u8]>,
     ) -> Result<(), StatusCode> {
@@ -287,7 +289,8 @@ impl Running {
         let slot = self
             .take_media(now)
             .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-        let mut offers = LegOffers::new(self.media_session(slot, trunk.as_deref()));
+        let mut offers =
+            LegOffers::new(self.media_session(slot, flow.remote.ip(), trunk.as_deref()));
         let described = match offer {
             Some(offer) => offers.answer(None, offer).map(|(answer, agreed)| {
                 if let Some(media) = self.media.get_mut(slot) {

@@ -56,7 +56,7 @@ impl Running {
         if is_tapped {
             self.tap(owner.map(|(ids, _)| ids), || Captured {
                 at: SystemTime::now(),
-                from: self.shared.sip_host,
+                from: self.shared.reachable.sip(to.ip()),
                 to,
                 by_stream: transport.is_reliable(),
                 bytes: message.clone(),
@@ -111,7 +111,7 @@ impl Running {
             .and_then(|call| call.ids.capture())
             .filter(|capture| capture.wants_rtp())
             .map(Arc::clone);
-        let address = self.shared.media_address;
+        let address = self.shared.reachable.usual_media();
         if let (Some(capture), Some(media)) = (capture, self.media.get_mut(slot)) {
             let local = SocketAddr::new(address, media.port);
             media.capture = Some(crate::leg::MediaCapture::new(capture, local));

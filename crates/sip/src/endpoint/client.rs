@@ -10,7 +10,7 @@ use super::event::{CallHandle, FailureCause, SentId};
 use super::flow::{ConnectionId, Destination, Flow, Transmit, TransmitId, Transport};
 use super::ids::Token;
 use super::texts::Texts;
-use super::{Due, Endpoint, slot};
+use super::{Due, Endpoint};
 use crate::message::{
     Framing, HeaderName, Message, MessageWriter, Method, Request, Response, StatusCode, parse,
 };
@@ -100,10 +100,8 @@ impl Endpoint {
             serial,
             nonce,
         });
-        let via = |texts: &Texts, transport| {
-            let prefix = texts.via.get(slot(transport)).map_or("", String::as_str);
-            format!("{prefix}{token}")
-        };
+        let peer = path.destination.known_ip();
+        let via = |texts: &Texts, transport| format!("{}{token}", texts.via(transport, peer));
         let mut request = write(&via(&self.texts, path.transport));
         // Without TCP of our own a peer could not call back by it.
         let udp_only = path.udp_only || self.config.tcp.is_none();

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::session_timer::SessionTimerPolicy;
+use ipnet::IpNet;
+
 use crate::message::{Host, Method};
 use crate::transaction::TimerValues;
 
@@ -24,6 +26,16 @@ impl From<std::net::SocketAddr> for Advertised {
     }
 }
 
+/// How peers of some networks reach us, when not as all others do: one host has a public address and one of its own
+/// network, say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// Addresses of the peers.
+    pub peers: Vec<IpNet>,
+    /// The host that Via and Contact name to them; the ports are the same for all.
+    pub host: Host,
+}
+
 /// How an endpoint behaves.
 #[derive(Debug, Clone)]
 pub struct EndpointConfig {
@@ -37,6 +49,8 @@ pub struct EndpointConfig {
     pub ws: Option<Advertised>,
     /// The same over secure WebSocket; `None` uses `udp`'s.
     pub wss: Option<Advertised>,
+    /// Peers that reach us at another host; the first that fits is taken.
+    pub views: Vec<View>,
     /// User part of our Contact.
     pub contact_user: String,
     /// Value of User-Agent and Server; empty for none.
@@ -77,6 +91,7 @@ impl EndpointConfig {
             tls: None,
             ws: None,
             wss: None,
+            views: Vec::new(),
             contact_user: "skillcall".to_owned(),
             product: concat!("skillcall/", env!("CARGO_PKG_VERSION")).to_owned(),
             id_prefix: String::new(),

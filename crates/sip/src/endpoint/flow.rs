@@ -1,7 +1,7 @@
 //! Where messages come from and go to.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
@@ -139,6 +139,16 @@ pub enum Destination {
         /// Where the dialog came from: where to send when nothing is found.
         fallback: SocketAddr,
     },
+}
+
+impl Destination {
+    /// The address, or the one that is tried when no name server knows better.
+    pub(super) fn known_ip(&self) -> IpAddr {
+        match self {
+            Self::Addr(address) => address.ip(),
+            Self::Unresolved { fallback, .. } => fallback.ip(),
+        }
+    }
 }
 
 impl From<SocketAddr> for Destination {

@@ -37,13 +37,14 @@ mod uas;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
 use hashbrown::HashTable;
 use slab::Slab;
 
-pub use config::{Advertised, EndpointConfig, Limits};
+pub use config::{Advertised, EndpointConfig, Limits, View};
 pub use error::CallError;
 pub use event::{CallHandle, EndedBy, Event, FailureCause, RequestId, SentId};
 pub use flow::{ConnectionId, Destination, Flow, Transmit, TransmitId, Transport};
@@ -62,7 +63,7 @@ use client::ClientTx;
 use ids::{Ids, Token};
 use serve::Surfaced;
 use server::ServerTx;
-use texts::{Texts, slot};
+use texts::Texts;
 
 /// The methods that we answer, as Allow says it (RFC 3261 §20.5).
 pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
@@ -258,9 +259,9 @@ impl Endpoint {
         }
     }
 
-    /// Our Contact over a transport, as it is written: a URI in angle brackets.
-    pub fn contact(&self, transport: Transport) -> &str {
-        self.contact_of(transport)
+    /// Our Contact for a peer over a transport, as it is written: a URI in angle brackets.
+    pub fn contact(&self, transport: Transport, peer: IpAddr) -> &str {
+        self.texts.contact(transport, peer)
     }
 
     fn next_serial(&mut self) -> u32 {
@@ -397,20 +398,8 @@ impl Endpoint {
     }
 
     /// A Via for a message that no transaction waits for.
-    fn passing_via(&mut self, transport: Transport) -> String {
+    fn passing_via(&mut self, transport: Transport, peer: IpAddr) -> String {
         let unique = self.ids.unique();
-        let via = self
-            .texts
-            .via
-            .get(slot(transport))
-            .map_or("", String::as_str);
-        format!("{via}{unique}")
-    }
-
-    fn contact_of(&self, transport: Transport) -> &str {
-        self.texts
-            .contact
-            .get(slot(transport))
-            .map_or("", String::as_str)
+        format!("{}{unique}", self.texts.via(transport, peer))
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use super::Endpoint;
 use super::body::Unusable;
 use super::flow::Flow;
 use super::reply::{Reply, ReplyPath};
-use super::{Endpoint, slot};
 use crate::message::{ExtraHeader, HeaderName, Method, Request, StatusCode};
 
 /// A response without state.
@@ -125,7 +125,10 @@ impl Endpoint {
     /// 200 to OPTIONS: what we can (RFC 3261 §11.2).
     pub(super) fn answer_options(&mut self, flow: &Flow, request: &Request) {
         let supported = self.texts.supported.clone();
-        let contact = self.contact_of(flow.transport).to_owned();
+        let contact = self
+            .texts
+            .contact(flow.transport, flow.remote.ip())
+            .to_owned();
         let allow = self.texts.allow.clone();
         let fixed = [
             (HeaderName::Allow, &*allow),
@@ -178,12 +181,9 @@ impl Endpoint {
         tag: Option<&str>,
         answer: &Answer<'_>,
     ) -> bytes::Bytes {
-        let contact = self
-            .texts
+        let contact = answer
             .contact
-            .get(slot(flow.transport))
-            .map(String::as_str)
-            .filter(|_| answer.contact);
+            .then(|| self.texts.contact(flow.transport, flow.remote.ip()));
         let allow = [
             (HeaderName::Allow, &*self.texts.allow),
             (HeaderName::Supported, self.texts.supported.as_str()),

@@ -72,9 +72,11 @@ impl Endpoint {
         let contact = match &request.contact {
             OwnContact::None => None,
             OwnContact::All => Some("*".to_owned()),
-            OwnContact::Ours(params) => {
-                Some(format!("{}{params}", self.contact_of(request.transport)))
-            }
+            OwnContact::Ours(params) => Some(format!(
+                "{}{params}",
+                self.texts
+                    .contact(request.transport, request.destination.known_ip())
+            )),
         };
         let path = SendPath {
             transport: request.transport,
@@ -200,6 +202,7 @@ impl Endpoint {
         inside: &Inside<'_>,
     ) -> TxRef {
         let (transport, destination, connection) = self.next_hop_of(dialog);
+        let peer = destination.known_ip();
         let path = SendPath {
             transport,
             destination,
@@ -212,8 +215,8 @@ impl Endpoint {
         let body = inside.body.map_or(&b""[..], |(_, body)| body);
         let answers = self.answers_of_call(call, &inside.method, dialog.request_uri(), body);
         let product = self.config.product.clone();
-        let contact =
-            refreshes_target(&inside.method).then(|| self.contact_of(transport).to_owned());
+        let contact = refreshes_target(&inside.method)
+            .then(|| self.texts.contact(transport, peer).to_owned());
         let abilities = matches!(inside.method, Method::Invite | Method::Update)
             .then(|| (self.texts.allow.clone(), self.texts.supported.clone()));
         self.send_request(now, inside.method.clone(), path, call, |via| {

@@ -182,7 +182,7 @@ impl Endpoint {
         }
         // A dialog is refreshed by the response to UPDATE, too (RFC 3311 §5.2).
         let contact = (*request.method() == Method::Update && reply.status.is_success())
-            .then(|| self.contact_of(flow.transport));
+            .then(|| self.texts.contact(flow.transport, flow.remote.ip()));
         let written = Reply {
             status: reply.status,
             reason: &reply.reason,

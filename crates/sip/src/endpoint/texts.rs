@@ -1,22 +1,32 @@
 //! What an endpoint writes into all its messages.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::{ALLOW, Advertised, EndpointConfig, Transport};
-use crate::message::Method;
+use crate::message::{Host, Method};
 
 /// Header values that never change.
 #[derive(Debug)]
 pub(super) struct Texts {
-    pub(super) via: [String; 5],
-    pub(super) contact: [String; 5],
+    everybody: Addresses,
+    views: Vec<(Vec<IpNet>, Addresses)>,
     pub(super) supported: String,
     pub(super) allow: Arc<str>,
     /// `100rel` is supported.
     pub(super) reliable: bool,
 }
 
-pub(super) const fn slot(transport: Transport) -> usize {
+/// What names our address, by transport.
+#[derive(Debug)]
+struct Addresses {
+    via: [String; 5],
+    contact: [String; 5],
+}
+
+const fn slot(transport: Transport) -> usize {
     match transport {
         Transport::Udp => 0,
         Transport::Tcp => 1,
@@ -28,6 +38,44 @@ pub(super) const fn slot(transport: Transport) -> usize {
 
 impl Texts {
     pub(super) fn new(config: &EndpointConfig) -> Self {
+        let views = config.views.iter();
+        let views =
+            views.map(|view| (view.peers.clone(), Addresses::new(config, Some(&view.host))));
+        Self {
+            everybody: Addresses::new(config, None),
+            views: views.collect(),
+            supported: config.supported.join(", "),
+            allow: allow(config).into(),
+            reliable: config
+                .supported
+                .iter()
+                .any(|tag| tag.eq_ignore_ascii_case("100rel")),
+        }
+    }
+
+    /// Our Via up to the branch, for a peer.
+    pub(super) fn via(&self, transport: Transport, peer: IpAddr) -> &str {
+        let via = self.addresses(peer).via.get(slot(transport));
+        via.map_or("", String::as_str)
+    }
+
+    /// Our Contact, for a peer.
+    pub(super) fn contact(&self, transport: Transport, peer: IpAddr) -> &str {
+        let contact = self.addresses(peer).contact.get(slot(transport));
+        contact.map_or("", String::as_str)
+    }
+
+    fn addresses(&self, peer: IpAddr) -> &Addresses {
+        let peer = peer.to_canonical();
+        let mut views = self.views.iter();
+        let view = views.find(|(peers, _)| peers.iter().any(|network| network.contains(&peer)));
+        view.map_or(&self.everybody, |(_, addresses)| addresses)
+    }
+}
+
+impl Addresses {
+    /// With another host than the configuration's, if there is one.
+    fn new(config: &EndpointConfig, host: Option<&Host>) -> Self {
         let at = |transport: Transport| {
             let own = match transport {
                 Transport::Udp => &None,
@@ -36,15 +84,16 @@ impl Texts {
                 Transport::Ws => &config.ws,
                 Transport::Wss => &config.wss,
             };
-            own.as_ref().unwrap_or(&config.udp)
+            let Advertised { host: own, port } = own.as_ref().unwrap_or(&config.udp);
+            (host.unwrap_or(own), *port)
         };
         let all = Transport::ALL;
         let via = all.map(|transport| {
-            let Advertised { host, port } = at(transport);
+            let (host, port) = at(transport);
             format!("SIP/2.0/{transport} {host}:{port};rport;branch=z9hG4bK")
         });
         let contact = all.map(|transport| {
-            let Advertised { host, port } = at(transport);
+            let (host, port) = at(transport);
             let param = match transport {
                 Transport::Udp => "",
                 Transport::Tcp => ";transport=tcp",
@@ -54,16 +103,7 @@ impl Texts {
             };
             format!("<sip:{}@{host}:{port}{param}>", config.contact_user)
         });
-        Self {
-            via,
-            contact,
-            supported: config.supported.join(", "),
-            allow: allow(config).into(),
-            reliable: config
-                .supported
-                .iter()
-                .any(|tag| tag.eq_ignore_ascii_case("100rel")),
-        }
+        Self { via, contact }
     }
 }
 

@@ -60,7 +60,10 @@ impl Endpoint {
                 cancel_sent: false,
             }))
         });
-        let contact = self.contact_of(path.transport).to_owned();
+        let contact = self
+            .texts
+            .contact(path.transport, path.destination.known_ip())
+            .to_owned();
         let product = self.config.product.clone();
         let supported = self.texts.supported.clone();
         let allow = self.texts.allow.clone();
@@ -322,13 +325,13 @@ impl Endpoint {
         sdp: Option<&[u8]>,
     ) {
         let (transport, destination, connection) = self.next_hop_of(dialog);
+        let via = self.passing_via(transport, destination.known_ip());
         let path = SendPath {
             transport,
             destination,
             connection,
             udp_only: false,
         };
-        let via = self.passing_via(transport);
         let mut writer = dialog.begin(&Method::Ack, &via, cseq);
         // The ACK carries the credentials of its INVITE, because it cannot be challenged (RFC 3261 §22.1).
         if let Some(found) = self.client(tx)

@@ -66,6 +66,25 @@ pub(super) fn listeners(config: &SidecarConfig, at: &Located<'_>, findings: &mut
             }
         }
     }
+    for (index, network) in sip.network.iter().enumerate() {
+        let path = [Key("sip"), Key("network"), Index(index)];
+        if network.peers.is_empty() {
+            findings.push(at.finding(
+                Severity::Error,
+                &path,
+                "nobody is in this network",
+                "name its peers: peers = [\"10.0.0.0/8\"]",
+            ));
+        }
+        if network.public_address.is_unspecified() {
+            findings.push(at.finding(
+                Severity::Error,
+                &path,
+                "peers cannot send to this address",
+                "say which one they reach: public-address = \"10.0.0.10\"",
+            ));
+        }
+    }
     if config.rtp.address.is_unspecified() && sip.public_address.is_none() {
         findings.push(at.finding(
             Severity::Error,

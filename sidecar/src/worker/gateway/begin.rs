@@ -130,7 +130,8 @@ impl Running {
             .ok_or_else(|| busy("there are as many calls as [limits] calls allows"))?;
         let phone_slot = self.take_media(now).map_err(|error| busy(&error))?;
         let trunk = self.shared.trunks.of_flow(flow);
-        let mut offers = LegOffers::new(self.media_session(phone_slot, trunk.as_deref()));
+        let mut offers =
+            LegOffers::new(self.media_session(phone_slot, flow.remote.ip(), trunk.as_deref()));
         let mut answer = None;
         if let Some(offer) = &offer {
             match offers.answer(None, offer) {

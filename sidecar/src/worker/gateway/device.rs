@@ -63,7 +63,7 @@ impl Running {
         let port = media.map_or(0, |media| media.port);
         let ssrc = media.map_or(1, |media| media.session.ssrc());
         let bound = self.shared.config.rtp.address;
-        let public = SocketAddr::new(self.shared.media_address, port);
+        let public = SocketAddr::new(self.shared.reachable.usual_media(), port);
         let address = if bound.is_unspecified() || bound == public.ip() {
             LocalAddress::Host(public)
         } else {
