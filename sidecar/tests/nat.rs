@@ -238,8 +238,8 @@ async fn each_network_is_told_the_address_at_which_it_reaches_us() {
     let handler = Handler::start(|event| {
         match event["InvocationEventType"].as_str().unwrap() {
             "NEW_INBOUND_CALL" => json!([
-                {"Type": "Pause", "Parameters": {"DurationInMilliseconds": "1"}},
-                {"Type": "CallAndBridge", "Parameters": {"CallTimeoutSeconds": 20, "CallerIdNumber": "+12045550100",
+                {"Type": "Speak", "Parameters": {"Text": "One moment."}},
+                {"Type": "CallAndBridge", "Parameters": {"CallTimeoutSeconds": 20, "CallerIdNumber": "+16075550199",
                  "Endpoints": [{"BridgeEndpointType": "PSTN", "Uri": "+16075550101"}]}},
             ]),
             _ => json!([]),

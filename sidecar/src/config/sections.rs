@@ -23,7 +23,8 @@ pub struct SipConfig {
     /// Seconds of silence after which a connection that we have made is pinged: CRLF CRLF (RFC 5626 §3.5.1), or
     /// WebSocket's own ping; 0: never; default 95.
     pub keep_alive_seconds: u16,
-    /// Whether a private address in a peer's Contact or Record-Route gives way to the public address that it sent from;
+    /// Whether a private address in a peer's Contact or Record-Route gives way to the public address that it sent from, and
+    /// one that its own Via names to any other;
     /// default true. False: requests go where the peer says, as RFC 3261 has it.
     pub correct_contacts: bool,
     /// Networks that may send SIP; default: loopback only.

@@ -6,6 +6,8 @@ mod saved;
 pub(crate) use route::next_hop;
 pub use saved::SavedDialog;
 
+use std::net::IpAddr;
+
 use crate::endpoint::Flow;
 use crate::message::{HeaderName, Headers, MessageWriter, Method, Request, Response, Span, UriRef};
 
@@ -26,6 +28,8 @@ pub struct Dialog {
     local_cseq: u32,
     remote_cseq: Option<u32>,
     flow: Flow,
+    /// What the peer takes its own address to be, where its requests come from another one.
+    behind: Option<IpAddr>,
 }
 
 /// What a dialog is made of, before it is packed.
@@ -64,13 +68,11 @@ impl Dialog {
             target,
         };
         let routes = routes(headers, max_routes)?;
-        Ok(Self::pack(
-            &parts,
-            routes,
-            0,
-            Some(request.head().core.cseq),
-            flow,
-        ))
+        let cseq = Some(request.head().core.cseq);
+        Ok(Self {
+            behind: route::translated(headers, &flow),
+            ..Self::pack(&parts, routes, 0, cseq, flow)
+        })
     }
 
     /// The dialog that a 2xx to our INVITE begins (RFC 3261 §12.1.2). `local` is our From with its tag, `target` the
@@ -144,6 +146,7 @@ impl Dialog {
             local_cseq,
             remote_cseq,
             flow,
+            behind: None,
         }
     }
 
@@ -162,6 +165,11 @@ impl Dialog {
         self.refreshed
             .as_deref()
             .unwrap_or_else(|| self.target.of(&self.text))
+    }
+
+    /// What the peer takes its own address to be, where its requests come from another one: it is behind a NAT.
+    pub(crate) const fn behind(&self) -> Option<IpAddr> {
+        self.behind
     }
 
     /// The path by which the dialog began.

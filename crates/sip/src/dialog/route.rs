@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use crate::endpoint::{ConnectionId, Destination, Flow, Transport};
 #[cfg(test)]
-use crate::message::Host;
-use crate::message::{NameAddr, Scheme, UriRef};
+use crate::message::{Framing, Host, Message, parse};
+use crate::message::{HeaderName, Headers, NameAddr, Scheme, UriRef, Via};
 
 /// The URI of a Route value.
 pub(super) fn uri_of(route: &[u8]) -> &[u8] {
@@ -49,17 +49,30 @@ fn is_private(ip: IpAddr) -> bool {
     }
 }
 
+/// The address that the peer takes for its own, where its request came from another one: its Via, which it wrote itself because
+/// there is no other, names an address that the request did not come from (RFC 3261 §18.2.1).
+pub(super) fn translated(headers: Headers<'_>, flow: &Flow) -> Option<IpAddr> {
+    let mut elements = headers.all(HeaderName::Via).flat_map(Via::list);
+    let written = elements.next()?.ok()?;
+    if elements.next().is_some() {
+        return None;
+    }
+    let address = written.host.ip()?.to_canonical();
+    (address != flow.remote.ip().to_canonical()).then_some(address)
+}
+
 /// The address, transport and connection for a request whose next hop is `uri`, in a dialog that began on `flow`.
 ///
 /// A connection of the dialog's own is used again when it leads to the same host, or when the host is a name: a peer
 /// behind a NAT can be reached by it alone. Over UDP, a name is left to the caller if it `resolves`, else it is taken to be
-/// where the dialog came from. With `correct`, a private address that came from a public one is taken to be behind a NAT:
-/// the request goes back the way the dialog came.
+/// where the dialog came from. With `correct`, a private address that came from a public one is taken to be behind a NAT, as is
+/// `behind`, an address that the peer takes for its own: the request goes back the way the dialog came.
 pub(crate) fn next_hop(
     uri: &[u8],
     flow: &Flow,
     resolves: bool,
     correct: bool,
+    behind: Option<IpAddr>,
 ) -> (Transport, Destination, Option<ConnectionId>) {
     let wanted = transport(uri, flow.transport);
     let back = (
@@ -72,7 +85,8 @@ pub(crate) fn next_hop(
     };
     match (uri.socket_addr(), uri.host()) {
         (Some(address), _) => {
-            if correct && is_private(address.ip()) && !is_private(flow.remote.ip()) {
+            let out_of_sight = is_private(address.ip()) && !is_private(flow.remote.ip());
+            if correct && (out_of_sight || behind == Some(address.ip())) {
                 return back;
             }
             let same = wanted == flow.transport && address.ip() == flow.remote.ip();
@@ -98,6 +112,34 @@ pub(crate) fn next_hop(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_a_peer_takes_for_its_own_is_behind_a_nat() {
+        let here = "10.1.0.1:5060".parse().unwrap();
+        let flow = Flow::udp(here, "10.2.0.1:40000".parse().unwrap());
+        let behind = |vias: &str| {
+            let text = format!(
+                "OPTIONS sip:a@b SIP/2.0\r\n{vias}From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n"
+            );
+            match parse(text.into(), Framing::Datagram).unwrap() {
+                Message::Request(request) => translated(request.headers(), &flow),
+                Message::Response(_) => None,
+            }
+        };
+        let via = |host: &str| format!("Via: SIP/2.0/UDP {host};branch=z9hG4bK1\r\n");
+        let inside = Some("192.168.1.5".parse().unwrap());
+        assert_eq!(behind(&via("192.168.1.5:5070")), inside);
+        assert_eq!(behind(&via("10.2.0.1")), None, "it is where it says");
+        assert_eq!(behind(&via("phone.example")), None, "a name says nothing");
+        let two = via("10.2.0.9") + &via("192.168.1.5");
+        assert_eq!(behind(&two), None, "a proxy wrote the first");
+        let uri = b"sip:a@192.168.1.5:5070";
+        let back = Destination::Addr(flow.remote);
+        assert_eq!(next_hop(uri, &flow, false, true, inside).1, back);
+        let there = Destination::Addr("192.168.1.5:5070".parse().unwrap());
+        assert_eq!(next_hop(uri, &flow, false, true, None).1, there);
+        assert_eq!(next_hop(uri, &flow, false, false, inside).1, there);
+    }
 
     #[test]
     fn the_next_hop_of_a_dialog() {
@@ -170,7 +212,7 @@ mod tests {
                 at("203.0.113.9:40000"),
             ),
         ] {
-            let (_, found, connection) = next_hop(uri.as_bytes(), flow, resolves, correct);
+            let (_, found, connection) = next_hop(uri.as_bytes(), flow, resolves, correct, None);
             assert_eq!(found, destination, "{uri}");
             let back = found == Destination::Addr(flow.remote);
             assert_eq!(connection, flow.connection.filter(|_| back), "{uri}");

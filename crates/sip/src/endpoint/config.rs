@@ -75,8 +75,8 @@ pub struct EndpointConfig {
     /// Whether the user looks names up: then a request inside a dialog whose Contact or Route names a host leaves as
     /// [`Destination::Unresolved`](super::Destination::Unresolved). Otherwise it goes where the dialog came from.
     pub resolves_names: bool,
-    /// Whether a private address in a Contact or Route gives way to the public one that the dialog came from: a peer behind
-    /// a NAT that does not know it.
+    /// Whether a private address in a Contact or Route gives way to the public one that the dialog came from, and an address
+    /// that the peer's own Via names to another one that it came from: a peer behind a NAT that does not know it.
     pub correct_contacts: bool,
     /// Bounds of what strangers can fill.
     pub limits: Limits,

@@ -390,6 +390,7 @@ impl Endpoint {
             &dialog.flow(),
             self.config.resolves_names,
             self.config.correct_contacts,
+            dialog.behind(),
         )
     }
 
