@@ -24,6 +24,8 @@ needs() {
   cat <<'TABLE'
 build,demo,test,bench cc   gcc           gcc         linking Rust programs and building C parts of crates
 build,demo,test,bench /usr/include/stdio.h libc6-dev - the C library's headers
+build,demo,test,bench /usr/include/openssl/ssl.h libssl-dev openssl DTLS with devices that have RSA certificates
+build,demo,test,bench pkg-config pkg-config  pkg-config  finding that library
 build,demo,test,bench cmake    cmake         cmake       building libopus
 demo,test       espeak-ng  espeak-ng     espeak-ng   text to speech
 test,bench      sipp       sip-tester    sipp        a SIP peer that nobody here wrote
@@ -33,6 +35,9 @@ test            sipsak     sipsak        sipsak      a stranger that nobody here
 test            tshark     tshark        wireshark   reads captures as nobody here wrote it
 test            node       nodejs        node        checks the signing vectors; runs Amazon's own packages as judges
 test            unbound    unbound       unbound     a name server that nobody here wrote
+test            chromium   chromium      chromium    a browser that nobody here wrote, in an Echo's place
+test            chromedriver chromium-driver - drives it
+test            ip         iproute2      -           networks of the tests' own
 test            openssl    openssl       openssl     a TLS peer that nobody here wrote
 test            npm        npm           node        plug-ins in JavaScript, the skill in Node, and those judges
 test            mmdebstrap mmdebstrap  -           a Debian with Asterisk, in a folder of the target folder

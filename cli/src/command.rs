@@ -68,6 +68,12 @@ pub(crate) enum Command {
     Press(Press),
     /// Hang up the simulated device
     HangUp(HangUp),
+    /// Print the link to a page that is the simulated device: call and be called in a browser
+    ///
+    /// The page calls the front desk, or any address that sidecar.toml leads somewhere, by WebRTC and
+    /// Alexa.Comms.CallSignaling, with your microphone; phones that call the device ring there. The
+    /// link carries the token of the simulator's control API: give it to nobody.
+    Browser,
     /// Print the ladder of a call, by any of its ids
     ///
     /// The id may be a TransactionId, a CallId, a clientSessionId, a sessionId, a requestId or a W3C

@@ -1,6 +1,7 @@
 //! `skillcall`: the one command a person types.
 
 mod asp;
+mod browser;
 mod check;
 mod command;
 mod control;
@@ -74,6 +75,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Say(args) => device::say(&installation, &args, json).await?,
         Command::Press(args) => device::press(&installation, &args, json).await?,
         Command::HangUp(args) => device::hang_up(&installation, &args, json).await?,
+        Command::Browser => browser::run(&installation, json)?,
         Command::Trace(args) => trace::run(&installation, args, json).await?,
         Command::Check(args) => return check::run(&installation, &args, json),
         Command::Demo(args) => demo::run(&args, json).await?,

@@ -44,6 +44,8 @@ fn init_writes_secrets_that_only_the_owner_reads_and_overwrites_nothing() {
     let secrets = [
         "sidecar.key",
         "session.key",
+        "lwa.secret",
+        "token.key",
         "sidecar.token",
         "simulator.token",
     ];

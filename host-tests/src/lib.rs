@@ -19,6 +19,8 @@
 //! | [`sound`] | what was heard, by tones and by sentences |
 //! | [`logs`] | what was logged |
 //! | [`program`] | foreign SIP programs: SIPp and baresip |
+//! | [`chromium`] | a browser that nobody here wrote |
+//! | [`netns`] | a network of a test's own |
 //! | [`sipp`] | SIPp with our scenarios, over UDP and TCP |
 //! | [`wait`] | waiting for an event, with a limit |
 //!
@@ -26,6 +28,7 @@
 
 pub mod alexa;
 pub mod authority;
+pub mod chromium;
 pub mod component;
 pub mod control;
 pub mod gateway;
@@ -33,6 +36,7 @@ pub mod handler;
 pub mod judges;
 pub mod logs;
 pub mod messages;
+pub mod netns;
 pub mod npm;
 pub mod plans;
 pub mod plug_in;

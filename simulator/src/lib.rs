@@ -23,6 +23,7 @@
 
 mod alexa;
 pub mod authority;
+mod browser;
 pub mod config;
 mod control;
 pub mod customer;

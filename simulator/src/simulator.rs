@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::alexa::{Alexa, AlexaParts, Limits, Said, SayError, Told, lock};
 use crate::authority::{Authority, AuthorityError};
+use crate::browser::{Browsers, OrBrowser};
 use crate::config::{ConfigError, DeviceMedia, Secret, SimulatorConfig};
 use crate::control::{self, Control};
 use crate::customer::Customer;
@@ -147,6 +148,8 @@ impl Simulator {
                 Arc::new(Echos::new(Echo::new(habits).await?))
             }
         };
+        let browsers = Arc::new(Browsers::default());
+        let endpoint = Arc::new(OrBrowser::new(Arc::clone(&browsers), endpoint));
         let mut phone = None;
         if let Some(settings) = &config.phone {
             let habits = Phone::habits(settings);
@@ -194,6 +197,8 @@ impl Simulator {
         let control = Arc::new(Control {
             alexa: Arc::clone(&alexa),
             phone,
+            browsers,
+            contacts: config.contacts,
             token,
             address,
         });
@@ -356,7 +361,9 @@ impl Simulator {
 
     /// Who makes the devices' offers and answers in sessions to come.
     pub fn set_endpoint(&self, endpoint: Arc<dyn Endpoint>) {
-        self.alexa.sessions.set_endpoint(endpoint);
+        let browsers = Arc::clone(&self.control.browsers);
+        let endpoint = OrBrowser::new(browsers, endpoint);
+        self.alexa.sessions.set_endpoint(Arc::new(endpoint));
     }
 
     /// Changes the times of sessions, and what devices do when they are called.
@@ -392,7 +399,7 @@ impl Simulator {
 
     /// A called device accepts.
     pub fn accept_session(&self, session_id: &str) -> Result<(), SessionError> {
-        self.alexa.sessions.device(session_id, Wanted::Accept)
+        self.alexa.sessions.device(session_id, Wanted::Accept(None))
     }
 
     /// A called device declines.

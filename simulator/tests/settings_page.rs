@@ -74,6 +74,7 @@ fn the_page_lists_the_keys_that_are_taken_and_no_other() {
         tables,
         BTreeSet::from([
             "alexa",
+            "contact[]",
             "customer[]",
             "device",
             "phone",

@@ -39,6 +39,11 @@ impl Control {
         })
     }
 
+    /// A link to a page of the API's, with the token behind the `#`.
+    pub(crate) fn link(&self, path: &str) -> String {
+        format!("{}{path}#token={}", self.origin, self.token)
+    }
+
     /// GET, as JSON.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.send(self.client.get(format!("{}{path}", self.origin)), path)

@@ -98,6 +98,8 @@ pub(crate) fn init(installation: &Installation, addresses: Addresses) -> anyhow:
     let secrets = [
         ("secrets/sidecar.key", format!("k1:{}", secret::key()?)),
         ("secrets/session.key", secret::key()?),
+        ("secrets/lwa.secret", secret::token()?),
+        ("secrets/token.key", format!("t1:{}", secret::key()?)),
         ("secrets/sidecar.token", secret::token()?),
         ("secrets/simulator.token", secret::token()?),
     ];

@@ -163,10 +163,16 @@ fn say_where(running: &Running, json: bool) -> anyhow::Result<()> {
         running.sip.join(", ")
     );
     match &running.simulator {
-        Some(simulator) => println!(
-            "simulator   {}   Alexa and a device: skillcall say \"call the front desk\"",
-            http(simulator)
-        ),
+        Some(simulator) => {
+            println!(
+                "simulator   {}   Alexa and a device: skillcall say \"call the front desk\"",
+                http(simulator)
+            );
+            println!(
+                "browser     {}/echo   a page that is the device: skillcall browser",
+                http(simulator)
+            );
+        }
         None => println!("simulator   left out"),
     }
     println!("Ctrl-C stops.");

@@ -3,6 +3,7 @@
 //! One program, because the component is compiled once in it, and the tests wait side by side.
 
 mod alexa_errors;
+mod browser;
 mod callers;
 mod certificates;
 mod component_http;

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use skillcall_sip::endpoint::Transport;
-use skillcall_webrtc::Identity;
+use skillcall_webrtc::{Identity, dtls::OpenSsl};
 use tokio::sync::oneshot;
 
 use crate::applications::{Application, Applications, ApplicationsError};
@@ -211,7 +211,9 @@ impl Sidecar {
         .map(Arc::new);
         let mut devices = None;
         if switchboard.is_some() {
-            let identity = Identity::generate()
+            // OpenSSL, as devices may have RSA certificates.
+            let identity = OpenSsl::generate()
+                .map(|dtls| Identity::with_backend(Arc::new(dtls)))
                 .map_err(std::io::Error::other)
                 .map_err(io("the certificate for devices"))?;
             devices = Some(Arc::new(DeviceSettings {

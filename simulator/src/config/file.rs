@@ -161,6 +161,15 @@ impl SimulatorConfig {
                 "time limits must be longer than 0 ms".to_owned(),
             );
         }
+        if let Some(contact) = self.contacts.iter().find(|contact| contact.id().is_none()) {
+            return value(
+                "contact",
+                format!(
+                    "{:?} wants exactly one of address, number and profile",
+                    contact.name
+                ),
+            );
+        }
         let mut devices: Vec<&str> = self
             .customers
             .iter()

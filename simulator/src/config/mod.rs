@@ -1,5 +1,6 @@
 //! What a simulator is told at start: `simulator.toml`, or a value made by a test.
 
+mod contact;
 mod file;
 mod secret;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use self::contact::Contact;
 pub use self::file::ConfigError;
 pub(crate) use self::secret::RefusedSecret;
 pub use self::secret::{Secret, SecretError, TOKEN_VARIABLE};
@@ -39,6 +41,9 @@ pub struct SimulatorConfig {
     /// Sessions of CallSignaling: times, and what devices do when they are called.
     #[serde(default)]
     pub signaling: Habits,
+    /// Who a browser in a device's place can call with a button.
+    #[serde(default, rename = "contact")]
+    pub contacts: Vec<Contact>,
     /// The SIP phone; absent: there is none.
     pub phone: Option<PhoneConfig>,
 }

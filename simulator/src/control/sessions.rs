@@ -62,17 +62,21 @@ pub(super) async fn act(
 ) -> Response {
     let sdp = body.and_then(|Json(body)| body.sdp);
     let wanted = match what.as_str() {
-        "answer" => Wanted::Accept,
+        "answer" => Wanted::Accept(sdp),
         "decline" => Wanted::Decline,
         "hangup" => Wanted::HangUp,
         "hold" => Wanted::Offer(RenegotiationKind::CallHold, sdp),
         "resume" => Wanted::Offer(RenegotiationKind::CallResume, sdp),
         "update" => Wanted::Offer(RenegotiationKind::CallUpdate, sdp),
+        "respond" => match sdp {
+            Some(sdp) => Wanted::Respond(sdp),
+            None => return problem(StatusCode::BAD_REQUEST, "`respond` wants an sdp"),
+        },
         other => {
             return problem(
                 StatusCode::NOT_FOUND,
                 format!(
-                    "a session cannot {other:?}; expected answer, decline, hangup, hold, resume or update"
+                    "a session cannot {other:?}; expected answer, decline, hangup, hold, resume, update or respond"
                 ),
             );
         }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use skillcall_protocol::signaling::{CallResult, RenegotiationKind};
+use skillcall_protocol::signaling::{CallResult, Participant, RenegotiationKind};
 
 use super::{Echo, EchoError, EchoLeg, EchoWatch};
 use crate::signaling::endpoint::{Endpoint, Leg};
@@ -39,7 +39,12 @@ impl Echos {
 }
 
 impl Endpoint for Echos {
-    fn leg(&self, session_id: &str, _device_id: &str) -> Box<dyn Leg> {
+    fn leg(
+        &self,
+        session_id: &str,
+        _device_id: &str,
+        _participants: &[Participant],
+    ) -> Box<dyn Leg> {
         let mut leg = self.echo.leg();
         // A person speaks when the call stands.
         leg.hold_tongue(true);
@@ -91,10 +96,10 @@ impl Leg for SessionLeg {
         &mut self,
         offer: &str,
         _renegotiation: Option<&RenegotiationKind>,
-    ) -> Result<String, String> {
+    ) -> Result<Option<String>, String> {
         // The description says what is meant; its kind is only echoed (facts I3).
         let answer = self.leg.answer(offer);
-        self.note(answer)
+        self.note(answer).map(Some)
     }
 
     fn take_answer(&mut self, answer: &str) -> Result<(), String> {

@@ -126,11 +126,14 @@ impl Book {
             participants,
             offer,
         } = begin;
-        let mut leg = lock(&self.endpoint).leg(id.as_str(), &customer.device_id);
-        let own = leg.offer(None).map_err(SessionError::Device)?;
+        let mut leg = self.leg(&id, &customer, &participants);
+        let offer = match offer {
+            Some(offer) => offer,
+            None => leg.offer(None).map_err(SessionError::Device)?,
+        };
         let operation = Operation::InitiateOutboundCall {
             participants: participants.clone(),
-            sdp: SdpDetails::offer(offer.unwrap_or(own)),
+            sdp: SdpDetails::offer(offer),
         };
         Message::new(id.clone(), operation.clone())
             .validate()
@@ -165,17 +168,19 @@ impl Book {
         let is_busy = lock(&self.sessions).live.values().any(|live| {
             live.customer.device_id == customer.device_id && live.session.state != State::Ended
         });
-        let mut leg = lock(&self.endpoint).leg(id.as_str(), &customer.device_id);
-        let offer = offer.unwrap_or_default();
-        let answer = leg.answer(&offer, None);
-        let (outbox, messages) = mpsc::unbounded_channel();
-        let failure = match &answer {
-            _ if is_busy => Some((ResultCode::DeviceBusy, "the device has a call".to_owned())),
-            Err(why) => Some((ResultCode::InternalError, why.clone())),
-            Ok(_) => None,
+        let mut leg = self.leg(&id, &customer, &participants);
+        let answer = if is_busy {
+            Err((ResultCode::DeviceBusy, "the device has a call".to_owned()))
+        } else {
+            leg.answer(&offer.unwrap_or_default(), None)
+                .map_err(|why| (ResultCode::InternalError, why))
         };
-        let (session, effects) =
-            Session::inbound(Instant::now(), &self.habits(), answer.unwrap_or_default());
+        let (outbox, messages) = mpsc::unbounded_channel();
+        let (answer, failure) = match answer {
+            Ok(answer) => (answer, None),
+            Err(failure) => (None, Some(failure)),
+        };
+        let (session, effects) = Session::inbound(Instant::now(), &self.habits(), answer);
         let key = id.as_str().to_owned();
         self.add(Live {
             id,
@@ -195,6 +200,10 @@ impl Book {
             None => self.follow(&key, effects),
         }
         Ok(messages)
+    }
+
+    fn leg(&self, id: &SessionId, customer: &Customer, people: &[Participant]) -> Box<dyn Leg> {
+        lock(&self.endpoint).leg(id.as_str(), &customer.device_id, people)
     }
 
     fn add(&self, live: Live) -> Result<(), SessionError> {
@@ -275,7 +284,8 @@ impl Book {
     pub(crate) fn device(&self, key: &str, wanted: Wanted) -> Result<(), SessionError> {
         self.act(key, |leg, direction| {
             Ok(match wanted {
-                Wanted::Accept => Act::Accept,
+                Wanted::Accept(answer) => Act::Accept(answer),
+                Wanted::Respond(answer) => Act::Answer(answer),
                 Wanted::Decline => Act::End(
                     EndedBy::Device,
                     CallResult::new(ResultCode::DeviceBusy, "declined"),
@@ -383,7 +393,9 @@ impl Book {
 /// What a device is told to do.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Wanted {
-    Accept,
+    Accept(Option<String>),
+    /// The answer to the offer that the device was given.
+    Respond(String),
     Decline,
     HangUp,
     Offer(RenegotiationKind, Option<String>),
@@ -411,12 +423,14 @@ impl Live {
                 }
             }
             Effect::AnswerOffer(kind, offer) => match self.leg.answer(&offer, Some(&kind)) {
-                Ok(answer) => {
+                Ok(Some(answer)) => {
                     return self
                         .session
-                        .act(Act::Answer(kind, answer), Instant::now(), habits)
+                        .act(Act::Answer(answer), Instant::now(), habits)
                         .unwrap_or_default();
                 }
+                // The device gives it when it has it.
+                Ok(None) => {}
                 Err(why) => return failed(&mut self.session, why),
             },
         }

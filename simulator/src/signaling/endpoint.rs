@@ -6,12 +6,12 @@
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use skillcall_protocol::signaling::{CallResult, RenegotiationKind};
+use skillcall_protocol::signaling::{CallResult, Participant, RenegotiationKind};
 
 /// Makes the devices' legs.
 pub trait Endpoint: Debug + Send + Sync {
-    /// A device's part of a new session.
-    fn leg(&self, session_id: &str, device_id: &str) -> Box<dyn Leg>;
+    /// A device's part of a new session between these.
+    fn leg(&self, session_id: &str, device_id: &str, participants: &[Participant]) -> Box<dyn Leg>;
 }
 
 /// A device's part of one session. Methods are called one after the other, and must not block.
@@ -22,7 +22,8 @@ pub trait Leg: Debug + Send {
     /// Why there is none: the session ends.
     fn offer(&mut self, renegotiation: Option<&RenegotiationKind>) -> Result<String, String>;
 
-    /// The device's answer to an offer of the skill's side: the first one, or one for `renegotiation`.
+    /// The device's answer to an offer of the skill's side: the first one, or one for `renegotiation`. `None`: the device gives
+    /// it later, by itself.
     ///
     /// # Errors
     /// Why there is none: the session ends.
@@ -30,7 +31,7 @@ pub trait Leg: Debug + Send {
         &mut self,
         offer: &str,
         renegotiation: Option<&RenegotiationKind>,
-    ) -> Result<String, String>;
+    ) -> Result<Option<String>, String>;
 
     /// The answer to the device's last offer.
     ///
@@ -95,7 +96,12 @@ impl Scripted {
 }
 
 impl Endpoint for Scripted {
-    fn leg(&self, session_id: &str, _device_id: &str) -> Box<dyn Leg> {
+    fn leg(
+        &self,
+        session_id: &str,
+        _device_id: &str,
+        _participants: &[Participant],
+    ) -> Box<dyn Leg> {
         Box::new(ScriptedLeg {
             session_id: session_id.to_owned(),
             told: Arc::clone(&self.told),
@@ -145,7 +151,7 @@ impl Leg for ScriptedLeg {
         &mut self,
         offer: &str,
         _renegotiation: Option<&RenegotiationKind>,
-    ) -> Result<String, String> {
+    ) -> Result<Option<String>, String> {
         if !offer.starts_with("v=0") {
             return Err("the offer does not begin with v=0".to_owned());
         }
@@ -158,9 +164,8 @@ impl Leg for ScriptedLeg {
             "a=sendrecv"
         };
         let answer = self.description(None);
-        Ok(answer
-            .replacen("a=setup:actpass", "a=setup:active", 1)
-            .replacen("a=sendrecv", direction, 1))
+        let active = answer.replacen("a=setup:actpass", "a=setup:active", 1);
+        Ok(Some(active.replacen("a=sendrecv", direction, 1)))
     }
 
     fn take_answer(&mut self, answer: &str) -> Result<(), String> {

@@ -70,12 +70,12 @@ pub(super) enum Effect {
 /// What the device does.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Act {
-    /// It accepts a call to it.
-    Accept,
+    /// It accepts a call to it, with its answer unless it has given it.
+    Accept(Option<String>),
     /// It offers anew.
     Offer(RenegotiationKind, String),
-    /// It answers a new offer.
-    Answer(RenegotiationKind, String),
+    /// It answers the new offer that it was given.
+    Answer(String),
     /// It ends the call.
     End(EndedBy, CallResult),
 }
@@ -86,7 +86,7 @@ enum Renegotiation {
     /// Alexa has sent CallUpdate.
     ByAlexa(RenegotiationKind),
     /// The skill has sent CallUpdate.
-    BySkill,
+    BySkill(RenegotiationKind),
 }
 
 /// A session, for which no clock runs but the one that is passed in.
@@ -128,10 +128,14 @@ impl Session {
         }
     }
 
-    /// A call to the device, which has this answer.
-    pub(super) fn inbound(now: Instant, habits: &Habits, answer: String) -> (Self, Vec<Effect>) {
+    /// A call to the device, which has this answer, or gives it when it accepts.
+    pub(super) fn inbound(
+        now: Instant,
+        habits: &Habits,
+        answer: Option<String>,
+    ) -> (Self, Vec<Effect>) {
         let session = Self {
-            own_answer: Some(answer),
+            own_answer: answer,
             setup: Some(now + habits.ring()),
             owed: Some((OperationName::CallRingingAck, now + habits.ack())),
             ..Self::new(Direction::Inbound, State::Ringing)
@@ -206,7 +210,7 @@ impl Session {
                         "another CallUpdate of this session is not settled",
                     ));
                 }
-                self.renegotiation = Some(Renegotiation::BySkill);
+                self.renegotiation = Some(Renegotiation::BySkill(kind.clone()));
                 Ok(vec![Effect::AnswerOffer(kind.clone(), sdp.value.clone())])
             }
             Operation::CallUpdateResponse { kind, sdp } => self.update_answered(kind, sdp),
@@ -360,11 +364,16 @@ impl Session {
                 effects.push(Effect::Send(Operation::CallEnded { result }));
                 Ok(effects)
             }
-            Act::Accept if self.direction == Direction::Outbound => {
+            Act::Accept(_) if self.direction == Direction::Outbound => {
                 Err("the device calls; it cannot accept")
             }
-            Act::Accept if self.state == State::Accepted => Err("the call is accepted already"),
-            Act::Accept => {
+            Act::Accept(_) if self.state == State::Accepted => Err("the call is accepted already"),
+            Act::Accept(answer) => {
+                // The first answer is the one that stays: early media may have told it.
+                self.own_answer = self.own_answer.take().or(answer);
+                if self.own_answer.is_none() {
+                    return Err("the device has no answer yet");
+                }
                 self.wants_accept = true;
                 Ok(self.go_on(now, habits))
             }
@@ -380,9 +389,12 @@ impl Session {
                 let sdp = SdpDetails::offer(offer);
                 Ok(vec![Effect::Send(Operation::CallUpdate { kind, sdp })])
             }
-            Act::Answer(kind, answer) => {
-                if self.renegotiation != Some(Renegotiation::BySkill) {
+            Act::Answer(answer) => {
+                let Some(Renegotiation::BySkill(kind)) = self.renegotiation.clone() else {
                     return Err("nothing was offered");
+                };
+                if self.owed.is_some() {
+                    return Err("the offer is answered already");
                 }
                 self.owed = Some((OperationName::CallUpdateAck, now + habits.ack()));
                 let sdp = SdpDetails::answer(answer);

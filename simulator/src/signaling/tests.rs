@@ -42,7 +42,7 @@ impl Run {
 
     fn inbound(habits: Habits) -> (Self, Vec<String>) {
         let now = Instant::now();
-        let (session, effects) = Session::inbound(now, &habits, "v=own".to_owned());
+        let (session, effects) = Session::inbound(now, &habits, Some("v=own".to_owned()));
         let run = Self {
             session,
             now,
@@ -198,7 +198,7 @@ fn a_call_to_the_device_waits_for_each_acknowledgement() {
         assert_eq!(told, ["CallRinging"]);
         assert_eq!(run.take(&Operation::CallInProgressAck), INVALID);
         assert_eq!(
-            run.act(Act::Accept),
+            run.act(Act::Accept(None)),
             Ok(Vec::new()),
             "nothing before the ack"
         );
@@ -210,7 +210,10 @@ fn a_call_to_the_device_waits_for_each_acknowledgement() {
             next
         };
         assert_eq!(next, ["CallAccepted"]);
-        assert_eq!(run.act(Act::Accept), Err("the call is accepted already"));
+        assert_eq!(
+            run.act(Act::Accept(None)),
+            Err("the call is accepted already")
+        );
         assert_eq!(run.take(&Operation::CallAcceptedAck), Ok(Vec::new()));
         assert_eq!(run.take(&Operation::CallAcceptedAck), INVALID);
         assert_eq!(run.session.due(), None);
@@ -276,7 +279,7 @@ fn new_offers_are_settled_one_at_a_time_in_both_directions() {
         [Effect::AnswerOffer(hold.clone(), "v=2".to_owned())]
     );
     assert_eq!(
-        run.act(Act::Answer(hold, "v=5".to_owned())).unwrap(),
+        run.act(Act::Answer("v=5".to_owned())).unwrap(),
         ["CallUpdateResponse"]
     );
     assert!(run.act(offer).is_err(), "its acknowledgement is owed");
@@ -310,6 +313,6 @@ fn each_wait_has_its_end() {
     assert!(run.pass(9_999).is_empty());
     assert_eq!(run.pass(1), ["CallEnded"]);
     assert_eq!(run.take(&response(RenegotiationKind::CallUpdate)), INVALID);
-    assert!(run.act(Act::Accept).is_err());
+    assert!(run.act(Act::Accept(None)).is_err());
     assert!(run.pass(100_000).is_empty(), "it ends once");
 }

@@ -1,10 +1,14 @@
 //! DTLS with the keys of SRTP (RFC 5764), behind a trait: an implementation takes datagrams and times, and gives
 //! datagrams, the peer's certificate and the keys.
 //!
-//! [`Native`] is the one that is built in. It speaks ECDSA only; another one can serve peers with RSA certificates.
+//! [`Native`] is Rust throughout, and knows peers with ECDSA certificates only. `OpenSsl`, of the feature `openssl`, is the system's
+//! OpenSSL, and knows peers with RSA certificates too.
 
+mod certificate;
 mod keys;
 mod native;
+#[cfg(feature = "openssl")]
+mod openssl;
 
 use std::{fmt::Debug, time::Instant};
 
@@ -12,6 +16,8 @@ use thiserror::Error;
 
 pub use keys::{Keys, MasterKey};
 pub use native::Native;
+#[cfg(feature = "openssl")]
+pub use openssl::OpenSsl;
 
 /// Who begins the handshake (RFC 5763 §5, RFC 8842 §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration, time::Instant};
 use dimpl::{Config, Dtls, DtlsCertificate, Output, SrtpProfile};
 use skillcall_media::srtp::Suite;
 
-use super::{Association, Backend, DtlsError, Keys, Role, Step};
+use super::{Association, Backend, DtlsError, Keys, Role, Step, certificate};
 use crate::identity::IdentityError;
 
 /// The first time-out of a flight; each repeat doubles it. Our choice: RFC 6347 §4.2.4.1 says a second, and lets
@@ -31,14 +31,7 @@ impl Native {
     /// # Errors
     /// There is no randomness, or the library refuses its configuration.
     pub fn generate() -> Result<Self, IdentityError> {
-        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-        let mut params = rcgen::CertificateParams::new(Vec::<String>::new())?;
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        // WebRTC's certificates name nobody: browsers write "WebRTC" (RFC 8827 §6.5).
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, "WebRTC");
-        let certificate = params.self_signed(&key)?;
+        let made = certificate::ecdsa()?;
         let config = Config::builder()
             // ICE has checked the peer's address: a cookie would cost a round trip and prove nothing more.
             .use_server_cookie(false)
@@ -49,8 +42,8 @@ impl Native {
             .map_err(|error| IdentityError::Dtls(error.to_string()))?;
         Ok(Self {
             certificate: DtlsCertificate {
-                certificate: certificate.der().to_vec(),
-                private_key: key.serialize_der(),
+                certificate: made.certificate,
+                private_key: made.key,
             },
             config: Arc::new(config),
         })

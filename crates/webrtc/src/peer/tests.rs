@@ -6,3 +6,5 @@ mod attacks;
 mod calls;
 mod renegotiation;
 mod restarts;
+#[cfg(feature = "openssl")]
+mod rsa;
