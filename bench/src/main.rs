@@ -51,6 +51,8 @@ enum Part {
     Prompts,
     /// Stereo recordings before the first late tick.
     Recordings,
+    /// Participants of conferences before the first late tick.
+    Conference,
     /// From the handler's reply to the first packet.
     FirstPacket,
     /// Memory of a call.
@@ -150,6 +152,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Part::Sidecar,
             "recordings",
             sidecar::recordings,
+        ),
+        (
+            Part::Conference,
+            Part::Sidecar,
+            "conference",
+            sidecar::conference,
         ),
         (
             Part::FirstPacket,

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
-use hyper::header::{AUTHORIZATION, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
@@ -19,7 +20,7 @@ pub(super) struct Control {
 }
 
 /// `GET /v1/figures`, at one moment.
-pub(super) struct Figures(serde_json::Value);
+pub(super) struct Figures(Value);
 
 impl Figures {
     /// A counter; 0 when this sidecar does not have it.
@@ -43,27 +44,37 @@ impl Control {
 
     /// The counters now.
     pub(super) fn figures(&self) -> anyhow::Result<Figures> {
-        self.runtime.block_on(self.get("/v1/figures")).map(Figures)
+        let asked = Request::get("/v1/figures").body(Full::default())?;
+        self.runtime.block_on(self.ask(asked)).map(Figures)
     }
 
-    async fn get(&self, path: &str) -> anyhow::Result<serde_json::Value> {
+    /// What a POST of this body is answered with.
+    pub(super) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let asked = Request::post(path)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::from(body.to_string()))?;
+        self.runtime.block_on(self.ask(asked))
+    }
+
+    async fn ask(&self, mut request: Request<Full<Bytes>>) -> anyhow::Result<Value> {
         let stream = TcpStream::connect(self.address)
             .await
             .context("the control API")?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let request = Request::get(path)
-            .header(HOST, self.address.to_string())
-            .header(AUTHORIZATION, format!("Bearer {}", self.token))
-            .body(Empty::<Bytes>::new())?;
+        let what = request.uri().to_string();
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.address.to_string().parse()?);
+        headers.insert(AUTHORIZATION, format!("Bearer {}", self.token).parse()?);
         let exchange = async {
             let response = sender.send_request(request).await?;
-            ensure!(
-                response.status() == 200,
-                "{path} answered {}",
-                response.status()
-            );
+            let status = response.status();
             let body = response.into_body().collect().await?.to_bytes();
+            ensure!(
+                status.is_success(),
+                "{what} answered {status}: {}",
+                String::from_utf8_lossy(&body)
+            );
             Ok(serde_json::from_slice(&body)?)
         };
         tokio::select! {

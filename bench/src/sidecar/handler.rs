@@ -1,5 +1,6 @@
 //! A handler that costs little: it answers a new call with a fixed list, and every other event with an empty one.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -24,12 +25,15 @@ pub(super) struct Handler {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     replied: Arc<Mutex<Option<Duration>>>,
+    next: Arc<Mutex<VecDeque<Bytes>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Desk {
     keys: KeyRing,
     first: Bytes,
+    /// Replies to the next new calls, one each, before `first`.
+    next: Arc<Mutex<VecDeque<Bytes>>>,
     other: Bytes,
     /// When a new call was answered last, in time since 1970.
     replied: Arc<Mutex<Option<Duration>>>,
@@ -40,10 +44,12 @@ impl Handler {
     pub(super) fn start(actions: &serde_json::Value, keys: &str) -> anyhow::Result<Self> {
         let reply = |actions: &serde_json::Value| Bytes::from(reply_of(actions).to_string());
         let replied = Arc::new(Mutex::new(None));
+        let next = Arc::new(Mutex::new(VecDeque::new()));
         let desk = Arc::new(Desk {
             replied: Arc::clone(&replied),
             keys: KeyRing::parse(keys)?,
             first: reply(actions),
+            next: Arc::clone(&next),
             other: reply(&serde_json::json!([])),
         });
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -68,6 +74,7 @@ impl Handler {
             address,
             stop: Some(stop),
             replied,
+            next,
             thread: Some(thread),
         })
     }
@@ -75,6 +82,13 @@ impl Handler {
     /// When a new call was answered last, in time since 1970.
     pub(super) fn replied(&self) -> Option<Duration> {
         *self.replied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What one of the next new calls is answered with; they are taken in this order.
+    pub(super) fn answer_next(&self, actions: &serde_json::Value) {
+        let reply = Bytes::from(reply_of(actions).to_string());
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        next.push_back(reply);
     }
 
     /// Where events are posted.
@@ -124,7 +138,8 @@ async fn answer(
         .to_owned();
     let event = request.into_body().collect().await?.to_bytes();
     let body = if is_new_call(&event) {
-        desk.first.clone()
+        let mut next = desk.next.lock().unwrap_or_else(PoisonError::into_inner);
+        next.pop_front().unwrap_or_else(|| desk.first.clone())
     } else {
         desk.other.clone()
     };

@@ -20,4 +20,4 @@ pub(crate) use calls::measure as calls;
 pub(crate) use first_packet::measure as first_packet;
 pub(crate) use memory::measure as memory;
 pub(crate) use overload::measure as overload;
-pub(crate) use playing::{prompts, recordings};
+pub(crate) use playing::{conference, prompts, recordings};

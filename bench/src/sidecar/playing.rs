@@ -1,8 +1,9 @@
-//! Calls that hear a prompt, and calls that are recorded in stereo beside it, before the first late tick. Every caller
-//! sends RTP all the while.
+//! Calls that hear a prompt, calls that are recorded in stereo beside it, and calls that meet in conferences, before the
+//! first late tick. Every caller sends RTP all the while.
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::cores;
@@ -19,6 +20,8 @@ const CALLS: [usize; 12] = [
 ];
 /// Times a step may fail before it counts: other programs take the machine's cores, too.
 const ATTEMPTS: u32 = 3;
+/// Participants of one conference.
+const SEATS: usize = 100;
 /// Not counted at the beginning of each run.
 const WARM_UP: Duration = Duration::from_millis(500);
 
@@ -30,7 +33,8 @@ fn play() -> Value {
 
 /// Prompt playback.
 pub(crate) fn prompts(pace: Pace) -> anyhow::Result<String> {
-    measure(pace, "calls that hear a prompt", &json!([play()]))
+    let alike = |_: &Sidecar, _| Ok(());
+    measure(pace, "calls that hear a prompt", &json!([play()]), alike)
 }
 
 /// Stereo recordings of calls that hear a prompt.
@@ -41,7 +45,32 @@ pub(crate) fn recordings(pace: Pace) -> anyhow::Result<String> {
         pace,
         "stereo recordings of calls that hear a prompt",
         &json!([record, play()]),
+        |_, _| Ok(()),
     )
+}
+
+/// Participants of conferences, each of which is mixed what all others say.
+pub(crate) fn conference(pace: Pace) -> anyhow::Result<String> {
+    let mut meeting = String::new();
+    let mut seated = 0;
+    let what = format!("participants, {SEATS} in each conference, all of whom speak,");
+    measure(pace, &what, &json!([]), |sidecar, calls| {
+        while seated < calls {
+            if seated % SEATS == 0 {
+                let asked = json!({"ExternalMeetingId": format!("bench{seated}"), "MediaRegion": "us-east-1"});
+                let made = sidecar.post("/meetings", &asked)?;
+                let id = made["Meeting"]["MeetingId"].as_str();
+                meeting = id.context("no MeetingId")?.to_owned();
+            }
+            let asked = json!({"ExternalUserId": format!("caller{seated}")});
+            let made = sidecar.post(&format!("/meetings/{meeting}/attendees"), &asked)?;
+            let token = &made["Attendee"]["JoinToken"];
+            sidecar.answer_next(&json!([{"Type": "JoinChimeMeeting",
+                "Parameters": {"JoinToken": token, "MeetingId": meeting}}]));
+            seated += 1;
+        }
+        Ok(())
+    })
 }
 
 /// One run.
@@ -61,7 +90,13 @@ impl Step {
     }
 }
 
-fn measure(pace: Pace, what: &str, actions: &Value) -> anyhow::Result<String> {
+/// `prepare` is called before as many calls are made.
+fn measure(
+    pace: Pace,
+    what: &str,
+    actions: &Value,
+    mut prepare: impl FnMut(&Sidecar, usize) -> anyhow::Result<()>,
+) -> anyhow::Result<String> {
     cores::leave_the_sidecars()?;
     let (device, nobody) = (Side::bind()?, Side::bind()?);
     let mut parties = Parties::new(device.address, nobody.address)?.unbridged();
@@ -76,6 +111,7 @@ fn measure(pace: Pace, what: &str, actions: &Value) -> anyhow::Result<String> {
     ]);
     let (mut clean, mut end) = (0, String::new());
     for calls in CALLS {
+        prepare(&sidecar, calls)?;
         parties.call_until(sidecar.sip, calls)?;
         let mut step = run(&sidecar, &parties, [&device, &nobody], pace)?;
         for _ in 1..ATTEMPTS {

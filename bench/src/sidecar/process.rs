@@ -121,6 +121,18 @@ impl Sidecar {
         self.handler.as_ref()?.replied()
     }
 
+    /// What one of the next new calls is answered with by its handler.
+    pub(super) fn answer_next(&self, actions: &Value) {
+        if let Some(handler) = &self.handler {
+            handler.answer_next(actions);
+        }
+    }
+
+    /// Asks its control API for something new: the answer.
+    pub(super) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.control.post(path, body)
+    }
+
     /// Its counters now.
     pub(super) fn figures(&self) -> anyhow::Result<Figures> {
         self.control.figures()
