@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use skillcall_media::tone;
+use skillcall_sidecar::runner::HandlerFile;
 use support::{Behaviour, Bench, Handler, Phone};
 
 const ARN: &str = "arn:aws:lex:us-east-1:111122223333:bot-alias/ABCDEFGHIJ/TSTALIASID";
@@ -312,6 +313,10 @@ fn converse(extra: Value) -> impl Fn(&Value) -> Value + Send + Sync + 'static {
 }
 
 async fn bench(lex: &Lex, speech: &str, handler: Handler) -> Bench {
+    bench_with(lex, speech, handler, None).await
+}
+
+async fn bench_with(lex: &Lex, speech: &str, handler: Handler, desk: Option<&Phone>) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("recognizer.key");
     support::write_secret(&key, "0123456789abcdef");
@@ -322,7 +327,62 @@ async fn bench(lex: &Lex, speech: &str, handler: Handler) -> Bench {
         lex.url,
         key.display()
     );
-    Bench::with(handler, None, &extra, |_| {}).await
+    Bench::with(handler, desk.map(|desk| desk.address), &extra, |config| {
+        config.application[0].require_signed_replies = false;
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_file_reads_out_what_the_bot_found_or_calls_the_desk() {
+    for found in [true, false] {
+        let lex = Lex::start("", move |_| {
+            if found {
+                return Ok(done("s"));
+            }
+            let intent = json!({"name": "Order", "slots": {"towels": null}, "state": "Failed", "confirmationState": "None"});
+            Ok(answer("s", json!({"type": "Close"}), intent, "Sorry."))
+        })
+        .await;
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../examples/handlers/housekeeping.js");
+        let running = HandlerFile::new(file).start().await.unwrap();
+        let mut handler = Handler::absent();
+        handler.url = running.url().to_string();
+        let desk = Phone::start(700.0, Behaviour::Answer);
+        let bench = bench_with(&lex, "none", handler, Some(&desk)).await;
+        let guest = Phone::start(400.0, Behaviour::Answer);
+        bench.call(&guest, &[]);
+        guest.wait("the welcome", |state| {
+            state
+                .heard
+                .chunks(1600)
+                .any(|part| tone::level_dbov(part) > -35.0)
+        });
+        // The first digit ends the welcome.
+        for digit in "12#".chars() {
+            guest.digit(digit);
+        }
+        if found {
+            guest.wait("the end, once it was read out", |state| state.ended);
+            assert!(!desk.seen(|state| state.answered), "nobody is called");
+        } else {
+            desk.wait("a call", |state| state.answered);
+            guest.hears(700.0);
+            guest.hang_up();
+            desk.wait("the end, by the handler", |state| state.ended);
+        }
+        let [Asked::Text(asked)] = &lex.asked()[..] else {
+            panic!("{:?}", lex.asked());
+        };
+        assert_eq!(asked["text"], "12");
+        assert_eq!(
+            asked["sessionState"]["sessionAttributes"],
+            json!({"hotel": "north"})
+        );
+        bench.sidecar.shutdown().await;
+        running.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
