@@ -27,9 +27,14 @@ route[REGISTER] {{
         www_challenge("$td", "1");
         exit;
     }}
+    append_to_reply("Service-Route: <sip:$RAi:$RAp;transport=$proto;lr>\r\n");
     if (!save("location")) sl_reply_error();
 }}
 route[INVITE] {{
+    if (is_present_hf("Route")) {{
+        loose_route();
+        xlog("L_NOTICE", "by service route: $ru\n");
+    }}
     record_route();
     if ($fd == "pbx.test") {{
         if (!pv_proxy_authenticate("$fd", "{PASSWORD}", "0")) {{
@@ -113,6 +118,7 @@ async fn calls_pass(bench: &Bench, proxy: &Kamailio, desk: &Phone) {
     caller.call(proxy.sip, "account", &[]);
     caller.hears(600.0);
     desk.hears(400.0);
+    assert_eq!(count("by service route"), 2, "{}", proxy.log());
     // Changes of the session, from either end.
     let invites = count("in dialog: INVITE");
     desk.direct(Direction::SendOnly);
@@ -300,7 +306,8 @@ route[REGISTER] {{
     t_relay();
 }}
 route[INVITE] {{
-    if (loose_route()) {{
+    if (is_present_hf("Route")) {{
+        loose_route();
         xlog("L_NOTICE", "by path: $ru\n");
         record_route();
         t_relay();

@@ -12,7 +12,7 @@ use skillcall_sidecar::{Sidecar, SidecarConfig};
 use support::asterisk::free_port;
 use support::baresip::Baresip;
 use support::pjsua::Pjsua;
-use support::{Bench, Handler, LIMIT, NUMBER, write_secret};
+use support::{Behaviour, Bench, Handler, LIMIT, NUMBER, Phone, write_secret};
 
 const PASSWORD: &str = "sesame";
 
@@ -173,6 +173,18 @@ async fn baresip_registers_calls_and_is_called_over_udp_and_tcp() {
         other.order(&format!("call sip:103@{udp}"));
         other.is("1", "CONFIRMED");
         other.hears("1");
+        // Long enough to be found in what baresip writes down.
+        let until = Instant::now() + LIMIT;
+        loop {
+            let calls = bench.get("/v1/calls").await;
+            let media = calls["calls"][0]["media"].as_array().unwrap();
+            let sent = media.iter().map(|leg| leg["packetsSent"].as_u64());
+            if sent.min().flatten() > Some(100) {
+                break;
+            }
+            assert!(Instant::now() < until, "{calls}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         other.order("hangup 1");
         baresip.has_heard(500.0);
         nothing_is_left(&bench).await;
@@ -349,14 +361,64 @@ async fn who_guesses_passwords_is_banned() {
     let tcp = bench.sidecar.sip_tcp().unwrap();
     for guess in 0..40 {
         let password = format!("guess{guess}");
-        let _guesser = phone(tcp, "101", &json!({"tcp": true, "password": password}));
-        if bench.sidecar.figures().bans_total > 0 {
+        let guesser = phone(tcp, "101", &json!({"tcp": true, "password": password}));
+        let banned = || bench.sidecar.figures().bans_total > 0;
+        // It is ready, and then it is answered, unless nobody hears it any more.
+        let until = Instant::now() + LIMIT;
+        while guesser.mark() < 2 && !banned() && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        if banned() {
             break;
         }
-        _guesser.wait("an answer", |event| event["event"] == "registration");
     }
     bench
         .figures_become("the ban", |now| now.bans_total == 1)
         .await;
+    bench.sidecar.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_calls_as_a_phone_without_its_password_and_routes_are_for_those_who_may() {
+    let outside = Phone::start(600.0, Behaviour::Answer);
+    // Loopback is a known source here, as an office's network may be.
+    let extra = format!(
+        "[[phone]]\nuser = \"101\"\npassword-file = \"secrets/phone.password\"\n\
+         calls = [\"routes\"]\nnumber = \"+16075550101\"\n\
+         [[phone]]\nuser = \"102\"\npassword-file = \"secrets/phone.password\"\n\
+         [[route]]\nprefix = \"+1999\"\nuri = \"sip:{{number}}@{}\"\n",
+        outside.address
+    );
+    let bench = bench(&extra).await;
+    let sip = bench.sidecar.sip_udp().unwrap();
+    let refused = |phone: &mut Pjsua, called: &str, code: u64| {
+        let mark = phone.mark();
+        phone.order(&format!("call sip:{called}@{sip}"));
+        let end = phone.wait_after(mark, "the refusal", |event| {
+            event["event"] == "state" && event["state"] == "DISCONNECTED"
+        });
+        assert_eq!(end["code"], code, "{called}: {end}");
+    };
+    let id = |user: &str| format!("sip:{user}@{sip}");
+    let mut nobody = Pjsua::start(&json!({"id": id("101")}));
+    refused(&mut nobody, "+19995550100", 401);
+    let mut guessing = Pjsua::start(&json!({"id": id("101"), "user": "101", "password": "open"}));
+    refused(&mut guessing, "+19995550100", 401);
+    // It need not be registered to call, and what it may not call it does not reach.
+    let mut first = Pjsua::start(&json!({"id": id("101"), "user": "101", "password": PASSWORD}));
+    first.order(&format!("call sip:+19995550100@{sip}"));
+    first.is("1", "CONFIRMED");
+    first.hears("1");
+    let invite = outside.wait("the INVITE", |state| state.invite.is_some());
+    let invite = invite.invite.unwrap();
+    assert!(invite.contains("From: <sip:+16075550101@"), "{invite}");
+    first.order("hangup 1");
+    outside.wait("the end", |state| state.ended);
+    nothing_is_left(&bench).await;
+    refused(&mut first, NUMBER, 480);
+    refused(&mut first, "102", 404);
+    let mut second = Pjsua::start(&json!({"id": id("102"), "user": "102", "password": PASSWORD}));
+    refused(&mut second, "+19995550100", 404);
+    nothing_is_left(&bench).await;
     bench.sidecar.shutdown().await;
 }

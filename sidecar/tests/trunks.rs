@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use skillcall_sidecar::SidecarConfig;
 use support::authority::Authority;
-use support::{Behaviour, Bench, Handler, LIMIT, Phone, SKILL, skill_headers, write_secret};
+use support::{Behaviour, Bench, Handler, LIMIT, Phone, SKILL, skill_headers};
 
 /// A program whose lines are waited for; it ends with the test.
 struct Peer {
