@@ -130,15 +130,22 @@ async fn calls_pass(bench: &Bench, proxy: &Kamailio, desk: &Phone) {
     // The bridged leg is the second one.
     let id = calls["calls"][0]["media"][1]["callId"].as_str();
     let id = id.unwrap_or_else(|| panic!("{calls}")).to_owned();
-    let held = bench
-        .client
-        .post(bench.url(&format!("/v1/legs/{id}/hold")))
-        .bearer_auth(support::TOKEN)
-        .json(&json!({"on": true}))
-        .send()
-        .await
-        .unwrap();
-    assert!(held.status().is_success(), "{}", held.text().await.unwrap());
+    // The ACK of the desk's last change may still be on its way: until then ours would cross it.
+    let until = Instant::now() + LIMIT;
+    loop {
+        let hold = bench.client.post(bench.url(&format!("/v1/legs/{id}/hold")));
+        let hold = hold.bearer_auth(support::TOKEN).json(&json!({"on": true}));
+        let answer = hold.send().await.unwrap();
+        if answer.status().is_success() {
+            break;
+        }
+        assert!(
+            answer.status() == 409 && Instant::now() < until,
+            "{}",
+            answer.text().await.unwrap()
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     desk.wait("our hold", |state| {
         state.offers.iter().any(|offer| offer.contains("sendonly"))
     });

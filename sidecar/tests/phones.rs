@@ -394,9 +394,8 @@ async fn nobody_calls_as_a_phone_without_its_password_and_routes_are_for_those_w
     let refused = |phone: &mut Pjsua, called: &str, code: u64| {
         let mark = phone.mark();
         phone.order(&format!("call sip:{called}@{sip}"));
-        let end = phone.wait_after(mark, "the refusal", |event| {
-            event["event"] == "state" && event["state"] == "DISCONNECTED"
-        });
+        let calling = phone.wait_after(mark, "a call", |event| event["event"] == "calling");
+        let end = phone.is(calling["call"].as_str().unwrap(), "DISCONNECTED");
         assert_eq!(end["code"], code, "{called}: {end}");
     };
     let id = |user: &str| format!("sip:{user}@{sip}");
