@@ -34,6 +34,8 @@ test            baresip    baresip-core  baresip     a SIP phone that nobody her
 test            sipsak     sipsak        sipsak      a stranger that nobody here wrote
 test            tshark     tshark        wireshark   reads captures as nobody here wrote it
 test            node       nodejs        node        checks the signing vectors; runs Amazon's own packages as judges
+test            /usr/sbin/kamailio kamailio - a SIP proxy and registrar that nobody here wrote
+test            /usr/lib/*/kamailio/modules/tls.so kamailio-tls-modules - its TLS
 test            unbound    unbound       unbound     a name server that nobody here wrote
 test            chromium   chromium      chromium    a browser that nobody here wrote, in an Echo's place
 test            chromedriver chromium-driver - drives it
@@ -48,7 +50,7 @@ TABLE
 
 present() {
   case $1 in
-    /usr/include/* | /usr/share/*) [ "$(uname -s)" = Darwin ] || [ -e "$1" ] ;;
+    /usr/*) [ "$(uname -s)" = Darwin ] || compgen -G "$1" >/dev/null ;;
     *) have "$1" ;;
   esac
 }

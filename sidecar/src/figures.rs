@@ -85,6 +85,10 @@ figures! {
         refused_share,
         /// Outgoing calls that a limit of `[toll]` or of their route refused.
         refused_toll,
+        /// REGISTERs of phones that took effect.
+        registrations,
+        /// Requests with wrong credentials.
+        wrong_credentials,
         /// Messages of strangers that got no answer.
         strangers_silenced,
         /// Bans.

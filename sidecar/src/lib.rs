@@ -31,6 +31,7 @@ mod journal;
 mod leg;
 mod meetings;
 mod metrics;
+mod phones;
 mod playback;
 mod ports;
 mod reachable;

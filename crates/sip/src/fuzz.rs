@@ -247,7 +247,7 @@ pub fn trunk(data: &[u8]) {
     let now = Instant::now();
     let source = std::net::IpAddr::from([127, 0, 0, 1]);
     let mut guard = Authenticator::new(Role::Server, "x", [1; 32], now);
-    let secret = |_: &str| Some(Secret::Password("unknown to the fuzzer".into()));
+    let secret = |_: &str, _| Some(Secret::Password("unknown to the fuzzer".into()));
     let verdict = guard.judge(now, source, &request, secret);
     assert!(matches!(verdict, crate::auth::Verdict::Refused(_)));
     let flow = Flow::udp(

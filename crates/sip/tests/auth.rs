@@ -30,7 +30,7 @@ fn authenticator(network: &Network) -> Authenticator {
     ])
 }
 
-fn known(user: &str) -> Option<Secret> {
+fn known(user: &str, _: Hash) -> Option<Secret> {
     (user == "room12").then(|| Secret::Password("sesame".to_owned()))
 }
 
@@ -412,7 +412,7 @@ fn a_proof_is_good_once_for_its_source_its_request_and_its_time() {
         refused(Refused::Stale)
     );
     // A user who does not exist, an algorithm or quality that was not offered, another request's proof.
-    let nobody = |_: &str| None;
+    let nobody = |_: &str, _: Hash| None;
     assert_eq!(
         guard.judge(now, SOURCE, &request, nobody),
         refused(Refused::Wrong)

@@ -450,7 +450,7 @@ proptest! {
             network.step(next);
             for event in std::mem::take(&mut network.peers[1].events) {
                 let Event::Request { id, request, flow, .. } = event else { continue };
-                let secret = |_: &str| Some(Secret::Password("sesame".into()));
+                let secret = |_: &str, _: skillcall_sip::auth::Hash| Some(Secret::Password("sesame".into()));
                 let reply = match guard.judge(network.now, flow.remote.ip(), &request, secret) {
                     Verdict::User(_) => registrar.register(unix(network.now), &request, &flow).reply,
                     Verdict::Refused(why) => OwnReply::from(StatusCode::UNAUTHORIZED)

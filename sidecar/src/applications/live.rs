@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use skillcall_protocol::sma::Reply;
+
 use crate::config::{ApplicationConfig, SidecarConfig, lambda_account};
 use crate::engine::{BotAbility, EngineConfig, Limits, Throttle};
 use crate::handler::Answering;
+
+/// The id of what decides calls between phones; no application of the configuration has it by chance.
+const OF_PHONES: &str = "(phones)";
 
 /// An application, with everything that a call of it needs. Calls keep it for as long as they last, whatever becomes of it.
 pub(crate) struct Application {
@@ -72,6 +77,22 @@ impl Application {
             &Throttles::default(),
             &Arc::default(),
         )
+    }
+
+    /// What decides a phone's call to another phone, or by a route: this reply, to all its calls.
+    pub(crate) fn of_phones(config: &SidecarConfig, reply: Reply) -> Self {
+        Self::new(
+            config,
+            ApplicationConfig::unanswered(OF_PHONES),
+            Arc::new(Answering::bridging(reply)),
+            &Throttles::default(),
+            &Arc::default(),
+        )
+    }
+
+    /// Whether it is such.
+    pub(crate) fn is_of_phones(&self) -> bool {
+        self.config.id == OF_PHONES
     }
 
     /// The same application, reached by a rule.

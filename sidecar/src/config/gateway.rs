@@ -88,6 +88,9 @@ pub struct GatewayRouteConfig {
     /// The `[[trunk]]` that the call goes by; default: the `uri`'s own host.
     #[serde(default)]
     pub trunk: Option<String>,
+    /// The `[[phone]]` that rings, instead of `uri` and `trunk`: at all places where it is registered.
+    #[serde(default)]
+    pub phone: Option<String>,
     /// The user part of From; default: the calling participant's number or address, else `alexa`.
     #[serde(default)]
     pub caller_id: Option<String>,

@@ -20,6 +20,8 @@ mod lambda;
 mod limits;
 mod live;
 mod locate;
+mod phone;
+mod register;
 mod routing;
 mod secrets;
 mod sections;
@@ -48,6 +50,8 @@ pub use lambda::LambdaConfig;
 pub(crate) use lambda::account as lambda_account;
 pub use limits::LimitsConfig;
 pub(crate) use live::Live;
+pub use phone::{DigestAlgorithm, PhoneConfig, PhoneMayCall, PhonesConfig};
+pub use register::RegisterConfig;
 pub(crate) use routing::Answerer;
 pub use routing::{ApplicationConfig, RouteConfig, RouteTarget};
 pub(crate) use secrets::read_secret_file;
@@ -77,6 +81,10 @@ pub struct SidecarConfig {
     pub application: Vec<ApplicationConfig>,
     /// Carriers, PBXs and proxies, by name.
     pub trunk: Vec<TrunkConfig>,
+    /// The registrar of phones.
+    pub phones: PhonesConfig,
+    /// Phones that may register.
+    pub phone: Vec<PhoneConfig>,
     /// Certificates.
     pub tls: TlsConfig,
     /// Name servers.

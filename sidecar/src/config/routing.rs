@@ -165,6 +165,10 @@ pub struct RouteConfig {
     /// The `[[trunk]]` that the leg goes by; default: the `uri`'s own host.
     #[serde(default)]
     pub trunk: Option<String>,
+    /// The `[[phone]]` that it rings, instead of `uri` and `trunk`: at all places where it is registered. `{number}` stands
+    /// as in `uri`.
+    #[serde(default)]
+    pub phone: Option<String>,
     /// Calls at once that it carries; one more is refused; 0 (default): no limit.
     #[serde(default)]
     pub max_calls: u32,
@@ -181,6 +185,7 @@ impl RouteConfig {
             voice_connector: None,
             uri: Some(uri.to_owned()),
             trunk: None,
+            phone: None,
             max_calls: 0,
             calls_per_hour: 0,
         }
@@ -190,6 +195,11 @@ impl RouteConfig {
     pub fn name(&self) -> &str {
         let name = self.prefix.as_deref().or(self.voice_connector.as_deref());
         name.unwrap_or_default()
+    }
+
+    /// The phone that a number or user part rings, where the route leads to phones.
+    pub fn phone_for(&self, user: &str) -> Option<String> {
+        Some(self.phone.as_ref()?.replace("{number}", user))
     }
 
     /// The Request-URI for a number or user part, where the route writes one.

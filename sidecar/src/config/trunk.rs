@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use skillcall_sip::auth::{Login, Secret, Wallet};
 
 use super::addresses::{SipTransport, SourceNet};
+use super::register::RegisterConfig;
 use super::srtp::SrtpMode;
 use super::{SidecarConfig, secrets};
 use crate::leg::Target;
@@ -61,6 +62,15 @@ pub struct TrunkConfig {
     /// The realm that the password is for; default: whichever asks.
     #[serde(default)]
     pub realm: Option<String>,
+    /// Registers the gateway with it: `register = {}` does so as `username`; default: it is not registered.
+    #[serde(default)]
+    pub register: Option<RegisterConfig>,
+    /// The user part of From in calls to it, for one that wants the account's there; default: the caller's number.
+    #[serde(default)]
+    pub from_user: Option<String>,
+    /// The host of From in calls to it; default: the domain of `register`, else the sidecar's address.
+    #[serde(default)]
+    pub from_domain: Option<String>,
 }
 
 /// One place of a trunk.
@@ -103,6 +113,9 @@ impl TrunkConfig {
             username: None,
             password_file: None,
             realm: None,
+            register: None,
+            from_user: None,
+            from_domain: None,
         }
     }
 }

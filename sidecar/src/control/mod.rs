@@ -13,6 +13,7 @@ mod guard;
 mod legs;
 mod meetings;
 mod openapi;
+mod phones;
 mod problem;
 mod reload;
 mod rules;
@@ -45,6 +46,7 @@ use crate::guard::{Known, SharedBans};
 use crate::journal::Journal;
 use crate::meetings::Meetings;
 use crate::metrics::{CONTENT_TYPE, Scrape};
+use crate::phones::Phones;
 use crate::sidecar::Reload;
 use crate::speech::{SpeechFigures, SpeechService};
 use crate::trace::TraceStore;
@@ -76,6 +78,7 @@ pub(crate) struct Control {
     pub(crate) applications: Arc<Applications>,
     pub(crate) meetings: Arc<Meetings>,
     pub(crate) trunks: Trunks,
+    pub(crate) phones: Arc<Phones>,
     /// How often applications and rules change.
     pub(crate) changes: Throttle,
     /// How often calls are made: `[limits] calls-per-second`.
@@ -141,6 +144,7 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("post", "/v1/legs/{id}/transfer"),
     ("get", "/v1/figures"),
     ("get", "/v1/trunks"),
+    ("get", "/v1/phones"),
     ("get", "/metrics"),
     ("get", "/v1/bans"),
     ("delete", "/v1/bans/{address}"),
@@ -196,6 +200,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/v1/legs/{id}/transfer", post(legs::transfer))
         .route("/v1/figures", get(figures))
         .route("/v1/trunks", get(trunks::list))
+        .route("/v1/phones", get(phones::list))
         .route("/metrics", get(metrics))
         .route("/v1/bans", get(bans::list))
         .route("/v1/bans/{address}", delete(bans::lift))
@@ -270,6 +275,23 @@ struct Health {
     status: &'static str,
     version: &'static str,
     calls: usize,
+    /// Our registrations with trunks; none where no trunk is to be registered with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registrations: Option<RegistrationCounts>,
+}
+
+#[derive(serde::Serialize)]
+struct RegistrationCounts {
+    wanted: usize,
+    registered: usize,
+}
+
+fn registrations(control: &Control) -> Option<RegistrationCounts> {
+    let all = control.trunks.registrations().list();
+    (!all.is_empty()).then(|| RegistrationCounts {
+        wanted: all.len(),
+        registered: all.iter().filter(|(_, registered)| *registered).count(),
+    })
 }
 
 async fn health(State(control): State<Arc<Control>>) -> axum::Json<Health> {
@@ -281,6 +303,7 @@ async fn health(State(control): State<Arc<Control>>) -> axum::Json<Health> {
         },
         version: env!("CARGO_PKG_VERSION"),
         calls: control.figures.calls.load(Ordering::Relaxed),
+        registrations: registrations(&control),
     })
 }
 
@@ -302,6 +325,8 @@ async fn metrics(State(control): State<Arc<Control>>) -> Response {
     let scrape = Scrape {
         figures: Arc::clone(&control.figures),
         sources: control.known.calls(),
+        registrations: control.trunks.registrations().list(),
+        phones: control.phones.count(),
         port_pairs: control.port_pairs,
         most_calls: control.most_calls,
     };

@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::Control;
-use crate::trunks::{HealthState, Trunk};
+use crate::trunks::{HealthState, RegistrationState, Trunk};
 
 #[derive(Serialize)]
 pub(super) struct TrunkList {
@@ -18,6 +18,9 @@ pub(super) struct TrunkList {
 struct TrunkView {
     name: String,
     targets: Vec<TargetView>,
+    /// How our registration with it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration: Option<RegistrationState>,
 }
 
 #[derive(Serialize)]
@@ -30,7 +33,7 @@ struct TargetView {
     health: HealthState,
 }
 
-fn view(trunk: &Arc<Trunk>) -> TrunkView {
+fn view(trunk: &Arc<Trunk>, registration: Option<RegistrationState>) -> TrunkView {
     let targets = trunk.places.iter().map(|place| TargetView {
         address: place.config.address.clone(),
         priority: place.priority,
@@ -40,12 +43,19 @@ fn view(trunk: &Arc<Trunk>) -> TrunkView {
     TrunkView {
         name: trunk.name().to_owned(),
         targets: targets.collect(),
+        registration,
     }
 }
 
 /// All trunks, in the file's order.
 pub(super) async fn list(State(control): State<Arc<Control>>) -> Json<TrunkList> {
+    let registrations = control.trunks.registrations();
+    let trunks = control.trunks.now();
     Json(TrunkList {
-        trunks: control.trunks.now().all().iter().map(view).collect(),
+        trunks: trunks
+            .all()
+            .iter()
+            .map(|trunk| view(trunk, registrations.of(trunk.name())))
+            .collect(),
     })
 }

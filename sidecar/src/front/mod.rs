@@ -11,6 +11,7 @@ mod refusal;
 mod running;
 mod sessions;
 mod stream;
+mod stun;
 mod udp;
 mod verdicts;
 
@@ -28,6 +29,7 @@ use crate::applications::Applications;
 use crate::config::{SidecarConfig, SipTransport};
 use crate::figures::Figures;
 use crate::guard::{Known, SharedBans};
+use crate::phones::Phones;
 use crate::tls::Tls;
 use crate::trace::TraceSink;
 use crate::trunks::Trunks;
@@ -68,12 +70,18 @@ pub(crate) enum ToFront {
     /// Other rules for what begins from now on.
     Reload(Arc<SidecarConfig>),
     /// Somebody gave wrong credentials; a known source is never banned for it.
-    #[allow(dead_code, reason = "who asks for credentials tells of wrong ones")]
     Suspect {
         /// Who.
         from: std::net::IpAddr,
         /// Whether that address is proven by a connection.
         reliable: bool,
+    },
+    /// A phone has registered over this connection: it stays, even without traffic, until then.
+    Keep {
+        /// Which.
+        connection: skillcall_sip::endpoint::ConnectionId,
+        /// When the registration ends.
+        until: std::time::Instant,
     },
     /// End the thread.
     Stop,
@@ -123,6 +131,8 @@ pub(crate) struct FrontParts {
     pub(crate) trunks: Trunks,
     /// Whom it knows.
     pub(crate) known: Arc<Known>,
+    /// The phones that may register.
+    pub(crate) phones: Arc<Phones>,
     /// Whom it does not hear.
     pub(crate) bans: SharedBans,
 }

@@ -15,11 +15,13 @@ use skillcall_sip::peek::{Peek, peek};
 use super::admission::{Admission, Verdict, opens_dialog};
 use super::dispatch::{Named, Naming};
 use super::inbox::{FromFront, WorkerPort};
+use super::stream::Welcome;
 use super::udp::UdpReader;
-use super::{Front, FrontParts, TCP, TLS, ToFront, UDP, WAKE, WS, WSS, admission, refusal};
+use super::{Front, FrontParts, TCP, TLS, ToFront, UDP, WAKE, WS, WSS, admission, refusal, stun};
 use crate::config::{SidecarConfig, UnlistedSource};
 use crate::figures::{Figures, count};
 use crate::guard::{Judgement, Offence, SharedBans, Sighting, Standing, Strangers, locked};
+use crate::phones::Phones;
 use crate::trace::{CallIds, TraceSink};
 
 /// How often connections that died and verdicts that expired are looked for.
@@ -32,6 +34,7 @@ pub(super) struct Running {
     naming: Naming,
     admission: Admission,
     strangers: Strangers,
+    phones: Arc<Phones>,
     bans: SharedBans,
     figures: Arc<Figures>,
     trace: TraceSink,
@@ -50,6 +53,7 @@ impl Running {
             applications,
             trunks,
             known,
+            phones,
             bans,
         } = parts;
         let (now, naming) = (Instant::now(), front.naming);
@@ -67,7 +71,14 @@ impl Running {
                 naming,
                 now,
             ),
-            strangers: Strangers::new(&config.guard, Arc::clone(&bans), silent, now),
+            strangers: Strangers::new(
+                &config.guard,
+                Arc::clone(&bans),
+                silent,
+                config.phones.strangers_per_second,
+                now,
+            ),
+            phones,
             bans,
             figures,
             trace,
@@ -124,9 +135,16 @@ impl Running {
         };
         self.udp_unread = udp.receive(&mut reader, |flow, datagram| {
             // Keep-alives of two or four bytes carry nothing (RFC 5626 §4.4).
-            (datagram.len() > 4)
-                .then(|| self.message(flow, Bytes::copy_from_slice(datagram)))
-                .flatten()
+            if datagram.len() <= 4 {
+                return None;
+            }
+            if stun::is_stun(datagram) {
+                let standing = self.admission.standing_of(&flow, Instant::now());
+                return matches!(standing, Standing::Known(_))
+                    .then(|| stun::answer(datagram, flow.remote))
+                    .flatten();
+            }
+            self.message(flow, Bytes::copy_from_slice(datagram))
         });
         self.reader = Some(reader);
         self.front.udp = Some(udp);
@@ -136,11 +154,17 @@ impl Running {
     fn accept(&mut self, transport: Transport) {
         if let Some(streams) = &mut self.front.streams {
             let (admission, strangers, now) = (&self.admission, &self.strangers, Instant::now());
-            // A stranger's would hold a place that a trunk needs.
+            let phones = &self.phones;
             streams.accept(self.front.poll.registry(), transport, |address| {
-                let is_stranger = matches!(admission.standing(address, now), Standing::Stranger);
-                !is_stranger
-                    || (strangers.admits_connections() && !strangers.is_banned(address, true, now))
+                if !matches!(admission.standing(address, now), Standing::Stranger) {
+                    Welcome::Known
+                } else if phones.may_knock(address, true)
+                    && !strangers.is_banned(address, true, now)
+                {
+                    Welcome::Guest
+                } else {
+                    Welcome::No
+                }
             });
             self.figures
                 .connections
@@ -196,6 +220,13 @@ impl Running {
             Standing::Contacted if belongs_to_call(&seen) => {
                 return self.deliver(flow, bytes, &seen, now);
             }
+            Standing::Contacted | Standing::Stranger
+                if seen.is_request
+                    && seen.method == b"REGISTER"
+                    && self.phones.may_knock(from, flow.transport.is_reliable()) =>
+            {
+                return self.may_be_phone(flow, bytes, &seen, now);
+            }
             Standing::Contacted | Standing::Stranger => {
                 return self.stranger(flow, bytes, &seen, now);
             }
@@ -227,6 +258,28 @@ impl Running {
         }
         self.push_message(worker, flow, message, now);
         None
+    }
+
+    /// A REGISTER of somebody who is not known.
+    fn may_be_phone(
+        &mut self,
+        flow: Flow,
+        bytes: Bytes,
+        seen: &Peek<'_>,
+        now: Instant,
+    ) -> Option<Bytes> {
+        let wire = bytes.clone();
+        let sighting = Sighting {
+            from: flow.remote.ip(),
+            by_connection: flow.transport.is_reliable(),
+            message: &wire,
+            seen: Some(seen),
+            names_our_dialog: false,
+        };
+        match self.strangers.judge_register(&sighting, now) {
+            Judgement::Pass => self.deliver(flow, bytes, seen, now),
+            judgement => self.keep_silent(flow, &judgement),
+        }
     }
 
     /// A message of somebody who is not known.
@@ -379,7 +432,9 @@ impl Running {
     fn reload(&mut self, config: &SidecarConfig) {
         self.admission.reload(config);
         let silent = config.sip.unlisted_source == UnlistedSource::Drop;
-        self.strangers.reload(&config.guard, silent, Instant::now());
+        let registers = config.phones.strangers_per_second;
+        self.strangers
+            .reload(&config.guard, silent, registers, Instant::now());
     }
 
     /// Somebody gave wrong credentials.
@@ -428,6 +483,11 @@ impl Running {
                 ToFront::Drain(on) => self.admission.drain(on),
                 ToFront::Reload(config) => self.reload(&config),
                 ToFront::Suspect { from, reliable } => self.suspect(from, reliable),
+                ToFront::Keep { connection, until } => {
+                    if let Some(streams) = &mut self.front.streams {
+                        streams.keep(connection, until);
+                    }
+                }
                 ToFront::Stop => self.stopping = true,
                 #[cfg(feature = "injected-panics")]
                 ToFront::Panic => panic!("injected"),

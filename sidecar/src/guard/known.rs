@@ -119,7 +119,6 @@ impl Known {
     }
 
     /// A phone has registered from here, with right credentials, until then. False when there is no room.
-    #[allow(dead_code, reason = "the registrar calls it")]
     pub(crate) fn registered(&self, address: IpAddr, until: Instant, now: Instant) -> bool {
         let address = address.to_canonical();
         let mut tables = self.write();
@@ -164,6 +163,12 @@ impl Known {
         if tables.contacted.len() < self.limit {
             tables.contacted.insert(address, until);
         }
+    }
+
+    /// Whether an address lies in a configured network.
+    pub(crate) fn is_listed(&self, address: IpAddr) -> bool {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.networks.iter().any(|(net, _)| net.contains(address))
     }
 
     /// Whether an address lies in a configured network or has registered.

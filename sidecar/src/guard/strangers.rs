@@ -61,12 +61,19 @@ pub(crate) struct Strangers {
     limit: usize,
     answers: Bucket,
     in_dialog: Bucket,
+    registers: Bucket,
     silent: bool,
 }
 
 impl Strangers {
-    /// `silent`: nobody gets an answer.
-    pub(crate) fn new(config: &GuardConfig, bans: SharedBans, silent: bool, now: Instant) -> Self {
+    /// `silent`: nobody gets an answer; `registers`: REGISTERs of strangers that are looked at in a second.
+    pub(crate) fn new(
+        config: &GuardConfig,
+        bans: SharedBans,
+        silent: bool,
+        registers: u32,
+        now: Instant,
+    ) -> Self {
         let window = Duration::from_secs(config.ban_window_seconds.into());
         Self {
             bans,
@@ -79,13 +86,20 @@ impl Strangers {
             limit: config.table as usize,
             answers: Bucket::new(config.stranger_answers_per_second, now),
             in_dialog: Bucket::new(IN_DIALOG, now),
+            registers: Bucket::new(registers, now),
             silent,
         }
     }
 
     /// Other settings from now on; marks stay.
-    pub(crate) fn reload(&mut self, config: &GuardConfig, silent: bool, now: Instant) {
-        let fresh = Self::new(config, self.bans.clone(), silent, now);
+    pub(crate) fn reload(
+        &mut self,
+        config: &GuardConfig,
+        silent: bool,
+        registers: u32,
+        now: Instant,
+    ) {
+        let fresh = Self::new(config, self.bans.clone(), silent, registers, now);
         let (young, old) = (
             std::mem::take(&mut self.young),
             std::mem::take(&mut self.old),
@@ -102,9 +116,16 @@ impl Strangers {
         locked(&self.bans).stops(from, by_connection, now)
     }
 
-    /// Whether strangers may connect: not while nobody asks for credentials, as they would only hold places.
-    pub(crate) fn admits_connections(&self) -> bool {
-        false
+    /// Judges a REGISTER of somebody who may be a phone: so many a second are looked at.
+    pub(crate) fn judge_register(&mut self, sighting: &Sighting<'_>, now: Instant) -> Judgement {
+        if let Some(offence) = scanner(sighting.message, &self.scanners) {
+            return self.offend(sighting.from, sighting.by_connection, offence, now);
+        }
+        if self.registers.take(now) {
+            Judgement::Pass
+        } else {
+            Judgement::Silence
+        }
     }
 
     /// Judges a message of somebody who is not banned.
@@ -201,7 +222,7 @@ mod tests {
 
     fn judge(config: &GuardConfig, now: Instant) -> Strangers {
         let bans = Bans::new(Duration::from_secs(600), config.table as usize);
-        Strangers::new(config, Arc::new(Mutex::new(bans)), false, now)
+        Strangers::new(config, Arc::new(Mutex::new(bans)), false, 50, now)
     }
 
     fn request(method: &str, to_tag: &str, more: &str) -> String {

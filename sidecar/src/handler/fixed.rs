@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use skillcall_protocol::sma::action::{Action, Hangup};
+use skillcall_protocol::sma::action::{Action, Hangup, HangupCode};
 use skillcall_protocol::sma::{Event, InvocationEventType, Reply, parse_reply};
 
 use crate::engine::HandlerOutcome;
@@ -11,6 +11,8 @@ use crate::engine::HandlerOutcome;
 pub(crate) struct FixedReply {
     new_call: Reply,
     hang_up: Reply,
+    /// To an action that failed.
+    failed: Reply,
 }
 
 /// Reads a file with a handler's reply (facts F1).
@@ -24,14 +26,31 @@ pub(crate) fn read_actions(file: &Path) -> Result<FixedReply, String> {
         .map_err(|error| format!("{} is no handler's reply: {error}", file.display()))?;
     Ok(FixedReply {
         new_call,
-        hang_up: Reply {
-            actions: Some(vec![Action::Hangup(Hangup::default()).into()]),
-            ..Reply::default()
-        },
+        hang_up: hang_up(Hangup::default()),
+        failed: Reply::default(),
     })
 }
 
+fn hang_up(hangup: Hangup) -> Reply {
+    Reply {
+        actions: Some(vec![Action::Hangup(hangup).into()]),
+        ..Reply::default()
+    }
+}
+
 impl FixedReply {
+    /// This reply to each new call; when what it does fails, the caller hears that it is unavailable.
+    pub(super) fn bridging(new_call: Reply) -> Self {
+        Self {
+            new_call,
+            hang_up: hang_up(Hangup::default()),
+            failed: hang_up(Hangup {
+                sip_response_code: HangupCode::Unavailable,
+                ..Hangup::default()
+            }),
+        }
+    }
+
     /// The reply to an event: the file's to a new call; when one leg has ended, the others end too; no actions else.
     pub(super) fn outcome(&self, event: &Event) -> HandlerOutcome {
         let reply = match event.invocation_event_type {
@@ -39,6 +58,7 @@ impl FixedReply {
                 self.new_call.clone()
             }
             InvocationEventType::Hangup => self.hang_up.clone(),
+            InvocationEventType::ActionFailed => self.failed.clone(),
             _ => Reply::default(),
         };
         HandlerOutcome::Replied(Ok(reply))

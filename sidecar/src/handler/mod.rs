@@ -165,6 +165,11 @@ impl Answering {
         ))
     }
 
+    /// A reply to each new call, which is a bridge: when it fails, so does the call.
+    pub(crate) fn bridging(reply: skillcall_protocol::sma::Reply) -> Self {
+        Self::Fixed(FixedReply::bridging(reply))
+    }
+
     /// Nobody decides: the Lambda function that an application names has no handler.
     pub(crate) fn nobody() -> Self {
         Self::Handlers(Vec::new())

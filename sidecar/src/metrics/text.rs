@@ -22,6 +22,10 @@ pub(crate) struct Scrape {
     pub(crate) figures: std::sync::Arc<Figures>,
     /// Calls at once by known source.
     pub(crate) sources: Vec<(String, usize)>,
+    /// Trunks that are to be registered with, and whether they are.
+    pub(crate) registrations: Vec<(String, bool)>,
+    /// Registrations of phones.
+    pub(crate) phones: usize,
     /// RTP port pairs that there are.
     pub(crate) port_pairs: usize,
     /// Calls that there may be at once.
@@ -168,6 +172,14 @@ impl Scrape {
             "source",
             self.sources.iter().cloned(),
         )?;
+        family.gauges(
+            "skillcall_trunk_registered",
+            "Whether the sidecar is registered with a trunk: 1 or 0",
+            "trunk",
+            self.registrations
+                .iter()
+                .map(|(trunk, registered)| (trunk.clone(), usize::from(*registered))),
+        )?;
         let observed = &self.figures.observed;
         family.distribution(
             "skillcall_call_duration_seconds",
@@ -268,6 +280,21 @@ impl Scrape {
     }
 
     fn guard(&self, family: &mut Family<'_, '_>, now: &FiguresSnapshot) -> fmt::Result {
+        family.gauge(
+            "skillcall_phones",
+            "Registrations of phones now",
+            self.phones,
+        )?;
+        family.counter(
+            "skillcall_phone_registrations",
+            "REGISTERs of phones that took effect",
+            now.registrations,
+        )?;
+        family.counter(
+            "skillcall_wrong_credentials",
+            "Requests with wrong credentials",
+            now.wrong_credentials,
+        )?;
         family.gauge("skillcall_bans", "Strangers banned now", now.bans)?;
         family.counter("skillcall_bans_begun", "Bans", now.bans_total)?;
         family.counter(
@@ -385,6 +412,8 @@ mod tests {
         figures.sip.sent(b"SIP/2.0 486 Busy Here\r\n");
         figures.observed.handler.add(0.03);
         let scrape = Scrape {
+            registrations: vec![("pbx".to_owned(), true)],
+            phones: 3,
             figures,
             sources: vec![("192.0.2.0/24".into(), 4)],
             port_pairs: 500,

@@ -31,6 +31,7 @@ use crate::handler::{HandlerError, Handlers};
 use crate::journal::{Journal, Left, take_leave};
 use crate::leg::DeviceSettings;
 use crate::meetings::Meetings;
+use crate::phones::Phones;
 use crate::playback::FilePrompts;
 use crate::reachable::Reachable;
 use crate::recording::RecordingStore;
@@ -102,6 +103,7 @@ pub struct Sidecar {
     call_details: Option<CallDetails>,
     front: FrontHandle,
     reload: Reload,
+    phones: Arc<Phones>,
     tap: Tap,
     known: Arc<Known>,
     bans: SharedBans,
@@ -222,6 +224,12 @@ impl Sidecar {
                 lite: config.gateway.ice_lite,
             }));
         }
+        let draining = Arc::<AtomicBool>::default();
+        let phones = Phones::open(&config).map_err(io("[phones] file"))?;
+        let (phones, now) = (Arc::new(phones), Instant::now());
+        for (source, left) in phones.sources() {
+            known.registered(source.ip(), now + left, now);
+        }
         let shared = Arc::new(Shared {
             config: Arc::clone(&config),
             applications: Arc::clone(&applications),
@@ -243,6 +251,8 @@ impl Sidecar {
             bots: Arc::new(bots),
             runtime: tokio::runtime::Handle::current(),
             trunks: trunks.clone(),
+            draining: Arc::clone(&draining),
+            phones: Arc::clone(&phones),
             names: Arc::new(names),
             switchboard: switchboard.clone(),
             devices,
@@ -272,11 +282,13 @@ impl Sidecar {
                 known: Arc::clone(&known),
                 trunks: trunks.clone(),
                 tls: tls.clone(),
+                phones: Arc::clone(&phones),
             },
+            phones,
             tap,
             known,
             bans,
-            draining: Arc::default(),
+            draining,
             workers: Vec::new(),
             threads: Vec::new(),
             store_threads: {
@@ -380,6 +392,7 @@ impl Sidecar {
             nonces: Control::nonces(),
             meetings,
             trunks: self.trunks.clone(),
+            phones: Arc::clone(&self.phones),
             changes: Control::changes(),
             creations: Throttle::per_second(self.config.limits.calls_per_second as usize),
             most_creations: self.config.limits.calls_per_second as usize,
@@ -504,14 +517,21 @@ impl Sidecar {
                 );
             }
         }
+        if !self.failures.any() {
+            self.unregistered_within(LAST_WORDS).await;
+        }
         self.stop_threads();
         let threads = std::mem::take(&mut self.threads);
         let stores = std::mem::take(&mut self.store_threads);
         let (recordings, trace) = (self.recordings.clone(), self.trace.clone());
         let (call_details, journal) = (self.call_details.clone(), self.journal.clone());
         let tap = self.tap.clone();
+        let phones = Arc::clone(&self.phones);
         let joined = tokio::task::spawn_blocking(move || {
             join(threads);
+            if let Some(bindings) = phones.due() {
+                phones.write(&bindings);
+            }
             // What the workers left is written before the stores end.
             recordings.stop();
             journal.stop();
@@ -527,6 +547,14 @@ impl Sidecar {
         if let Some(task) = self.control_task.take() {
             // An idle keep-alive connection must not hold the end up.
             let _ = tokio::time::timeout(Duration::from_secs(1), task).await;
+        }
+    }
+
+    /// Registrars are told that nobody is here any more, before the workers end.
+    async fn unregistered_within(&self, limit: Duration) {
+        let until = Instant::now() + limit;
+        while self.trunks.registrations().any() && Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
         }
     }
 

@@ -10,6 +10,7 @@ use super::{StartError, findings};
 use crate::config::{ConfigError, Live, Severity, SidecarConfig};
 use crate::front::{FrontHandle, ToFront};
 use crate::guard::Known;
+use crate::phones::Phones;
 use crate::tls::{Tls, TlsSetup};
 use crate::trunks::{TrunkTable, Trunks};
 
@@ -17,6 +18,7 @@ use crate::trunks::{TrunkTable, Trunks};
 const TAKEN: &[&str] = &[
     "route",
     "trunk",
+    "phone",
     "guard",
     "toll",
     "sip.sources",
@@ -47,6 +49,7 @@ pub(crate) struct Reload {
     pub(super) known: Arc<Known>,
     pub(super) trunks: Trunks,
     pub(super) tls: Tls,
+    pub(super) phones: Arc<Phones>,
 }
 
 impl Reload {
@@ -73,6 +76,7 @@ impl Reload {
         // Whom it knows first: a call of a new trunk must find it.
         self.tls.replace(setup);
         self.trunks.replace(TrunkTable::new(&config));
+        self.phones.reload(&config);
         self.known.reload(&config, Instant::now());
         self.live.replace(Arc::clone(&config));
         self.front.send(ToFront::Reload(config));

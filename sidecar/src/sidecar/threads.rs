@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use skillcall_sip::endpoint::{Advertised, EndpointConfig, Limits as SipLimits, Transport};
+use skillcall_sip::message::Method;
 
 use super::{Sidecar, StartError, io};
 use crate::config::SidecarConfig;
@@ -50,6 +51,9 @@ impl Sidecar {
                 ..SipLimits::default()
             };
             config.dialog.apply(&mut endpoint);
+            if !config.phone.is_empty() {
+                endpoint.methods.push(Method::Register);
+            }
             let udp = front.udp_sender().map_err(io("UDP socket"))?;
             let pool = PortPool::new(config.rtp.address, config.rtp.ports, rest, index, count);
             let (worker, port) =
@@ -70,6 +74,7 @@ impl Sidecar {
             applications: Arc::clone(&shared.applications),
             trunks: shared.trunks.clone(),
             known: Arc::clone(&shared.known),
+            phones: Arc::clone(&shared.phones),
             bans: Arc::clone(&self.bans),
         };
         let failures = self.failures.clone();

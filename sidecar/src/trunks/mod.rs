@@ -2,6 +2,7 @@
 
 mod health;
 mod order;
+mod registration;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) use health::{Health, Reach, State as HealthState};
 pub(crate) use order::by_priority;
+pub(crate) use registration::{RegistrationState, Registrations, Standing};
 use skillcall_sip::endpoint::{ConnectionId, Flow};
 
 use skillcall_sip::auth::Wallet;
@@ -174,6 +176,7 @@ pub(crate) struct Trunks {
     table: Arc<RwLock<Arc<TrunkTable>>>,
     /// Connections that have shown a trunk's certificate.
     connections: Arc<RwLock<HashMap<ConnectionId, Arc<Trunk>>>>,
+    registrations: Registrations,
 }
 
 impl Trunks {
@@ -181,7 +184,13 @@ impl Trunks {
         Self {
             table: Arc::new(RwLock::new(Arc::new(table))),
             connections: Arc::default(),
+            registrations: Registrations::default(),
         }
+    }
+
+    /// How our registrations with trunks stand.
+    pub(crate) const fn registrations(&self) -> &Registrations {
+        &self.registrations
     }
 
     /// The table of this moment.
@@ -189,7 +198,8 @@ impl Trunks {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The trunk that a message on this path is of: by the connection's certificate, else by its source address.
+    /// The trunk that a message on this path is of: by the connection's certificate, else by its source address, else
+    /// because we have registered there.
     pub(crate) fn of_flow(&self, flow: &Flow) -> Option<Arc<Trunk>> {
         let by_certificate = flow.connection.and_then(|id| {
             let connections = self
@@ -198,7 +208,12 @@ impl Trunks {
                 .unwrap_or_else(PoisonError::into_inner);
             connections.get(&id).cloned()
         });
-        by_certificate.or_else(|| self.now().of_source(flow.remote.ip()).cloned())
+        by_certificate
+            .or_else(|| self.now().of_source(flow.remote.ip()).cloned())
+            .or_else(|| {
+                let name = self.registrations.at(flow.remote)?;
+                self.now().named(&name).cloned()
+            })
     }
 
     /// Takes note of a connection that has shown a trunk's certificate.

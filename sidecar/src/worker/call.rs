@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::brain::Brain;
 use super::outgoing::Attempt;
+use super::ringing::Fork;
 use super::transfer::Transfer;
 use crate::applications::Application;
 use crate::engine::{LegId, PlayId, RecordingEnd, RecordingId, SpeechId, TurnId};
@@ -118,6 +119,8 @@ pub(super) struct LegEntry {
     pub(super) vouched: Vec<ExtraHeader>,
     /// Where else it may be tried, while it is being called.
     pub(super) attempt: Option<Box<Attempt>>,
+    /// The places that it rings at, while there are several.
+    pub(super) forks: Vec<Fork>,
     /// Looking up the name of the called host.
     pub(super) lookup: Option<AbortHandle>,
     /// Its place on a route that has a limit.
@@ -139,6 +142,7 @@ impl LegEntry {
             trunk: None,
             vouched: Vec::new(),
             attempt: None,
+            forks: Vec::new(),
             lookup: None,
             route: None,
             _held: held,

@@ -152,6 +152,9 @@ impl Running {
                     self.on_call_recording(call, leg, report)
                 }
                 ToWorker::Resolved { call, leg, hops } => self.on_resolved(call, leg, hops),
+                ToWorker::RegistrarResolved { id, hops } => {
+                    self.on_registrar_resolved(Instant::now(), id, hops);
+                }
                 ToWorker::CheckResolved { trunk, place, hops } => {
                     self.on_check_resolved(Instant::now(), trunk, place, hops);
                 }

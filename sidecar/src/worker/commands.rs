@@ -202,6 +202,7 @@ impl Running {
                         endpoint,
                         uri: None,
                         trunk: None,
+                        phone: None,
                         caller_id,
                         headers,
                     },

@@ -69,6 +69,11 @@ pub(crate) enum ToWorker {
         place: usize,
         hops: Result<Vec<Hop>, String>,
     },
+    /// Where a trunk's registrar is reached, or why it is not.
+    RegistrarResolved {
+        id: u64,
+        hops: Result<Vec<Hop>, String>,
+    },
     /// Where a request inside a dialog goes whose next hop is a name.
     NextHop { hop: NextHop, found: Option<Hop> },
     /// A bot's answer, or why there is none.

@@ -71,6 +71,14 @@ impl Running {
                 "the sidecar goes down",
             );
         }
+        let phone = match self.calling_phone(now, request, &flow) {
+            Ok(phone) => phone,
+            Err(challenge) => {
+                let status = StatusCode::UNAUTHORIZED;
+                let _ = self.endpoint.reject(now, handle, status, "", &challenge);
+                return;
+            }
+        };
         if self.on_replacing(now, handle, &flow, request, offer.as_deref()) {
             return;
         }
@@ -86,8 +94,10 @@ impl Running {
             .uri()
             .host()
             .map_or_else(String::new, |host| host.to_string());
-        let mut targets: VecDeque<Arc<Application>> =
-            self.shared.applications.reached_by(&called, &host).into();
+        let mut targets: VecDeque<Arc<Application>> = match &phone {
+            Some(phone) => self.reached_by_phone(phone, &called, &host),
+            None => self.shared.applications.reached_by(&called, &host).into(),
+        };
         if targets.is_empty() {
             return refuse(
                 self,
@@ -144,7 +154,10 @@ impl Running {
             transaction_id: TransactionId::new(transaction),
             call_id: call_id.clone(),
             to: called,
-            from: user_of(request.headers().from().ok().as_ref()),
+            from: match &phone {
+                Some(phone) => phone.shown().to_owned(),
+                None => user_of(request.headers().from().ok().as_ref()),
+            },
             headers: surfaced(request),
         };
         let source = self.shared.known.source(flow.remote.ip(), now);

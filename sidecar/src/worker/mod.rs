@@ -11,6 +11,8 @@
 //! | `identity` | who calls, as one trunk vouches for it and another one is told |
 //! | `next_hop` | a request inside a dialog whose next hop is a name |
 //! | `checks` | whether trunks' targets live |
+//! | `registering` | our registrations with trunks |
+//! | `phones`, `ringing` | phones that register with us; a leg that rings at all their places |
 //! | `brain`, `gateway` | calls between Alexa devices and phones |
 //! | `created` | a call that is made through the API; the records of legs |
 //! | `commands` | what the action engine wants done |
@@ -43,6 +45,9 @@ mod meeting;
 mod next_hop;
 mod orders;
 mod outgoing;
+mod phones;
+mod registering;
+mod ringing;
 mod session;
 mod signalling;
 mod supervision;
@@ -54,6 +59,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -80,6 +86,7 @@ use crate::handler::Handlers;
 use crate::journal::Journal;
 use crate::leg::{DeviceSettings, LegMedia};
 use crate::meetings::Meetings;
+use crate::phones::Phones;
 use crate::playback::FilePrompts;
 use crate::ports::PortPool;
 use crate::reachable::Reachable;
@@ -94,6 +101,7 @@ use checks::Checks;
 pub(crate) use inbox::{ToWorker, WorkerHandle};
 use next_hop::NextHop;
 pub(crate) use orders::LegOrder;
+use registering::Registering;
 pub(crate) use view::CallView;
 
 const WAKE: Token = Token(0);
@@ -134,6 +142,10 @@ pub(crate) struct Shared {
     pub(crate) runtime: tokio::runtime::Handle,
     /// The trunks of now.
     pub(crate) trunks: Trunks,
+    /// No new calls are taken.
+    pub(crate) draining: Arc<AtomicBool>,
+    /// The phones that register with us.
+    pub(crate) phones: Arc<Phones>,
     /// Who looks names up.
     pub(crate) names: Arc<Names>,
     /// The gateway, if there is one.
@@ -252,6 +264,8 @@ struct Running {
     /// Messages whose next hop is known now.
     resolved: VecDeque<Transmit>,
     checks: Checks,
+    registering: Registering,
+    next_keeping: Instant,
     serial: u64,
     next_tick: Instant,
     /// Legs whose sockets were not read empty.
@@ -311,6 +325,8 @@ impl Running {
             nameless: HashMap::new(),
             resolved: VecDeque::new(),
             checks: Checks::new(Instant::now()),
+            registering: Registering::new(Instant::now()),
+            next_keeping: Instant::now(),
             serial: 0,
             next_tick: Instant::now(),
             unread: Vec::new(),
@@ -362,6 +378,8 @@ impl Running {
             }
             self.tick_if_due(now);
             self.check_trunks(now);
+            self.keep_registered(now);
+            self.keep_registrations(now);
             self.settle();
             self.tell_transactions();
         }
@@ -380,6 +398,8 @@ impl Running {
             self.endpoint.next_timeout(),
             afterlife,
             self.next_check(),
+            self.next_registering(),
+            self.next_keeping(),
         ]
         .into_iter()
         .flatten()

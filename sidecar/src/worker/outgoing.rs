@@ -7,7 +7,8 @@ use std::time::Instant;
 use skillcall_protocol::sma::action::BridgeEndpoint;
 use skillcall_protocol::sma::{CallId, SipHeaders};
 use skillcall_sip::endpoint::{FailureCause, OutgoingInvite, Party, Transport};
-use skillcall_sip::message::{ExtraHeader, Host, Response, StatusCode, Uri};
+use skillcall_sip::message::{ExtraHeader, Response, StatusCode, Uri};
+use skillcall_sip::registration::Binding;
 
 use super::call::{CallKey, LegEntry, LegState};
 use super::{Running, ToWorker};
@@ -28,13 +29,15 @@ pub(super) struct Dial {
     pub(super) uri: Option<String>,
     /// The trunk that it goes by, where it is not the routes that say so.
     pub(super) trunk: Option<String>,
+    /// The phone that it rings, where it is not the routes that say so.
+    pub(super) phone: Option<String>,
     pub(super) caller_id: String,
     pub(super) headers: SipHeaders,
 }
 
 /// A leg on its way: what it asks for, and where it has not been tried yet.
 pub(super) struct Attempt {
-    dial: Dial,
+    pub(super) dial: Dial,
     trunk: Option<Arc<Trunk>>,
     /// The Request-URI of each place, and where to send for it.
     places: VecDeque<(Uri, Target)>,
@@ -46,8 +49,12 @@ pub(super) struct Attempt {
     by_udp: bool,
     /// How often it was sent elsewhere by 3xx.
     redirects: u8,
+    /// Where a phone is registered, to be rung at all at once.
+    pub(super) bindings: Vec<Binding>,
+    /// It goes to a phone.
+    pub(super) rings_phone: bool,
     /// What the last one that failed said.
-    failure: (u16, String),
+    pub(super) failure: (u16, String),
 }
 
 /// Names of TLS peers that are remembered; beyond that all are learnt anew.
@@ -75,7 +82,7 @@ impl Running {
         }
     }
 
-    fn refused(&mut self, key: CallKey, leg: LegId, (status, reason): Refusal) {
+    pub(super) fn refused(&mut self, key: CallKey, leg: LegId, (status, reason): Refusal) {
         self.set_state(key, leg, LegState::Gone);
         self.release_leg(key, leg);
         self.input(
@@ -97,6 +104,13 @@ impl Running {
                 user: uri,
             },
         };
+        let phone = match &dial.phone {
+            None if self.rings_phone(key, &dial.endpoint) => Some(wanted.user().to_owned()),
+            other => other.clone(),
+        };
+        if let Some(phone) = phone {
+            return self.plan_phone(key, dial, &phone, None, now);
+        }
         if let Some(name) = dial.trunk.clone() {
             return self.plan_by(key, dial, &name, now);
         }
@@ -110,6 +124,10 @@ impl Running {
                 format!("no [[route]] leads to {}", dial.endpoint.uri()),
             )
         })?;
+        if let Some(phone) = route.phone_for(wanted.user()) {
+            let held = self.take_toll(key, route, now)?;
+            return self.plan_phone(key, dial, &phone, held, now);
+        }
         let table = self.shared.trunks.now();
         let trunk = match &route.trunk {
             Some(name) => Some(
@@ -122,7 +140,10 @@ impl Running {
         };
         let written = route.uri_for(wanted.user());
         let places = match (&trunk, written) {
-            (Some(trunk), written) => places_of(trunk, written.as_deref(), wanted.user())?,
+            (Some(trunk), written) => {
+                let first = self.first_hop(trunk).1;
+                places_of(trunk, first, written.as_deref(), wanted.user())?
+            }
             (None, Some(uri)) => {
                 let target = Target::parse(&uri)
                     .map_err(|error| (500, format!("the route's URI {uri}: {error}")))?;
@@ -144,7 +165,8 @@ impl Running {
     ) -> Result<Attempt, Refusal> {
         let trunk = self.shared.trunks.now().named(trunk).cloned();
         let trunk = trunk.ok_or_else(|| (500, "its [[trunk]] is there no more".to_owned()))?;
-        let places = places_of(&trunk, dial.uri.as_deref(), dial.endpoint.uri())?;
+        let first = self.first_hop(&trunk).1;
+        let places = places_of(&trunk, first, dial.uri.as_deref(), dial.endpoint.uri())?;
         self.attempt(key, dial, Some(trunk), places, None, now)
     }
 
@@ -158,7 +180,7 @@ impl Running {
     ) -> Result<Attempt, Refusal> {
         let target = Target::parse(uri).map_err(|error| (500, format!("{uri}: {error}")))?;
         let trunk = self.shared.trunks.now().of_target(&target).cloned();
-        let next = trunk.as_ref().and_then(|trunk| trunk.proxy.clone());
+        let next = trunk.as_ref().and_then(|trunk| self.first_hop(trunk).1);
         // What leads to ourselves takes no route.
         let held = match self.route_of_target(&target) {
             Some(route) => self.take_toll(key, &route, now)?,
@@ -168,7 +190,7 @@ impl Running {
         self.attempt(key, dial, trunk, places, held, now)
     }
 
-    fn attempt(
+    pub(super) fn attempt(
         &mut self,
         key: CallKey,
         dial: Dial,
@@ -193,6 +215,8 @@ impl Running {
             current: None,
             by_udp: false,
             redirects: 0,
+            bindings: Vec::new(),
+            rings_phone: false,
             failure: (503, "no target is left".into()),
         })
     }
@@ -279,6 +303,9 @@ impl Running {
 
     /// Sends the INVITE to the next place, or looks its name up first.
     fn try_next(&mut self, key: CallKey, leg: LegId, mut attempt: Box<Attempt>, now: Instant) {
+        if !attempt.bindings.is_empty() {
+            return self.ring_everywhere(key, leg, attempt, now);
+        }
         loop {
             if let Some(hop) = attempt.hops.pop_front() {
                 attempt.current = Some(hop.clone());
@@ -429,10 +456,9 @@ impl Running {
         let offer = offers
             .offer(None)
             .map_err(|error| (500, error.to_string()))?;
-        let ours = self.shared.reachable.sip(hop.address.ip());
-        let host = Host::Ip(ours.ip());
-        let from = Uri::sip(Some(&dial.caller_id), &host, Some(ours.port()))
-            .map_err(|error| (500, error.to_string()))?;
+        let from = self
+            .from_of(attempt.trunk.as_deref(), &dial.caller_id, hop.address.ip())
+            .map_err(|error| (500, error))?;
         let mut invite = OutgoingInvite::new(uri, hop.address, Party::new(from), Some(offer));
         invite.transport = hop.transport;
         invite.udp_only = attempt.udp_only() || attempt.by_udp;
@@ -441,8 +467,8 @@ impl Running {
             .trunk
             .as_ref()
             .and_then(|trunk| trunk.wallet.clone());
-        if let Some(proxy) = attempt.trunk.as_ref().and_then(|trunk| trunk.route()) {
-            invite.routes.push(proxy);
+        if let Some(trunk) = &attempt.trunk {
+            invite.routes = self.first_hop(trunk).0;
         }
         if attempt
             .trunk
@@ -486,6 +512,9 @@ impl Running {
     /// Gives up calling.
     pub(super) fn cancel_dial(&mut self, key: CallKey, leg: LegId) {
         let now = Instant::now();
+        if self.cancel_forks(key, leg, now) {
+            return;
+        }
         // Wherever it has not been tried yet, it is not tried any more.
         let _ = self.take_attempt(key, leg);
         let entry = self.call_mut(key).and_then(|call| call.leg_mut(leg));
@@ -513,6 +542,7 @@ impl Attempt {
 /// A trunk's places in the order to try them: Request-URI, and where to send for it.
 fn places_of(
     trunk: &Trunk,
+    first: Option<Target>,
     written: Option<&str>,
     user: &str,
 ) -> Result<VecDeque<(Uri, Target)>, Refusal> {
@@ -524,7 +554,7 @@ fn places_of(
         };
         let uri = Uri::parse(&text).map_err(|error| (500, format!("{text}: {error}")))?;
         // All its requests pass the proxy first (RFC 3261 §8.1.2).
-        let next = trunk.proxy.as_ref().unwrap_or(&place.target).clone();
+        let next = first.as_ref().unwrap_or(&place.target).clone();
         places.push_back((uri, next));
     }
     Ok(places)

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use skillcall_sip::endpoint::{CallHandle, EndedBy, Event, Flow, TransmitId, Transport};
-use skillcall_sip::message::{HeaderName, Message, Response, StatusCode};
+use skillcall_sip::message::{HeaderName, Message, Method, Response, StatusCode};
 
 use super::Running;
 use super::call::{CallKey, LegState};
@@ -124,6 +124,10 @@ impl Running {
                 response,
             } => {
                 if let Some((key, leg)) = self.by_handle.remove(&call) {
+                    if self.fork_failed(key, leg, call, status, &reason, now) {
+                        return;
+                    }
+                    let (code, reason) = self.best_refusal(key, leg, status.get(), reason);
                     let redirected =
                         response.is_some_and(|response| self.follow_redirect(key, leg, &response));
                     if redirected || self.try_elsewhere(key, leg, status, &reason, cause) {
@@ -135,7 +139,7 @@ impl Running {
                         key,
                         Input::Refused {
                             leg,
-                            status: status.get(),
+                            status: code,
                             reason,
                         },
                     );
@@ -169,9 +173,23 @@ impl Running {
             Event::ChangeFailed { call, status, .. } => self.on_change_failed(call, status),
             Event::Info { call, request } => self.on_info(call, &request),
             Event::Response {
-                id, status, cause, ..
+                id,
+                status,
+                cause,
+                response,
+                ..
             } => {
-                self.on_check_answer(now, id, status, cause);
+                if !self.on_check_answer(now, id, status, cause) {
+                    self.on_register_answer(now, id, status, cause, response.as_ref());
+                }
+            }
+            Event::Request {
+                id,
+                call,
+                request,
+                flow,
+            } if *request.method() == Method::Register && call.is_none() => {
+                self.on_register(now, id, &request, &flow);
             }
             Event::Request {
                 id, call, request, ..
@@ -206,7 +224,10 @@ impl Running {
         let Some(&(key, leg)) = self.by_handle.get(&call) else {
             return;
         };
-        if let (Some(sdp), Some(tag)) = (sdp, response.headers().to_tag()) {
+        // Of several places nobody knows yet which one will answer: the caller hears it ring.
+        if let (Some(sdp), Some(tag)) = (sdp, response.headers().to_tag())
+            && !self.is_forked(key, leg)
+        {
             let reliable = response
                 .headers()
                 .tokens(HeaderName::Require)
@@ -228,6 +249,7 @@ impl Running {
         let Some(&(key, leg)) = self.by_handle.get(&call) else {
             return;
         };
+        self.take_fork(key, leg, call, now);
         let tag = response.headers().to_tag();
         if let Err(error) = self.take_answer(key, leg, tag, sdp.as_deref()) {
             // It was answered with what cannot be heard: the call is ended, and the action fails.

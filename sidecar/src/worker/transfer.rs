@@ -119,6 +119,7 @@ impl Running {
             endpoint,
             uri,
             trunk: None,
+            phone: None,
             caller_id: caller_id.unwrap_or_default(),
             headers,
         })

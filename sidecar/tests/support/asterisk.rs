@@ -263,7 +263,8 @@ impl Asterisk {
         });
     }
 
-    fn log(&self) -> String {
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
         let path = self
             .root
             .join(self.run.trim_start_matches('/'))

@@ -7,9 +7,12 @@
 )]
 
 pub(crate) mod asterisk;
+pub(crate) mod authority;
+pub(crate) mod baresip;
 pub(crate) mod boto3;
 pub(crate) mod device;
 pub(crate) mod handler;
+pub(crate) mod kamailio;
 pub(crate) mod phone;
 pub(crate) mod pjsua;
 pub(crate) mod process;

@@ -127,7 +127,8 @@ impl Authenticator {
             .collect()
     }
 
-    /// Judges the credentials of `request`, which came from `source`. `secret` gives a user's secret.
+    /// Judges the credentials of `request`, which came from `source`. `secret` gives a user's secret for a
+    /// hash function; `None` where there is no such user, or none that may use it.
     ///
     /// Never asked to authenticate are ACK and CANCEL: they cannot be sent again with credentials (RFC 3261 §22.1).
     pub fn judge(
@@ -135,7 +136,7 @@ impl Authenticator {
         now: Instant,
         source: IpAddr,
         request: &Request,
-        mut secret: impl FnMut(&str) -> Option<Secret>,
+        mut secret: impl FnMut(&str, Hash) -> Option<Secret>,
     ) -> Verdict {
         let mut worst = Refused::Absent;
         let values = request.headers().all(self.role.answer_header());
@@ -161,7 +162,7 @@ impl Authenticator {
         source: IpAddr,
         request: &Request,
         credentials: &Credentials,
-        secret: &mut impl FnMut(&str) -> Option<Secret>,
+        secret: &mut impl FnMut(&str, Hash) -> Option<Secret>,
     ) -> Result<(), Refused> {
         // An algorithm or a quality that was not offered would let the client choose the weakest.
         let offered = self.hashes.contains(&credentials.algorithm.hash)
@@ -175,7 +176,7 @@ impl Authenticator {
         }
         let age = self.nonces.age(now, source, &credentials.nonce);
         // An unknown user costs as much as a known one, so that time does not tell them apart.
-        let known = secret(&credentials.username);
+        let known = secret(&credentials.username, credentials.algorithm.hash);
         let nobody = Secret::Password(String::new());
         let expected = credentials.expected(
             known.as_ref().unwrap_or(&nobody),

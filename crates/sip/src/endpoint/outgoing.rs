@@ -92,6 +92,13 @@ pub enum OwnContact {
     None,
     /// The endpoint's own, with header parameters behind it: empty, or `;expires=60;+sip.instance="<urn:…>"`.
     Ours(String),
+    /// The same with another user part, which is escaped as needed.
+    As {
+        /// The user part.
+        user: String,
+        /// The header parameters behind it.
+        params: String,
+    },
     /// `*`: all of them (RFC 3261 §10.2.2).
     All,
 }

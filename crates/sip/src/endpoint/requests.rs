@@ -12,7 +12,9 @@ use super::outgoing::{OutgoingRequest, OwnContact, party};
 use super::{CallError, Endpoint};
 use crate::auth::Session;
 use crate::dialog::Dialog;
-use crate::message::{ExtraHeader, HeaderName, MessageWriter, Method, Response, StatusCode};
+use crate::message::{
+    ExtraHeader, HeaderName, MessageWriter, Method, Response, StatusCode, escaped_user,
+};
 
 /// A request inside a dialog, in the making.
 #[derive(Debug)]
@@ -77,6 +79,13 @@ impl Endpoint {
                 self.texts
                     .contact(request.transport, request.destination.known_ip())
             )),
+            OwnContact::As { user, params } => {
+                let own = self
+                    .texts
+                    .contact(request.transport, request.destination.known_ip());
+                let place = own.split_once('@').map_or(own, |(_, place)| place);
+                Some(format!("<sip:{}@{place}{params}", escaped_user(user)))
+            }
         };
         let path = SendPath {
             transport: request.transport,

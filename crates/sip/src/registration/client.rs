@@ -34,6 +34,8 @@ pub struct RegistrationConfig {
     /// The Contact URI that the endpoint writes ([`Endpoint::contact`](crate::endpoint::Endpoint::contact)), to find our
     /// binding among others; `None` takes the only one, or the first.
     pub contact: Option<Uri>,
+    /// The user part of the Contact that is written; `None` leaves the endpoint's.
+    pub contact_user: Option<String>,
     /// Seconds to ask for.
     pub expires: u32,
     /// Our device's URN (`urn:uuid:…`), to be told apart (RFC 5626 §4.1).
@@ -59,6 +61,7 @@ impl RegistrationConfig {
             transport: Transport::Udp,
             address,
             contact: None,
+            contact_user: None,
             expires: 3600,
             instance: None,
             reg_id: None,
@@ -166,6 +169,11 @@ impl Registration {
         }
     }
 
+    /// The Contact URI that is written from now on ([`RegistrationConfig::contact`]): another transport has another one.
+    pub fn set_contact(&mut self, contact: Option<Uri>) {
+        self.config.contact = contact;
+    }
+
     /// The route that our requests take, as the registrar told us (RFC 3608 §5), first hop first.
     pub fn service_route(&self) -> &[String] {
         &self.service_route
@@ -228,7 +236,13 @@ impl Registration {
         request.transport = config.transport;
         request.call_id = Some(self.call_id.clone());
         request.cseq = self.cseq;
-        request.contact = OwnContact::Ours(contact);
+        request.contact = match &config.contact_user {
+            Some(user) => OwnContact::As {
+                user: user.clone(),
+                params: contact,
+            },
+            None => OwnContact::Ours(contact),
+        };
         request.routes = config.routes.clone();
         request.headers = headers.into_iter().flatten().collect();
         request.wallet = config.wallet.clone();

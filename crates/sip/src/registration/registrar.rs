@@ -15,6 +15,11 @@ use crate::message::{ExtraHeader, HeaderName, Request, StatusCode, UriRef, text}
 pub struct RegistrarConfig {
     /// The hosts whose addresses of record are kept, in lower case; empty for any.
     pub domains: Vec<String>,
+    /// The host that all addresses of record are kept under, in lower case, whichever of `domains` To names: then a user
+    /// is one, by every name and address of ours. `None` keeps each host's users apart.
+    pub one_domain: Option<String>,
+    /// Whether the oldest bindings of an address give way when it has too many; otherwise the REGISTER is refused (403).
+    pub replace_oldest: bool,
     /// The shortest time in seconds; what is shorter gets 423 (RFC 3261 §10.3 point 7).
     pub min_expires: u32,
     /// The time given to a phone that names none, in seconds.
@@ -34,6 +39,8 @@ impl Default for RegistrarConfig {
     fn default() -> Self {
         Self {
             domains: Vec::new(),
+            one_domain: None,
+            replace_oldest: false,
             min_expires: 60,
             default_expires: 3600,
             max_expires: 7200,
@@ -128,6 +135,7 @@ impl Registrar {
         let Some(address) = address_of_record(address) else {
             return Vec::new();
         };
+        let address = self.kept_under(address);
         let list = self.bindings.get(&address).map_or(&[][..], Vec::as_slice);
         let mut found: Vec<&Binding> = list
             .iter()
@@ -164,8 +172,19 @@ impl Registrar {
     /// Carries out a REGISTER, whose sender the caller has authenticated and found entitled to the address in To.
     /// Either all its Contacts take effect or none.
     pub fn register(&mut self, now: u64, request: &Request, flow: &Flow) -> Registered {
+        self.register_within(now, request, flow, self.config.bindings_per_address)
+    }
+
+    /// The same for an address that may have `most` bindings.
+    pub fn register_within(
+        &mut self,
+        now: u64,
+        request: &Request,
+        flow: &Flow,
+        most: usize,
+    ) -> Registered {
         let expired = self.expire(now);
-        let mut outcome = match self.try_register(now, request, flow) {
+        let mut outcome = match self.try_register(now, request, flow, most) {
             Ok(outcome) => outcome,
             Err(reply) => Registered {
                 reply: *reply,
@@ -181,6 +200,7 @@ impl Registrar {
         now: u64,
         request: &Request,
         flow: &Flow,
+        most: usize,
     ) -> Result<Registered, Box<OwnReply>> {
         let refuse = |status: StatusCode, reason: &str| {
             Box::new(OwnReply {
@@ -200,7 +220,8 @@ impl Registrar {
         if !self.config.domains.is_empty() && !self.config.domains.iter().any(|own| own == host) {
             return Err(refuse(StatusCode::NOT_FOUND, "Not A Domain Of Ours"));
         }
-        let asking = Asking::read(request, self.config.bindings_per_address)
+        let address = self.kept_under(address);
+        let asking = Asking::read(request, most)
             .map_err(|reason| refuse(StatusCode::BAD_REQUEST, reason))?;
         let call_id = text(request.headers().call_id()).into_owned();
         if call_id.len() > 256 || address.len() > 256 {
@@ -253,7 +274,8 @@ impl Registrar {
                         *expires > 0 && self.find(&address, contact).is_none()
                     })
                     .count();
-                if have + new > self.config.bindings_per_address {
+                let excess = (have + new).saturating_sub(most);
+                if excess > 0 && !self.config.replace_oldest {
                     return Err(refuse(StatusCode::FORBIDDEN, "Too Many Bindings"));
                 }
                 if self.count + new > self.config.bindings {
@@ -262,6 +284,7 @@ impl Registrar {
                             .with([ExtraHeader::retry_after(60)]),
                     ));
                 }
+                self.remove_oldest(&address, excess, &plan, &mut changes);
                 for (contact, expires) in plan {
                     let mut replaced = Vec::new();
                     self.remove_where(&address, &mut replaced, |old| is_same(old, &contact));
@@ -325,6 +348,35 @@ impl Registrar {
             .headers
             .extend(routes.filter_map(|route| ExtraHeader::new("Service-Route", route).ok()));
         reply
+    }
+
+    fn kept_under(&self, address: String) -> String {
+        match (&self.config.one_domain, address.rsplit_once('@')) {
+            (Some(domain), Some((user, _))) => format!("{user}@{domain}"),
+            _ => address,
+        }
+    }
+
+    /// Makes room for new bindings: those that the plan is not about, the oldest first.
+    fn remove_oldest(
+        &mut self,
+        address: &str,
+        excess: usize,
+        plan: &[(Asked, u32)],
+        changes: &mut Vec<Change>,
+    ) {
+        for _ in 0..excess {
+            let list = self.bindings.get(address).map_or(&[][..], Vec::as_slice);
+            let stays = |old: &Binding| plan.iter().any(|(contact, _)| is_same(old, contact));
+            let oldest = list.iter().filter(|old| !stays(old));
+            let oldest = oldest.min_by_key(|old| old.registered_at);
+            let Some(oldest) = oldest.map(|old| (old.contact.clone(), old.flow.clone())) else {
+                return;
+            };
+            self.remove_where(address, changes, |old| {
+                (&old.contact, &old.flow) == (&oldest.0, &oldest.1)
+            });
+        }
     }
 
     fn find(&self, address: &str, contact: &Asked) -> Option<&Binding> {

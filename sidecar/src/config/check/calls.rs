@@ -128,9 +128,10 @@ pub(super) fn routes(config: &SidecarConfig, at: &Located<'_>, findings: &mut Ve
             ),
         }
         match (route.uri_for("+10000000000"), &route.trunk) {
+            (None, None) if route.phone.is_some() => {}
             (None, None) => report(
                 "uri",
-                "a route needs a uri or a trunk".into(),
+                "a route needs a uri, a trunk or a phone".into(),
                 "uri = \"sip:{number}@127.0.0.1:5070\", or trunk = \"pbx\"",
             ),
             (None, Some(_)) => {}

@@ -89,9 +89,20 @@ fn routes(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>)
                 let remedy = "uri = \"sip:{number}@127.0.0.1:5070\"";
                 report("uri", format!("`{uri}`: {error}"), remedy);
             }
-        } else if route.trunk.is_none() {
-            let remedy = "uri = \"sip:{number}@127.0.0.1:5070\", or trunk = \"pbx\"";
-            report("uri", "a route needs a uri or a trunk".into(), remedy);
+        } else if route.trunk.is_none() && route.phone.is_none() {
+            let remedy =
+                "uri = \"sip:{number}@127.0.0.1:5070\", trunk = \"pbx\", or phone = \"101\"";
+            report(
+                "uri",
+                "a route needs a uri, a trunk or a phone".into(),
+                remedy,
+            );
+        }
+        if let Some(phone) = &route.phone
+            && !config.phone.iter().any(|known| known.user == *phone)
+        {
+            let what = format!("there is no [[phone]] `{phone}`");
+            report("phone", what, "name one that is there");
         }
         if let Some(name) = &route.trunk {
             let trunk = config.trunk.iter().find(|trunk| trunk.name == *name);

@@ -5,6 +5,7 @@ mod calls;
 mod gateway;
 mod lambdas;
 mod listening;
+mod phones;
 mod ranges;
 mod trunks;
 
@@ -40,6 +41,7 @@ fn static_findings(config: &SidecarConfig) -> Vec<Finding> {
     listening::control(config, &at, &mut findings);
     calls::applications(config, &at, &mut findings);
     trunks::trunks(config, &at, &mut findings);
+    phones::phones(config, &at, &mut findings);
     lambdas::lambdas(config, &at, &mut findings);
     bots::bots(config, &at, &mut findings);
     gateway::gateway(config, &at, &mut findings);

@@ -82,6 +82,35 @@ pub(super) fn trunks(config: &SidecarConfig, at: &Located<'_>, findings: &mut Ve
                 "username = \"gateway\" and password-file = \"secrets/pbx.password\"",
             ),
         }
+        if let Some(register) = &trunk.register {
+            if trunk.target.is_empty() || trunk.register_address().is_none() {
+                report(
+                    "register",
+                    format!(
+                        "`{}` cannot be registered with: a target and a user are needed",
+                        trunk.name
+                    ),
+                    "username = \"gateway\", or register = { user = \"gateway\", domain = \"pbx.example\" }",
+                );
+            }
+            if !(60..=86_400).contains(&register.expires) {
+                let what = format!("register.expires is {}", register.expires);
+                report("register", what, "60 to 86400");
+            }
+            if !(1..=1800).contains(&register.retry_seconds) {
+                let what = format!("register.retry-seconds is {}", register.retry_seconds);
+                report("register", what, "1 to 1800");
+            }
+        }
+        if let Some(domain) = &trunk.from_domain
+            && Target::parse(&format!("sip:{domain}")).is_err()
+        {
+            report(
+                "from-domain",
+                format!("`{domain}` is no host"),
+                "from-domain = \"pbx.example\"",
+            );
+        }
         if trunk.check_seconds > 86_400 {
             report(
                 "check-seconds",

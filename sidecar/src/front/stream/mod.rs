@@ -35,6 +35,22 @@ const IDLE: Duration = Duration::from_secs(600);
 /// A connection that is not ready to carry messages by then is closed: TCP, TLS and WebSocket agree within it.
 const SETTLING: Duration = Duration::from_secs(10);
 
+/// A connection of somebody who may be a phone ends by then unless it has registered.
+const GUEST: Duration = Duration::from_secs(30);
+/// The part of all connections that such may have.
+const GUESTS_PART: usize = 4;
+
+/// Whether a connection is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Welcome {
+    /// Its address is known.
+    Known,
+    /// It may be a phone's.
+    Guest,
+    /// No, unless a certificate shows whose it is.
+    No,
+}
+
 pub(super) type Sent = Option<(usize, TransmitId)>;
 
 /// Where a message for a stream goes.
@@ -75,6 +91,10 @@ struct Connection {
     ours: bool,
     /// Let in by its certificate alone, which is still to be shown.
     on_probation: bool,
+    /// It may be a phone's, which has not registered yet.
+    guest: bool,
+    /// A phone has registered over it, until then.
+    kept: Option<Instant>,
     identified: bool,
     wants_write: bool,
     /// When the last ping went that nothing has come after.
@@ -99,6 +119,7 @@ pub(super) struct Streams {
     pool: HashMap<PoolKey, usize>,
     next: usize,
     limit: usize,
+    guests: usize,
     keep_alive: Option<Duration>,
     failed: Vec<(usize, TransmitId)>,
 }
@@ -118,6 +139,7 @@ impl Streams {
             pool: HashMap::new(),
             next: FIRST_CONNECTION,
             limit,
+            guests: 0,
             keep_alive,
             failed: Vec::new(),
         }
@@ -166,7 +188,7 @@ impl Streams {
         &mut self,
         registry: &Registry,
         transport: Transport,
-        allowed: impl Fn(IpAddr) -> bool,
+        allowed: impl Fn(IpAddr) -> Welcome,
     ) {
         loop {
             let Some(listener) = self
@@ -179,13 +201,18 @@ impl Streams {
             let local = listener.local;
             match listener.socket.accept() {
                 Ok((stream, peer)) => {
-                    let known = allowed(peer.ip());
+                    let mut welcome = allowed(peer.ip());
+                    // A trunk's place is not a stranger's.
+                    if welcome == Welcome::Guest && self.guests >= self.limit / GUESTS_PART {
+                        welcome = Welcome::No;
+                    }
+                    let known = welcome != Welcome::No;
                     // A certificate may show later whose it is.
                     let may_show =
                         transport.is_secure() && self.trunks.now().has_peers_by_certificate();
                     // Over the limit, or from a stranger: dropping the stream closes it.
                     if self.open.len() < self.limit && (known || may_show) {
-                        self.take_in(registry, stream, transport, local, peer, !known);
+                        self.take_in(registry, stream, transport, local, peer, welcome);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -206,7 +233,7 @@ impl Streams {
         transport: Transport,
         local: SocketAddr,
         peer: SocketAddr,
-        on_probation: bool,
+        welcome: Welcome,
     ) {
         let tls = if transport.is_secure() {
             let Some(tls) = self.tls.now().accept() else {
@@ -232,7 +259,9 @@ impl Streams {
         if let Ok(token) = added
             && let Some(connection) = self.open.get_mut(&token)
         {
-            connection.on_probation = on_probation;
+            connection.on_probation = welcome == Welcome::No;
+            connection.guest = welcome == Welcome::Guest;
+            self.guests += usize::from(connection.guest);
         }
     }
 
@@ -270,6 +299,8 @@ impl Streams {
             heard: now,
             ours,
             on_probation: false,
+            guest: false,
+            kept: None,
             identified: false,
             wants_write,
             pinged: None,
@@ -343,6 +374,15 @@ impl Streams {
             self.trunks.note_connection(id, trunk);
         }
         known || !connection.on_probation
+    }
+
+    /// A phone has registered over a connection.
+    pub(super) fn keep(&mut self, id: ConnectionId, until: Instant) {
+        let token = usize::try_from(id.0).ok();
+        if let Some(connection) = token.and_then(|token| self.open.get_mut(&token)) {
+            self.guests -= usize::from(std::mem::take(&mut connection.guest));
+            connection.kept = Some(until);
+        }
     }
 
     fn find(&self, target: &StreamTarget) -> Option<usize> {
@@ -486,6 +526,7 @@ impl Streams {
 
     fn close(&mut self, registry: &Registry, token: usize) {
         if let Some(mut connection) = self.open.remove(&token) {
+            self.guests -= usize::from(connection.guest);
             connection.channel.take_leave();
             let _ = registry.deregister(connection.channel.source());
             if self.pool.get(&connection.key) == Some(&token) {
@@ -512,7 +553,10 @@ impl Streams {
             // No pong within ten seconds: the flow has failed (RFC 5626 §4.4.1).
             let dead = connection.answers_pings
                 && connection.pinged.is_some_and(|at| since(at) > SETTLING);
-            if stuck || dead || since(connection.used) > IDLE {
+            let idle =
+                since(connection.used) > IDLE && connection.kept.is_none_or(|until| until <= now);
+            let overdue = connection.guest && since(connection.began) > GUEST;
+            if stuck || dead || idle || overdue {
                 over.push(*token);
             } else if silent
                 && connection

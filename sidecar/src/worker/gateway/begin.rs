@@ -321,6 +321,7 @@ fn way_of(route: &GatewayRouteConfig, from: Option<&ParticipantId>, to: &Partici
     Way {
         uri: route.uri_for(&to.value),
         trunk: route.trunk.clone(),
+        phone: route.phone.clone(),
         user: escaped_user(&to.value),
         caller_id: route
             .caller_id

@@ -130,6 +130,7 @@ impl Running {
                 endpoint: BridgeEndpoint::Pstn { uri: way.user },
                 uri: way.uri,
                 trunk: way.trunk,
+                phone: way.phone,
                 caller_id: way.caller_id,
                 headers,
             },

@@ -36,6 +36,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Way {
     pub(super) uri: Option<String>,
     pub(super) trunk: Option<String>,
+    pub(super) phone: Option<String>,
     /// What is called, as it may stand in a URI.
     pub(super) user: String,
     pub(super) caller_id: String,

@@ -1,0 +1,360 @@
+//! Kamailio in front: a proxy that record-routes, a registrar that asks for credentials, and an edge proxy that phones
+//! register through. Calls both ways, with everything inside them through the route set.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use skillcall_media::tone;
+use skillcall_sip::sdp::Direction;
+use support::asterisk::free_port;
+use support::authority::Authority;
+use support::kamailio::{Kamailio, Proxy};
+use support::pjsua::Pjsua;
+use support::{Behaviour, Bench, Handler, LIMIT, NUMBER, Phone, write_secret};
+
+const PASSWORD: &str = "sesame";
+
+/// Users of its domain prove who they are; calls to +1607555… go to the desk, others to where they are registered.
+fn routes(desk: SocketAddr) -> String {
+    format!(
+        r#"
+route[REGISTER] {{
+    if (!pv_www_authenticate("$td", "{PASSWORD}", "0")) {{
+        www_challenge("$td", "1");
+        exit;
+    }}
+    append_to_reply("Service-Route: <sip:$RAi:$RAp;transport=$proto;lr>\r\n");
+    if (!save("location")) sl_reply_error();
+}}
+route[INVITE] {{
+    if (is_present_hf("Route")) {{
+        loose_route();
+        xlog("L_NOTICE", "by service route: $ru\n");
+    }}
+    record_route();
+    if ($fd == "pbx.test") {{
+        if (!pv_proxy_authenticate("$fd", "{PASSWORD}", "0")) {{
+            proxy_challenge("$fd", "1");
+            exit;
+        }}
+        consume_credentials();
+        $ru = "sip:" + $rU + "@{desk}";
+    }} else if (!lookup("location")) {{
+        sl_send_reply("404", "Not Found");
+        exit;
+    }}
+    t_relay();
+}}
+"#
+    )
+}
+
+/// Bridges each call to +16075550102.
+async fn handler() -> Handler {
+    Handler::start(|event| match event["InvocationEventType"].as_str() {
+        Some("NEW_INBOUND_CALL") => json!([{"Type": "CallAndBridge", "Parameters": {
+            "CallTimeoutSeconds": 20, "CallerIdNumber": "+16075550199",
+            "Endpoints": [{"BridgeEndpointType": "PSTN", "Uri": "+16075550102"}]}}]),
+        Some("ACTION_FAILED" | "HANGUP") => {
+            let hang_up = |leg: &Value| {
+                json!({"Type": "Hangup", "Parameters": {"CallId": leg["CallId"], "SipResponseCode": "0"}})
+            };
+            let legs = event["CallDetails"]["Participants"].as_array().unwrap();
+            let there = legs.iter().filter(|leg| leg["Status"] == "Connected");
+            there.map(hang_up).collect()
+        }
+        _ => json!([]),
+    })
+    .await
+}
+
+/// A gateway that knows nobody but its proxy, with which it registers as `account`.
+async fn bench(target: &str, more: &str) -> Bench {
+    let extra = format!(
+        "sources = [\"192.0.2.0/24\"]\n[[route]]\nprefix = \"+\"\ntrunk = \"proxy\"\n\
+         [[trunk]]\nname = \"proxy\"\ntarget = [{target}]\nusername = \"account\"\n\
+         password-file = \"secrets/proxy.password\"\n\
+         register = {{ domain = \"pbx.test\", contact = \"{NUMBER}\", retry-seconds = 1 }}\n{more}"
+    );
+    Bench::with(handler().await, None, &extra, |config| {
+        let secret = config.origin.folder().join("secrets/proxy.password");
+        write_secret(&secret, PASSWORD);
+        if config.tls.certificate.is_some() {
+            config.sip.listen.push("tls:127.0.0.1:0".parse().unwrap());
+        }
+    })
+    .await
+}
+
+async fn is_registered(bench: &Bench) {
+    let until = Instant::now() + LIMIT;
+    loop {
+        let trunks = bench.get("/v1/trunks").await;
+        if trunks["trunks"][0]["registration"]["state"] == "registered" {
+            return;
+        }
+        assert!(Instant::now() < until, "{trunks}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn nothing_is_left(bench: &Bench) {
+    bench
+        .figures_become("everything is given back", |now| {
+            (now.calls, now.legs, now.port_pairs, now.sockets) == (0, 0, 0, 0)
+        })
+        .await;
+}
+
+/// Calls in both directions through the proxy, and what happens inside them.
+async fn calls_pass(bench: &Bench, proxy: &Kamailio, desk: &Phone) {
+    let count = |line: &str| proxy.log().matches(line).count();
+    // A phone calls the gateway, which calls the desk: the proxy is in between both times.
+    let caller = Phone::start(400.0, Behaviour::Answer);
+    caller.call(proxy.sip, "account", &[]);
+    caller.hears(600.0);
+    desk.hears(400.0);
+    assert_eq!(count("by service route"), 2, "{}", proxy.log());
+    // Changes of the session, from either end.
+    let invites = count("in dialog: INVITE");
+    desk.direct(Direction::SendOnly);
+    desk.wait("the answer to the hold", |state| !state.answers.is_empty());
+    desk.direct(Direction::SendRecv);
+    desk.wait("and to its end", |state| state.answers.len() == 2);
+    assert_eq!(count("in dialog: INVITE"), invites + 2, "{}", proxy.log());
+    let calls = bench.get("/v1/calls").await;
+    // The bridged leg is the second one.
+    let id = calls["calls"][0]["media"][1]["callId"].as_str();
+    let id = id.unwrap_or_else(|| panic!("{calls}")).to_owned();
+    // The ACK of the desk's last change may still be on its way: until then ours would cross it.
+    let until = Instant::now() + LIMIT;
+    loop {
+        let hold = bench.client.post(bench.url(&format!("/v1/legs/{id}/hold")));
+        let hold = hold.bearer_auth(support::TOKEN).json(&json!({"on": true}));
+        let answer = hold.send().await.unwrap();
+        if answer.status().is_success() {
+            break;
+        }
+        assert!(
+            answer.status() == 409 && Instant::now() < until,
+            "{}",
+            answer.text().await.unwrap()
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    desk.wait("our hold", |state| {
+        state.offers.iter().any(|offer| offer.contains("sendonly"))
+    });
+    // The desk hangs up: its BYE passes the proxy, and so does ours to the caller.
+    let byes = count("in dialog: BYE");
+    desk.hang_up();
+    caller.wait("the end", |state| state.ended);
+    nothing_is_left(bench).await;
+    assert_eq!(count("in dialog: BYE"), byes + 2, "{}", proxy.log());
+
+    // The caller hangs up.
+    desk.forget();
+    caller.call(proxy.sip, "account", &[]);
+    caller.hears(600.0);
+    caller.hang_up();
+    desk.wait("the end", |state| state.ended);
+    nothing_is_left(bench).await;
+    assert_eq!(count("in dialog: BYE"), byes + 4, "{}", proxy.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_pass_a_proxy_that_routes_records_and_authenticates() {
+    for (algorithm, transport) in [("MD5", "udp"), ("SHA-256", "tcp")] {
+        let desk = Phone::start(600.0, Behaviour::Answer);
+        let sip = free_port();
+        let proxy = Kamailio::start(
+            sip,
+            &Proxy {
+                routes: &routes(desk.address),
+                algorithm,
+                max_expires: 3600,
+                tls: None,
+            },
+        );
+        let target = format!("{{ address = \"{sip}\", transport = \"{transport}\" }}");
+        let bench = bench(&target, "").await;
+        is_registered(&bench).await;
+        calls_pass(&bench, &proxy, &desk).await;
+        bench.sidecar.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_gives_up_is_heard_behind_the_proxy() {
+    let silent = Phone::start(600.0, Behaviour::Ring);
+    let sip = free_port();
+    let proxy = Kamailio::start(
+        sip,
+        &Proxy {
+            routes: &routes(silent.address),
+            algorithm: "MD5",
+            max_expires: 3600,
+            tls: None,
+        },
+    );
+    let bench = bench(&format!("{{ address = \"{sip}\" }}"), "").await;
+    is_registered(&bench).await;
+    let caller = Phone::start(400.0, Behaviour::Answer);
+    caller.call(proxy.sip, "account", &[]);
+    silent.wait("ringing", |state| state.rung);
+    caller.wait("180", |state| !state.provisional.is_empty());
+    caller.cancel();
+    caller.wait("the end", |state| state.failed == Some(487));
+    silent.wait("our CANCEL", |state| state.cancelled);
+    nothing_is_left(&bench).await;
+    bench.sidecar.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_binding_is_renewed_with_a_registrar_that_gives_little() {
+    let desk = Phone::start(600.0, Behaviour::Answer);
+    let sip = free_port();
+    let proxy = Kamailio::start(
+        sip,
+        &Proxy {
+            routes: &routes(desk.address),
+            algorithm: "SHA-256",
+            max_expires: 4,
+            tls: None,
+        },
+    );
+    let bench = bench(&format!("{{ address = \"{sip}\" }}"), "").await;
+    is_registered(&bench).await;
+    let since = bench.get("/v1/trunks").await["trunks"][0]["registration"]["since"].clone();
+    // It is called for longer than one registration lasts.
+    let until = Instant::now() + Duration::from_secs(9);
+    while Instant::now() < until {
+        let caller = Phone::start(400.0, Behaviour::Answer);
+        caller.call(proxy.sip, "account", &[]);
+        caller.hears(600.0);
+        caller.hang_up();
+        caller.wait("the end", |state| state.ended);
+        nothing_is_left(&bench).await;
+    }
+    let trunks = bench.get("/v1/trunks").await;
+    assert_eq!(
+        trunks["trunks"][0]["registration"]["since"], since,
+        "{trunks}"
+    );
+    bench.sidecar.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_is_known_by_its_certificate_and_knows_us_by_ours() {
+    let certificates = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    authority.write(&certificates.path().join("roots.pem"));
+    authority.issue(
+        certificates.path(),
+        "proxy",
+        &["sip:proxy.example", "127.0.0.1"],
+    );
+    authority.issue(certificates.path(), "gateway", &["sip:gateway.example"]);
+    let desk = Phone::start(600.0, Behaviour::Answer);
+    let (sip, tls) = (free_port(), free_port());
+    let proxy = Kamailio::start(
+        sip,
+        &Proxy {
+            routes: &routes(desk.address),
+            algorithm: "SHA-256",
+            max_expires: 3600,
+            tls: Some((tls, certificates.path())),
+        },
+    );
+    let at = |name: &str| path_text(&certificates.path().join(name));
+    let more = format!(
+        "tls-name = \"proxy.example\"\ncertificate-names = [\"proxy.example\"]\n\
+         [tls]\ncertificate = \"{}\"\nkey-file = \"{}\"\ntrusted = \"{}\"\nclients = \"{}\"\n",
+        at("gateway.pem"),
+        at("gateway.key"),
+        at("roots.pem"),
+        at("roots.pem"),
+    );
+    let bench = bench(
+        &format!("{{ address = \"{tls}\", transport = \"tls\" }}"),
+        &more,
+    )
+    .await;
+    is_registered(&bench).await;
+    calls_pass(&bench, &proxy, &desk).await;
+    bench.sidecar.shutdown().await;
+}
+
+fn path_text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_behind_an_edge_proxy_is_reached_by_its_path() {
+    let extra = "[[trunk]]\nname = \"edge\"\naddresses = [\"127.0.0.1\"]\n\
+         [[phone]]\nuser = \"102\"\npassword-file = \"secrets/proxy.password\"\n\
+         [[route]]\nprefix = \"+\"\nphone = \"102\"\n";
+    let bench = Bench::with(handler().await, None, extra, |config| {
+        let secret = config.origin.folder().join("secrets/proxy.password");
+        write_secret(&secret, PASSWORD);
+    })
+    .await;
+    let gateway = bench.sidecar.sip_udp().unwrap();
+    let sip = free_port();
+    let routes = format!(
+        r#"
+route[REGISTER] {{
+    add_path();
+    $du = "sip:{gateway}";
+    t_relay();
+}}
+route[INVITE] {{
+    if (is_present_hf("Route")) {{
+        loose_route();
+        xlog("L_NOTICE", "by path: $ru\n");
+        record_route();
+        t_relay();
+        exit;
+    }}
+    sl_send_reply("404", "Not Found");
+}}
+"#
+    );
+    let edge = Kamailio::start(
+        sip,
+        &Proxy {
+            routes: &routes,
+            algorithm: "MD5",
+            max_expires: 3600,
+            tls: None,
+        },
+    );
+    let mut phone = Pjsua::start(&json!({
+        "id": format!("sip:102@{sip}"), "registrar": format!("sip:{sip}"),
+        "user": "102", "password": PASSWORD, "answers": 200, "tone": 600,
+    }));
+    phone.wait("registration", |event| {
+        event["event"] == "registration" && event["code"] == 200
+    });
+    let phones = bench.get("/v1/phones").await;
+    let path = phones["phones"][0]["places"][0]["path"][0].as_str();
+    assert!(path.unwrap().contains(&sip.to_string()), "{phones}");
+    let caller = Phone::start(400.0, Behaviour::Answer);
+    bench.call(&caller, &[]);
+    phone.is("1", "CONFIRMED");
+    phone.hears("1");
+    caller.wait("the phone", |state| {
+        let heard = &state.heard;
+        heard.len() >= 1600 && tone::power_at(&heard[heard.len() - 1600..], 600.0) > 0.5
+    });
+    edge.logs("by path");
+    phone.order("hangup 1");
+    edge.logs("in dialog: BYE");
+    caller.wait("the end", |state| state.ended);
+    nothing_is_left(&bench).await;
+    bench.sidecar.shutdown().await;
+}

@@ -1,0 +1,136 @@
+//! baresip, a phone that nobody here wrote. It answers by itself, and dials when it is told to.
+
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use skillcall_media::{tone, wav};
+
+use super::LIMIT;
+use super::asterisk::free_port;
+
+/// A running phone.
+pub(crate) struct Baresip {
+    folder: tempfile::TempDir,
+    console: SocketAddr,
+    child: Child,
+}
+
+impl Baresip {
+    /// A phone of `user`, that registers with `registrar` by this transport and says a tone of `hz`.
+    pub(crate) fn start(
+        user: &str,
+        password: &str,
+        registrar: SocketAddr,
+        transport: &str,
+        hz: f64,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().display().to_string();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let voice = tone::sine(hz, -13.0, 8000 * 30);
+        fs::write(
+            folder.path().join("tone.wav"),
+            wav::to_bytes(&voice, 1).unwrap(),
+        )
+        .unwrap();
+        let modules = [
+            "/usr/lib/baresip/modules",
+            "/usr/lib64/baresip/modules",
+            "/usr/local/lib/baresip/modules",
+        ]
+        .into_iter()
+        .find(|path| Path::new(path).is_dir())
+        .expect("baresip's modules; tools/setup.sh test installs them");
+        let console = free_port();
+        write(
+            "config",
+            &format!(
+                "sip_listen\t127.0.0.1:0\naudio_path\t{inside}\naudio_player\taubridge,nobody\n\
+                 audio_source\taufile,{inside}/tone.wav\naudio_alert\taufile,{inside}/alert.wav\n\
+                 audio_srate\t8000\naudio_channels\t1\nmodule_path\t{modules}\nmodule\tg711.so\n\
+                 module\taufile.so\nmodule\taubridge.so\nmodule\tsndfile.so\nmodule\tcons.so\n\
+                 cons_listen\t{console}\nsnd_path\t{inside}\nmodule_app\taccount.so\n\
+                 module_app\tmenu.so\nrtp_ports\t20000-29999\n"
+            ),
+        );
+        write("contacts", "");
+        write(
+            "accounts",
+            &format!(
+                "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};regint=120;\
+                 answermode=auto;audio_codecs=PCMU\n"
+            ),
+        );
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let child = Command::new("baresip")
+            .arg("-f")
+            .arg(folder.path())
+            .arg("-s")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("baresip starts; tools/setup.sh test installs it");
+        Self {
+            folder,
+            console,
+            child,
+        }
+    }
+
+    /// One of its commands: `/dial URI`, `/hangup`.
+    pub(crate) fn order(&self, command: &str) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket
+            .send_to(format!("{command}\n").as_bytes(), self.console)
+            .unwrap();
+    }
+
+    /// Waits until its log has a line with this text.
+    pub(crate) fn logs(&self, text: &str) {
+        let until = Instant::now() + LIMIT;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < until, "{text}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        let bytes = fs::read(self.folder.path().join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits until what it has heard, in a call that has ended, has this tone.
+    pub(crate) fn has_heard(&self, hz: f64) {
+        let until = Instant::now() + LIMIT;
+        loop {
+            let heard = fs::read_dir(self.folder.path())
+                .unwrap()
+                .map(|file| file.unwrap().path())
+                .filter(|path| path.to_string_lossy().ends_with("-dec.wav"))
+                .filter_map(|path| wav::read_file(&path).ok())
+                .any(|audio| {
+                    audio
+                        .samples
+                        .chunks_exact(1600)
+                        .any(|window| tone::power_at(window, hz) > 0.5)
+                });
+            if heard {
+                return;
+            }
+            assert!(Instant::now() < until, "no {hz} Hz:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Baresip {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
