@@ -202,6 +202,7 @@ impl Running {
                         endpoint,
                         uri: None,
                         trunk: None,
+                        bounds: None,
                         caller_id,
                         headers,
                     },

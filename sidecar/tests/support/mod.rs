@@ -13,6 +13,7 @@ pub(crate) mod handler;
 pub(crate) mod phone;
 pub(crate) mod pjsua;
 pub(crate) mod process;
+pub(crate) mod room;
 pub(crate) mod skill;
 
 use std::os::unix::fs::PermissionsExt;
