@@ -36,16 +36,15 @@ struct Hotel {
 }
 
 /// The guide's `sidecar.toml`, with this test's addresses.
-fn sidecar_toml(folder: &Path, skill: &Skill, pbx: SocketAddr) -> PathBuf {
+fn sidecar_toml(folder: &Path, skill: &Skill, sip: SocketAddr, pbx: SocketAddr) -> PathBuf {
     // Secrets lie where the guide has them.
     support::config_text(folder, "http://127.0.0.1:9/", None, "");
     support::write_secret(&folder.join("secrets/sidecar.token"), support::TOKEN);
     let text = example("sidecar.toml")
-        .replace("udp:10.0.5.20:5060", "udp:127.0.0.1:0")
+        .replace("udp:10.0.5.20:5060", &format!("udp:{sip}"))
         .replace(SIDECAR, "127.0.0.1")
         .replace("30000-33999", "42000-43999")
         .replace("127.0.0.1:7080", "127.0.0.1:0")
-        .replace("check-seconds = 30", "check-seconds = 1")
         .replace("http://127.0.0.1:3000", &skill.url)
         .replace("amzn1.ask.account.REPLACE", ACCOUNT)
         .replace("sip:100@10.0.5.10", &format!("sip:100@{pbx}"))
@@ -65,23 +64,15 @@ impl Hotel {
     /// With further lines before the routes of the sidecar's `[gateway]`, and what the desk does when it is called.
     async fn with(gateway: &str, desk: Behaviour) -> Option<Self> {
         let skill = Arc::new(Skill::start().await);
-        let sip = free_port();
+        let (sip, udp) = (free_port(), free_port());
         // The PBX tells its phones from the gateway by their addresses.
         let desk = Phone::at("127.0.0.2", DESK, desk);
         let kitchen = Phone::at("127.0.0.2", KITCHEN, Behaviour::Answer);
         let folder = tempfile::tempdir().unwrap();
-        let file = sidecar_toml(folder.path(), &skill, sip);
+        let file = sidecar_toml(folder.path(), &skill, udp, sip);
         let text = std::fs::read_to_string(&file).unwrap();
         let text = text.replace("[gateway]\n", &format!("[gateway]\n{gateway}\n"));
         let config = skillcall_sidecar::SidecarConfig::parse(&text, &file).unwrap();
-        let sidecar = skillcall_sidecar::Sidecar::start(config).await.unwrap();
-        let bench = Bench {
-            folder,
-            handler: Handler::absent(),
-            sidecar,
-            client: reqwest::Client::new(),
-        };
-        let udp = bench.sidecar.sip_udp().unwrap();
         let pjsip = example("asterisk/pjsip.conf")
             .replace("10.0.5.10:5060", &sip.to_string())
             .replace("sip:10.0.5.20:5060", &format!("sip:{udp}"))
@@ -103,6 +94,14 @@ impl Hotel {
                 ("musiconhold.conf", example("asterisk/musiconhold.conf")),
             ],
         )?;
+        // The PBX is there when it is asked whether it lives.
+        let sidecar = skillcall_sidecar::Sidecar::start(config).await.unwrap();
+        let bench = Bench {
+            folder,
+            handler: Handler::absent(),
+            sidecar,
+            client: reqwest::Client::new(),
+        };
         Some(Self {
             skill,
             bench,
@@ -164,7 +163,6 @@ exten => 805,1,Answer()
  same => n,Playtones(900)
  same => n,Wait(60)
 exten => 806,1,Transfer(PJSIP/sip:804@PBX)
- same => n,Verbose(1,the transfer was a ${TRANSFERSTATUS})
  same => n,Wait(60)
 ";
 
@@ -225,7 +223,7 @@ async fn the_pbx_calls_a_room() {
 async fn the_check_finds_nothing_wrong_in_the_guide_s_file() {
     let skill = Skill::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let file = sidecar_toml(folder.path(), &skill, free_port());
+    let file = sidecar_toml(folder.path(), &skill, free_port(), free_port());
     let config = skillcall_sidecar::SidecarConfig::load(&file).unwrap();
     let findings = skillcall_sidecar::check(&config);
     let wrong = |finding: &&Finding| finding.severity == Severity::Error;
@@ -365,7 +363,6 @@ async fn the_pbx_refers_a_room_elsewhere() {
     room.gets_through().await;
     room.hears(900.0);
     tokio::task::block_in_place(|| hotel.pbx.redirect("806@inside"));
-    tokio::task::block_in_place(|| hotel.pbx.logs("the transfer was a SUCCESS"));
     room.hears(950.0);
     room.hangs_up("SUCCESS").await;
     hotel.closes().await;

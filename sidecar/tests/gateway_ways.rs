@@ -5,7 +5,7 @@ mod support;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::room::{G711, Room};
 use support::skill::{ACCOUNT, Skill};
 use support::{Behaviour, Bench, Handler, Phone};
@@ -160,6 +160,34 @@ async fn the_phone_hears_music_while_the_device_holds() {
         room.hears(PHONE);
         tokio::task::block_in_place(|| phone.hears(DEVICE));
     }
+    phone.hang_up();
+    assert_eq!(room.ended(), "SUCCESS");
+    nothing_is_left(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_and_a_caller_hear_each_other_before_the_answer() {
+    let skill = Arc::new(Skill::start().await);
+    let phone = Phone::start(PHONE, Behaviour::Ring);
+    let bench = bench(&skill, "").await;
+    phone.call(bench.sidecar.sip_udp().unwrap(), "201", &[]);
+    let control = bench.sidecar.control();
+    let (room, answer) = Room::is_called(&skill, control, (DEVICE, &G711)).await;
+    let details = json!({"sdpDetails": {"type": "ANSWER", "value": answer}});
+    room.says("CallInProgress", details).await;
+    tokio::task::block_in_place(|| {
+        phone.wait("183", |state| state.provisional.contains(&183));
+        phone.hears(DEVICE);
+    });
+    room.hears(PHONE);
+    assert!(!phone.seen(|state| state.answered));
+    room.says("CallAccepted", json!({})).await;
+    tokio::task::block_in_place(|| {
+        phone.wait("200", |state| state.answered);
+        phone.forget_heard();
+        phone.hears(DEVICE);
+    });
+    room.hears(PHONE);
     phone.hang_up();
     assert_eq!(room.ended(), "SUCCESS");
     nothing_is_left(&bench).await;

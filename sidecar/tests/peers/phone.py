@@ -36,7 +36,8 @@ class Call(pj.Call):
             if medium.type != pj.PJMEDIA_TYPE_AUDIO:
                 continue
             stream = None
-            if medium.status in (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD):
+            speaks = medium.status == pj.PJSUA_CALL_MEDIA_LOCAL_HOLD and medium.dir & pj.PJMEDIA_DIR_ENCODING
+            if speaks or medium.status in (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD):
                 self.media = self.getAudioMedia(index)
                 self.phone.tone.startTransmit(self.media)
                 stream = self.getStreamInfo(index)
@@ -98,6 +99,8 @@ class Phone:
         config.uaConfig.threadCnt = 0
         config.uaConfig.mainThreadOnly = True
         config.medConfig.ecTailLen = 0
+        # A tone that goes on is no noise that may be left out.
+        config.medConfig.noVad = True
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         self.endpoint.libInit(config)
@@ -137,7 +140,7 @@ class Phone:
         self.tone = pj.ToneGenerator()
         self.tone.createToneGenerator()
         tone = pj.ToneDesc()
-        tone.freq1 = settings.get("tone", 440)
+        tone.freq1 = int(settings.get("tone", 440))
         tone.freq2 = 0
         tone.on_msec = 1000
         tone.off_msec = 0

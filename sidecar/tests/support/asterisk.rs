@@ -310,6 +310,9 @@ impl Asterisk {
 
 impl Drop for Asterisk {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}\n{}", self.cli("core show channels"), self.log());
+        }
         self.cli("core stop now");
         let until = Instant::now() + Duration::from_secs(5);
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
