@@ -47,12 +47,23 @@ pub(crate) struct CallDetail {
     call_leg_trigger_type: &'static str,
 }
 
+/// Whose doing a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A caller, whom a rule led to an application.
+    Rule,
+    /// CreateSipMediaApplicationCall.
+    Api,
+    /// A device or a phone, by CallSignaling. Amazon has no such records: the value is ours.
+    Signaling,
+}
+
 impl CallDetail {
     /// The record of a leg.
     pub(crate) fn new(
         application: &ApplicationConfig,
         transaction_id: &str,
-        by_api: bool,
+        cause: Cause,
         leg: &LegRecord,
     ) -> Self {
         let seconds = |millis: u64| millis.div_ceil(1000);
@@ -87,11 +98,12 @@ impl CallDetail {
             direction: leg.direction,
             time_stamp_epoch_seconds: leg.began / 1000,
             region: application.region.clone(),
-            sip_rule_id: (!by_api).then(|| application.rule_id().to_owned()),
+            sip_rule_id: (cause == Cause::Rule).then(|| application.rule_id().to_owned()),
             sip_application_id: application.id.clone(),
-            call_leg_trigger_type: match (leg.leg == LegId::A, by_api) {
-                (true, false) => "SipRule",
-                (true, true) => "CreateSipMediaApplicationCall",
+            call_leg_trigger_type: match (leg.leg == LegId::A, cause) {
+                (_, Cause::Signaling) => "CallSignaling",
+                (true, Cause::Rule) => "SipRule",
+                (true, Cause::Api) => "CreateSipMediaApplicationCall",
                 (false, _) if leg.is_meeting => "JoinChimeMeeting",
                 (false, _) => "CallAndBridge",
             },
@@ -185,7 +197,7 @@ mod tests {
     fn records_have_the_documented_attributes() {
         let handler = url::Url::parse("http://127.0.0.1/").unwrap();
         let application = ApplicationConfig::new("m", handler);
-        let record = CallDetail::new(&application, "t", false, &leg(1));
+        let record = CallDetail::new(&application, "t", Cause::Rule, &leg(1));
         assert_eq!(
             serde_json::to_value(&record).unwrap(),
             serde_json::json!({
@@ -205,7 +217,8 @@ mod tests {
             ..leg(2)
         };
         let record =
-            serde_json::to_value(CallDetail::new(&application, "t", false, &bridged)).unwrap();
+            serde_json::to_value(CallDetail::new(&application, "t", Cause::Rule, &bridged))
+                .unwrap();
         assert_eq!(record["VoiceConnectorId"], "abc");
         assert_eq!(
             (&record["Status"], &record["BillableDurationSeconds"]),
@@ -222,7 +235,7 @@ mod tests {
         let application =
             ApplicationConfig::new("m", url::Url::parse("http://127.0.0.1/").unwrap());
         for number in 0..500 {
-            records.put(CallDetail::new(&application, "t", true, &leg(number)));
+            records.put(CallDetail::new(&application, "t", Cause::Api, &leg(number)));
         }
         records.stop();
         thread.join().unwrap();

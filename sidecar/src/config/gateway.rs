@@ -33,6 +33,10 @@ pub struct GatewayConfig {
     /// Whether our side of ICE is lite (RFC 8445 §2.5): for a sidecar that devices reach without address translation;
     /// default false.
     pub ice_lite: bool,
+    /// File (WAV, MP3, Ogg Vorbis or FLAC) that the phone hears, again and again, while the device holds; default: none, it
+    /// hears nothing.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub hold_music: Option<PathBuf>,
     /// Seconds that a call may ring, 1..3600; default 60.
     pub ring_seconds: u32,
     /// Seconds to the first sign of life of who is called, 1..3600; default 10.
@@ -57,6 +61,7 @@ impl Default for GatewayConfig {
             room: Vec::new(),
             prefer_opus: false,
             ice_lite: false,
+            hold_music: None,
             ring_seconds: 60,
             react_seconds: 10,
             ack_seconds: 10,
@@ -91,12 +96,19 @@ pub struct GatewayRouteConfig {
     /// The `[[phone]]` that rings, instead of `uri` and `trunk`: at all places where it is registered.
     #[serde(default)]
     pub phone: Option<String>,
-    /// The user part of From; default: the calling participant's number or address, else `alexa`.
+    /// The user part of From; default: the number of the calling `[[gateway.room]]`, else the calling participant's number
+    /// or address, else `alexa`.
     #[serde(default)]
     pub caller_id: Option<String>,
     /// Headers of the INVITE, by name; default: none.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Calls at once that it carries; one more is refused; 0 (default): no limit.
+    #[serde(default)]
+    pub max_calls: u32,
+    /// Calls within an hour that it takes; 0 (default): no limit.
+    #[serde(default)]
+    pub calls_per_hour: u32,
 }
 
 /// A device that phones can call: by which number, and who it is for Alexa.
@@ -111,6 +123,10 @@ pub struct RoomConfig {
     /// What the id is; default `raw-address`.
     #[serde(default)]
     pub participant_type: ParticipantType,
+    /// The COMMUNICATION_PROFILE_ID that the device calls with: whom it calls sees the room's number. Default: none, and only
+    /// a device that calls as `participant` is known.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// The account (Alexa's userId) whose token is used: one of those that have enabled and linked the skill.
     pub account: String,
     /// Where the account's region has its APIs, such as `https://api.eu.amazonalexa.com`; default: the component's default.
@@ -175,6 +191,16 @@ impl GatewayConfig {
         }
     }
 
+    /// The room whose device calls as this participant.
+    pub fn room_of(&self, calling: &ParticipantId) -> Option<&RoomConfig> {
+        let value = calling.value.as_str();
+        let profile = calling.kind == IdType::from(ParticipantType::CommunicationProfileId);
+        self.room.iter().find(|room| {
+            (room.participant == value && IdType::from(room.participant_type) == calling.kind)
+                || (profile && room.profile.as_deref() == Some(value))
+        })
+    }
+
     /// The room with this number. A leading `+` may be missing on the wire.
     pub fn room(&self, number: &str) -> Option<&RoomConfig> {
         let bare = |text: &str| text.strip_prefix('+').unwrap_or(text).to_owned();
@@ -231,6 +257,7 @@ uri = "sip:{number}@192.0.2.2"
 [[room]]
 number = "+1607555"
 participant = "room 101"
+profile = "amzn1.alexa.communications.profile.did.101"
 account = "amzn1.ask.account.A"
 "#,
         )
@@ -278,5 +305,20 @@ account = "amzn1.ask.account.A"
         let config = config();
         assert!(config.room("1607555").is_some() && config.room("+1607555").is_some());
         assert!(config.room("1607556").is_none());
+        let calling = |kind: &str, value: &str| {
+            let id = ParticipantId {
+                kind: IdType::from(kind.to_owned()),
+                value: value.to_owned(),
+            };
+            config.room_of(&id).map(|room| room.number.as_str())
+        };
+        let profile = "amzn1.alexa.communications.profile.did.101";
+        assert_eq!(
+            calling("COMMUNICATION_PROFILE_ID", profile),
+            Some("+1607555")
+        );
+        assert_eq!(calling("RAW_ADDRESS", "room 101"), Some("+1607555"));
+        assert_eq!(calling("RAW_ADDRESS", profile), None);
+        assert_eq!(calling("COMMUNICATION_PROFILE_ID", "room 101"), None);
     }
 }

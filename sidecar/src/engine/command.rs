@@ -85,6 +85,11 @@ number! {
     RecordingId,
 }
 
+impl PlayId {
+    /// The music on hold of the gateway's calls, which have no other playback.
+    pub(crate) const MUSIC: Self = Self(0);
+}
+
 /// What a playback plays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlaySource {

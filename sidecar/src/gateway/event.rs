@@ -49,6 +49,8 @@ pub(crate) enum Input {
     HungUp { code: u16 },
     /// The phone holds, or holds no more.
     PhoneHolds(bool),
+    /// Another party has taken the phone's place (a transfer, or Replaces): it is held by nobody, and holds nobody.
+    PhoneReplaced,
     /// What [`Action::HoldPhone`] has asked of the phone is agreed to, or refused.
     PhoneChanged,
     /// ICE and DTLS are done on Alexa's leg.

@@ -63,6 +63,15 @@ impl Session {
         self.tell_hold();
     }
 
+    /// Another party is there: it is told of the device's hold, and Alexa of the end of the one before's.
+    pub(super) fn on_phone_replaced(&mut self) {
+        self.phone_held = false;
+        self.phone_changing = false;
+        self.phone_holds = false;
+        self.hold_phone();
+        self.tell_hold();
+    }
+
     /// Tells Alexa of the phone's hold, if it does not know.
     fn tell_hold(&mut self) {
         let may = self.alexa == AlexaState::Up && !self.timers.runs(Timer::Update);

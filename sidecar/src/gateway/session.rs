@@ -227,6 +227,7 @@ impl Session {
                 self.end(result, &why, 500, now);
             }
             Input::PhoneHolds(holds) => self.on_phone_holds(holds),
+            Input::PhoneReplaced => self.on_phone_replaced(),
             Input::PhoneChanged => {
                 self.phone_changing = false;
                 self.hold_phone();

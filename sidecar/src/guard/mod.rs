@@ -24,7 +24,7 @@ pub(crate) use offence::Offence;
 use rate::Bucket;
 pub(crate) use share::{Source, SourceHeld};
 pub(crate) use strangers::{Judgement, Sighting, Strangers};
-pub(crate) use toll::{RouteHeld, Toll};
+pub(crate) use toll::{RouteBounds, RouteHeld, Toll};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

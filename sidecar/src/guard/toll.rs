@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::locked;
-use crate::config::{RouteConfig, TollConfig};
+use crate::config::{GatewayRouteConfig, RouteConfig, TollConfig};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// An hour in parts of this length: a call counts for an hour, and up to this longer.
@@ -48,6 +48,37 @@ impl fmt::Display for TollLimit {
                 write!(f, "the route carries {most} calls ([[route]] max-calls)")
             }
             Self::Full => write!(f, "more callers than [guard] table are being counted"),
+        }
+    }
+}
+
+/// What a route may carry, and what it is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RouteBounds {
+    name: String,
+    /// Calls at once; 0: no limit.
+    max_calls: u32,
+    /// Calls within an hour; 0: no limit.
+    calls_per_hour: u32,
+}
+
+impl From<&RouteConfig> for RouteBounds {
+    fn from(route: &RouteConfig) -> Self {
+        Self {
+            name: route.name().to_owned(),
+            max_calls: route.max_calls,
+            calls_per_hour: route.calls_per_hour,
+        }
+    }
+}
+
+impl From<&GatewayRouteConfig> for RouteBounds {
+    fn from(route: &GatewayRouteConfig) -> Self {
+        Self {
+            // No prefix of a number begins so.
+            name: format!("gateway {}", route.name()),
+            max_calls: route.max_calls,
+            calls_per_hour: route.calls_per_hour,
         }
     }
 }
@@ -137,10 +168,10 @@ impl Toll {
         limits: &TollConfig,
         source: &str,
         caller: &str,
-        route: &RouteConfig,
+        route: &RouteBounds,
         now: Instant,
     ) -> Result<Option<RouteHeld>, TollLimit> {
-        let name = route.name();
+        let name = route.name.as_str();
         let bounds = [
             (
                 limits.calls_per_source_and_hour,
@@ -201,12 +232,12 @@ impl Toll {
 mod tests {
     use super::*;
 
-    fn route(max_calls: u32, calls_per_hour: u32) -> RouteConfig {
-        RouteConfig {
+    fn route(max_calls: u32, calls_per_hour: u32) -> RouteBounds {
+        RouteBounds::from(&RouteConfig {
             max_calls,
             calls_per_hour,
             ..RouteConfig::to("+", "sip:{number}@192.0.2.1")
-        }
+        })
     }
 
     #[test]
@@ -236,7 +267,7 @@ mod tests {
     fn a_route_carries_so_many() {
         let (toll, now) = (Toll::new(1000), Instant::now());
         let none = TollConfig::default();
-        let take = |route: &RouteConfig| toll.take(&none, "", "", route, now);
+        let take = |route: &RouteBounds| toll.take(&none, "", "", route, now);
         let two = route(2, 0);
         let first = take(&two).unwrap();
         let _second = take(&two).unwrap();

@@ -1,9 +1,11 @@
 //! The media of an Alexa device: a leg whose packets go by ICE and DTLS-SRTP (facts G1, G9).
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use skillcall_media::encoding::Encoding;
+use skillcall_media::prompt::EncodedPrompt;
 use skillcall_media::rtp::{MAX_PACKET, PayloadType};
 use skillcall_media::session::{Format, PacketTime};
 use skillcall_media::transcode::Transcoder;
@@ -23,6 +25,8 @@ pub(crate) struct DeviceSettings {
     pub(crate) prefer_opus: bool,
     /// Whether our side of ICE is lite (RFC 8445 §2.5).
     pub(crate) lite: bool,
+    /// What phones hear while devices hold, again and again.
+    pub(crate) hold_music: Option<Arc<EncodedPrompt>>,
 }
 
 /// What a datagram was, or what follows from the time.

@@ -4,6 +4,7 @@ mod decode;
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -39,6 +40,18 @@ pub(crate) fn ringing_tone() -> Arc<EncodedPrompt> {
         samples.resize(6 * second, 0);
         EncodedPrompt::from_pcm(&samples)
     }))
+}
+
+/// The audio of a file that is named in the settings.
+///
+/// # Errors
+/// It cannot be read, or is no audio that can be played.
+pub(crate) fn prompt_of_file(path: &Path) -> std::io::Result<Arc<EncodedPrompt>> {
+    let named = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
+    let bytes =
+        std::fs::read(path).map_err(|error| std::io::Error::new(error.kind(), named(&error)))?;
+    let samples = decode::decode(bytes).map_err(|error| std::io::Error::other(named(&error)))?;
+    Ok(EncodedPrompt::from_pcm(&samples))
 }
 
 /// Prompts of the buckets' files; a file that changed is read again.

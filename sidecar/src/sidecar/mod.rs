@@ -32,7 +32,7 @@ use crate::journal::{Journal, Left, take_leave};
 use crate::leg::DeviceSettings;
 use crate::meetings::Meetings;
 use crate::phones::Phones;
-use crate::playback::FilePrompts;
+use crate::playback::{FilePrompts, prompt_of_file};
 use crate::reachable::Reachable;
 use crate::recording::RecordingStore;
 use crate::resolve::Names;
@@ -218,8 +218,12 @@ impl Sidecar {
                 .map(|dtls| Identity::with_backend(Arc::new(dtls)))
                 .map_err(std::io::Error::other)
                 .map_err(io("the certificate for devices"))?;
+            let music = config.gateway.hold_music.as_ref();
+            let music = music.map(|path| prompt_of_file(&config.resolve(path)));
+            let hold_music = music.transpose().map_err(io("[gateway] hold-music"))?;
             devices = Some(Arc::new(DeviceSettings {
                 identity,
+                hold_music,
                 prefer_opus: config.gateway.prefer_opus,
                 lite: config.gateway.ice_lite,
             }));

@@ -203,6 +203,7 @@ impl Running {
                         uri: None,
                         trunk: None,
                         phone: None,
+                        bounds: None,
                         caller_id,
                         headers,
                     },

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Running;
 use super::call::{CallEntry, CallKey};
 use crate::applications::Application;
-use crate::cdr::CallDetail;
+use crate::cdr::{CallDetail, Cause};
 use crate::engine::{Call, LegRecord, Now, OutboundCall};
 use crate::trace::CallIds;
 
@@ -53,10 +53,15 @@ impl Running {
         };
         let Some(call) = self.call(key) else { return };
         let transaction = call.engine.transaction_id();
+        let cause = if call.created {
+            Cause::Api
+        } else {
+            Cause::Rule
+        };
         records.put(CallDetail::new(
             &call.application.config,
             transaction.as_str(),
-            call.created,
+            cause,
             &leg,
         ));
     }

@@ -12,10 +12,10 @@ use skillcall_sip::registration::Binding;
 
 use super::call::{CallKey, LegEntry, LegState};
 use super::{Running, ToWorker};
-use crate::config::{RouteConfig, RouteTarget};
+use crate::config::RouteTarget;
 use crate::engine::{Input, LegId};
 use crate::figures::count;
-use crate::guard::RouteHeld;
+use crate::guard::{RouteBounds, RouteHeld};
 use crate::leg::{LegOffers, Target};
 use crate::resolve::{Hop, Search};
 use crate::trunks::Trunk;
@@ -31,6 +31,8 @@ pub(super) struct Dial {
     pub(super) trunk: Option<String>,
     /// The phone that it rings, where it is not the routes that say so.
     pub(super) phone: Option<String>,
+    /// What the way carries, where it is not the routes that say so.
+    pub(super) bounds: Option<RouteBounds>,
     pub(super) caller_id: String,
     pub(super) headers: SipHeaders,
 }
@@ -151,7 +153,7 @@ impl Running {
             }
             (None, None) => return Err((500, "the route has neither uri nor trunk".into())),
         };
-        let held = self.take_toll(key, route, now)?;
+        let held = self.take_toll(key, &route.into(), now)?;
         self.attempt(key, dial, trunk, places, held, now)
     }
 
@@ -167,7 +169,11 @@ impl Running {
         let trunk = trunk.ok_or_else(|| (500, "its [[trunk]] is there no more".to_owned()))?;
         let first = self.first_hop(&trunk).1;
         let places = places_of(&trunk, first, dial.uri.as_deref(), dial.endpoint.uri())?;
-        self.attempt(key, dial, Some(trunk), places, None, now)
+        let held = match &dial.bounds {
+            Some(bounds) => self.take_toll(key, bounds, now)?,
+            None => None,
+        };
+        self.attempt(key, dial, Some(trunk), places, held, now)
     }
 
     /// A plan for a Request-URI that is given: by the trunk whose target it names, if it names one.
@@ -182,8 +188,9 @@ impl Running {
         let trunk = self.shared.trunks.now().of_target(&target).cloned();
         let next = trunk.as_ref().and_then(|trunk| self.first_hop(trunk).1);
         // What leads to ourselves takes no route.
-        let held = match self.route_of_target(&target) {
-            Some(route) => self.take_toll(key, &route, now)?,
+        let bounds = dial.bounds.clone();
+        let held = match bounds.or_else(|| self.bounds_of_target(key, &target)) {
+            Some(bounds) => self.take_toll(key, &bounds, now)?,
             None => None,
         };
         let places = VecDeque::from([(target.uri.clone(), next.unwrap_or(target))]);
@@ -235,13 +242,13 @@ impl Running {
         let targets = response.headers().redirect_targets();
         let permitted = targets
             .iter()
-            .find_map(|target| self.redirected(&target.uri));
+            .find_map(|target| self.redirected(key, &target.uri));
         let most = self.shared.config.dialog.redirects;
         let now = Instant::now();
         let Some(mut attempt) = self.take_attempt(key, leg) else {
             return false;
         };
-        let (Some((uri, target, route)), true) = (permitted, attempt.redirects < most) else {
+        let (Some((uri, target, bounds)), true) = (permitted, attempt.redirects < most) else {
             self.note(
                 key,
                 true,
@@ -250,7 +257,7 @@ impl Running {
             return false;
         };
         // The other route has limits of its own.
-        let Ok(held) = self.take_toll(key, &route, now) else {
+        let Ok(held) = self.take_toll(key, &bounds, now) else {
             return false;
         };
         if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) {
@@ -268,37 +275,44 @@ impl Running {
 
     /// The place of a redirection's target: as it stands where a route leads there, else by the number's route. Never to
     /// ourselves.
-    fn redirected(&self, uri: &Uri) -> Option<(Uri, Target, RouteConfig)> {
-        let (endpoint, direct) = self.permitted(&uri.as_ref())?;
+    fn redirected(&self, key: CallKey, uri: &Uri) -> Option<(Uri, Target, RouteBounds)> {
+        let (endpoint, direct) = self.permitted(key, &uri.as_ref())?;
         let config = self.shared.live.now();
-        let (text, route) = match direct {
+        let (text, bounds) = match direct {
             Some(text) => {
                 let target = Target::parse(&text).ok()?;
-                (text, self.route_of_target(&target)?)
+                (text, self.bounds_of_target(key, &target)?)
             }
             None => {
                 let route = RouteTarget::Number(endpoint.uri()).route(&config.route)?;
-                (route.uri_for(endpoint.uri())?, route.clone())
+                (route.uri_for(endpoint.uri())?, route.into())
             }
         };
         let target = Target::parse(&text).ok()?;
-        Some((target.uri.clone(), target, route))
+        Some((target.uri.clone(), target, bounds))
     }
 
-    /// The route that leads to this host and port, by its own URI or by its trunk's targets.
-    pub(super) fn route_of_target(&self, target: &Target) -> Option<RouteConfig> {
+    /// What the route carries that leads to this host and port, by its own URI or by its trunk's targets. The gateway's
+    /// calls have its routes, too.
+    pub(super) fn bounds_of_target(&self, key: CallKey, target: &Target) -> Option<RouteBounds> {
         let config = self.shared.live.now();
         let trunks = self.shared.trunks.now();
         let same = |known: &Target| known.host == target.host && known.port == target.port;
-        let leads = |route: &&RouteConfig| {
-            let trunk = route.trunk.as_ref().and_then(|name| trunks.named(name));
-            let uri = route.uri_for("0");
+        let leads = |trunk: &Option<String>, uri: Option<String>| {
+            let trunk = trunk.as_ref().and_then(|name| trunks.named(name));
             trunk.is_some_and(|trunk| trunk.places.iter().any(|place| same(&place.target)))
                 || uri
                     .and_then(|uri| Target::parse(&uri).ok())
                     .is_some_and(|known| same(&known))
         };
-        config.route.iter().find(leads).cloned()
+        let mut routes = config.route.iter();
+        if let Some(route) = routes.find(|route| leads(&route.trunk, route.uri_for("0"))) {
+            return Some(route.into());
+        }
+        let mut routes = (config.gateway.route.iter()).filter(|_| self.is_gateway(key));
+        routes
+            .find(|route| leads(&route.trunk, route.uri_for("0")))
+            .map(RouteBounds::from)
     }
 
     /// Sends the INVITE to the next place, or looks its name up first.
@@ -360,7 +374,7 @@ impl Running {
     fn take_toll(
         &self,
         key: CallKey,
-        route: &RouteConfig,
+        route: &RouteBounds,
         now: Instant,
     ) -> Result<Option<RouteHeld>, (u16, String)> {
         let Some(call) = self.call(key) else {

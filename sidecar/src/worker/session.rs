@@ -247,7 +247,7 @@ impl Running {
         }
     }
 
-    fn is_gateway(&self, key: CallKey) -> bool {
+    pub(super) fn is_gateway(&self, key: CallKey) -> bool {
         self.call(key)
             .is_some_and(|call| call.engine.as_gateway().is_some())
     }

@@ -1,6 +1,7 @@
 //! Transfers (RFC 3515, RFC 5589, RFC 3891): whom a leg is referred to takes its place in the call.
 //!
-//! The action engine is told nothing: the leg stays, with another party behind it. A target passes the routes before it
+//! The action engine is told nothing: the leg stays, with another party behind it. The gateway is told, as the new party
+//! knows of no hold. A target passes the routes before it
 //! is dialled, or it is a place that a route or trunk names.
 
 use std::time::Instant;
@@ -87,7 +88,7 @@ impl Running {
     ) -> Result<Dial, Refusal> {
         let target = referral.target.as_ref();
         let (endpoint, uri) = self
-            .permitted(&target)
+            .permitted(key, &target)
             .ok_or_else(|| (403, format!("no route leads to {}", referral.target)))?;
         let call = self.call(key).ok_or((481, String::new()))?;
         let connected = call
@@ -106,13 +107,16 @@ impl Running {
         }
         // Who is called sees who stays in the call.
         let people = call.engine.snapshot().participants;
-        let caller_id = people.first().map(|first| {
-            if leg == LegId::A {
-                first.to.clone()
-            } else {
-                first.from.clone()
-            }
-        });
+        let caller_id = match call.engine.as_gateway() {
+            Some(gateway) => Some(gateway.name_of_device()),
+            None => people.first().map(|first| {
+                if leg == LegId::A {
+                    first.to.clone()
+                } else {
+                    first.from.clone()
+                }
+            }),
+        };
         Ok(Dial {
             leg: LegId::aside(call.transferred),
             call_id: CallId::new(Uuid::new_v4().to_string()),
@@ -120,6 +124,7 @@ impl Running {
             uri,
             trunk: None,
             phone: None,
+            bounds: None,
             caller_id: caller_id.unwrap_or_default(),
             headers,
         })
@@ -129,6 +134,7 @@ impl Running {
     /// a route leads to, or which are our own.
     pub(super) fn permitted(
         &self,
+        key: CallKey,
         target: &UriRef<'_>,
     ) -> Option<(BridgeEndpoint, Option<String>)> {
         let user = target.user().unwrap_or_default();
@@ -139,7 +145,7 @@ impl Running {
         let port = wanted.port.unwrap_or(5060);
         let own = wanted.host.ip();
         let own = own.is_some_and(|host| self.shared.reachable.is_ours(host, port));
-        if own || self.route_of_target(&wanted).is_some() {
+        if own || self.bounds_of_target(key, &wanted).is_some() {
             return Some((endpoint, Some(target.as_str().to_owned())));
         }
         let config = self.shared.live.now();
@@ -245,6 +251,9 @@ impl Running {
             self.note_dialog(handle, key, leg);
         }
         self.set_state(key, leg, LegState::Connected);
+        if self.is_gateway(key) {
+            self.gateway_input(key, crate::gateway::Input::PhoneReplaced);
+        }
     }
 
     /// An INVITE that names a call of ours to take the place in it (RFC 3891). True: it was dealt with.

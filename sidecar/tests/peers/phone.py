@@ -8,6 +8,7 @@ import os
 import queue
 import sys
 import threading
+import time
 
 import pjsua2 as pj
 
@@ -35,7 +36,8 @@ class Call(pj.Call):
             if medium.type != pj.PJMEDIA_TYPE_AUDIO:
                 continue
             stream = None
-            if medium.status in (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD):
+            speaks = medium.status == pj.PJSUA_CALL_MEDIA_LOCAL_HOLD and medium.dir & pj.PJMEDIA_DIR_ENCODING
+            if speaks or medium.status in (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD):
                 self.media = self.getAudioMedia(index)
                 self.phone.tone.startTransmit(self.media)
                 stream = self.getStreamInfo(index)
@@ -88,6 +90,7 @@ class Phone:
     def __init__(self, settings):
         self.calls = {}
         self.gone = []
+        self.recordings = []
         self.account = None
         self.answers = settings.get("answers", 0)
         config = pj.EpConfig()
@@ -96,20 +99,22 @@ class Phone:
         config.uaConfig.threadCnt = 0
         config.uaConfig.mainThreadOnly = True
         config.medConfig.ecTailLen = 0
+        # A tone that goes on is no noise that may be left out.
+        config.medConfig.noVad = True
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         self.endpoint.libInit(config)
         self.endpoint.audDevManager().setNullDev()
         transport = pj.TransportConfig()
-        transport.boundAddress = "127.0.0.1"
+        transport.boundAddress = settings.get("address", "127.0.0.1")
         transport.port = 0
         kind = pj.PJSIP_TRANSPORT_TCP if settings.get("tcp") else pj.PJSIP_TRANSPORT_UDP
         number = self.endpoint.transportCreate(kind, transport)
         self.endpoint.libStart()
         self.port = int(self.endpoint.transportGetInfo(number).localAddress.rsplit(":", 1)[1])
         account = pj.AccountConfig()
-        account.idUri = settings.get("id", f"sip:phone@127.0.0.1:{self.port}")
-        account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+        account.idUri = settings.get("id", f"sip:phone@{transport.boundAddress}:{self.port}")
+        account.mediaConfig.transportConfig.boundAddress = transport.boundAddress
         account.mediaConfig.transportConfig.port = 0
         account.callConfig.prackUse = settings.get("prack", pj.PJSUA_100REL_NOT_USED)
         account.callConfig.timerUse = settings.get("timer", pj.PJSUA_SIP_TIMER_INACTIVE)
@@ -135,7 +140,7 @@ class Phone:
         self.tone = pj.ToneGenerator()
         self.tone.createToneGenerator()
         tone = pj.ToneDesc()
-        tone.freq1 = settings.get("tone", 440)
+        tone.freq1 = int(settings.get("tone", 440))
         tone.freq2 = 0
         tone.on_msec = 1000
         tone.off_msec = 0
@@ -155,6 +160,7 @@ class Phone:
     def run(self, commands):
         while True:
             self.endpoint.libHandleEvents(10)
+            self.end_recordings()
             try:
                 words = commands.get_nowait().split()
             except queue.Empty:
@@ -214,6 +220,50 @@ class Phone:
         prm = pj.SendInstantMessageParam()
         prm.content = text
         self.calls[name].sendInstantMessage(prm)
+
+    def do_dial(self, name, digits):
+        self.calls[name].dialDtmf(digits)
+
+    def do_ask(self, name):
+        """A re-INVITE without an offer."""
+        prm = pj.CallOpParam(True)
+        prm.opt.flag = pj.PJSUA_CALL_NO_SDP_OFFER
+        self.calls[name].reinvite(prm)
+
+    def do_call_without_offer(self, uri):
+        call = Call(self)
+        name = self.keep(call)
+        prm = pj.CallOpParam(True)
+        prm.opt.flag = pj.PJSUA_CALL_NO_SDP_OFFER
+        call.makeCall(uri, prm)
+        tell("calling", call=name)
+
+    def do_direct(self, name, direction, method="reinvite"):
+        prm = pj.CallOpParam(True)
+        prm.opt.flag = pj.PJSUA_CALL_SET_MEDIA_DIR
+        prm.opt.mediaDir = pj.IntVector([{
+            "inactive": pj.PJMEDIA_DIR_NONE, "sendonly": pj.PJMEDIA_DIR_ENCODING,
+            "recvonly": pj.PJMEDIA_DIR_DECODING, "sendrecv": pj.PJMEDIA_DIR_ENCODING_DECODING,
+        }[direction]])
+        getattr(self.calls[name], method)(prm)
+
+    def do_record(self, name, path, seconds):
+        """What a call hears for so long, as a WAV file that is complete when `recorded` is told."""
+        media = self.calls[name].media
+        if not media:
+            return tell("recorded", call=name, path="")
+        recorder = pj.AudioMediaRecorder()
+        recorder.createRecorder(path)
+        media.startTransmit(recorder)
+        self.recordings.append((time.monotonic() + float(seconds), name, path, recorder))
+
+    def end_recordings(self):
+        due = [one for one in self.recordings if one[0] <= time.monotonic()]
+        self.recordings = [one for one in self.recordings if one not in due]
+        while due:
+            _, name, path, recorder = due.pop()
+            del recorder
+            tell("recorded", call=name, path=path)
 
     def do_level(self, name):
         media = self.calls[name].media

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use skillcall_media::{tone, wav};
+
 use super::LIMIT;
 
 /// A running Asterisk with a configuration of its own.
@@ -71,6 +73,9 @@ fn skipped(peer: &str, why: &str) {
         .unwrap();
 }
 
+/// The tone of its music on hold, in Hz.
+pub(crate) const MUSIC: f64 = 850.0;
+
 /// A port that is free now, for UDP and TCP.
 pub(crate) fn free_port() -> SocketAddr {
     loop {
@@ -112,11 +117,37 @@ const LOADED: &str = "res_sorcery_config res_sorcery_memory res_sorcery_astdb re
  bridge_holding codec_ulaw codec_alaw codec_a_mu codec_g722 codec_resample format_pcm format_wav \
  pbx_config app_dial app_echo app_playback app_playtones app_read app_senddtmf app_verbose \
  app_transfer app_record app_originate app_stack func_callerid func_channel func_strings \
- func_logic func_global func_hangupcause func_cut res_stasis res_clioriginate";
+ func_logic func_global func_hangupcause func_cut func_channel res_stasis res_clioriginate \
+ format_gsm codec_gsm app_attended_transfer app_blind_transfer";
 
 impl Asterisk {
     /// Starts it on `sip`; None where this machine cannot have it.
     pub(crate) fn start(sip: SocketAddr, plan: &Dialplan<'_>) -> Option<Self> {
+        let pjsip = format!(
+            "[global]\ntype=global\nuser_agent=PBX\ndebug=yes\n\
+             [udp]\ntype=transport\nprotocol=udp\nbind={sip}\n\
+             [tcp]\ntype=transport\nprotocol=tcp\nbind={sip}\n\
+             [gateway]\ntype=endpoint\ncontext=from-gateway\naors=gateway\n\
+             disallow=all\nallow=ulaw,alaw\ndirect_media=no\nrtp_symmetric=no\n{endpoint}\n\
+             [gateway]\ntype=aor\ncontact=sip:{gateway}\n\
+             [gateway]\ntype=identify\nendpoint=gateway\nmatch=127.0.0.1\n{more}\n",
+            endpoint = plan.endpoint,
+            gateway = plan.gateway,
+            more = plan.pjsip,
+        );
+        let extensions = format!(
+            "[general]\n[globals]\n[from-gateway]\n{}\n",
+            plan.extensions
+        );
+        Self::with_files(
+            sip,
+            &[("pjsip.conf", pjsip), ("extensions.conf", extensions)],
+        )
+    }
+
+    /// Starts it on `sip` with these files, in which `RUN` stands for its folder; its music on hold is a tone of
+    /// [`MUSIC`] Hz, whatever they say. None where this machine cannot have it.
+    pub(crate) fn with_files(sip: SocketAddr, files: &[(&str, String)]) -> Option<Self> {
         let root = root()?;
         let run = format!("/run/skillcall-{}", sip.port());
         let folder = root.join(run.trim_start_matches('/'));
@@ -152,9 +183,16 @@ impl Asterisk {
             "indications.conf",
             "[general]\ncountry=us\n[us]\ndescription = US\nringcadence = 2000,4000\ndial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\ncongestion = 480+620/250,0/250\n",
         );
+        fs::create_dir_all(folder.join("moh")).unwrap();
+        let music = tone::sine(MUSIC, -10.0, 16_000);
+        fs::write(
+            folder.join("moh/tone.wav"),
+            wav::to_bytes(&music, 1).unwrap(),
+        )
+        .unwrap();
         write(
             "musiconhold.conf",
-            "[default]\nmode=files\ndirectory=/usr/share/asterisk/moh\n",
+            &format!("[default]\nmode=files\ndirectory={run}/moh\n"),
         );
         for empty in [
             "cdr.conf",
@@ -171,28 +209,10 @@ impl Asterisk {
         ] {
             write(empty, "[general]\n");
         }
-        write(
-            "pjsip.conf",
-            &format!(
-                "[global]\ntype=global\nuser_agent=PBX\ndebug=yes\n\
-                 [udp]\ntype=transport\nprotocol=udp\nbind={sip}\n\
-                 [tcp]\ntype=transport\nprotocol=tcp\nbind={sip}\n\
-                 [gateway]\ntype=endpoint\ncontext=from-gateway\naors=gateway\n\
-                 disallow=all\nallow=ulaw,alaw\ndirect_media=no\nrtp_symmetric=no\n{endpoint}\n\
-                 [gateway]\ntype=aor\ncontact=sip:{gateway}\n\
-                 [gateway]\ntype=identify\nendpoint=gateway\nmatch=127.0.0.1\n{more}\n",
-                endpoint = plan.endpoint,
-                gateway = plan.gateway,
-                more = plan.pjsip,
-            ),
-        );
-        write(
-            "extensions.conf",
-            &format!(
-                "[general]\n[globals]\n[from-gateway]\n{}\n",
-                plan.extensions
-            ),
-        );
+        for (name, text) in files {
+            let text = text.replace("/usr/share/asterisk/moh", &format!("{run}/moh"));
+            write(name, &text);
+        }
         let mut command = Command::new("chroot");
         command
             .arg(&root)
@@ -241,6 +261,16 @@ impl Asterisk {
         ));
     }
 
+    /// Sends the only channel that there is to another extension, `EXTENSION@CONTEXT`.
+    pub(crate) fn redirect(&self, to: &str) {
+        let (extension, context) = to.split_once('@').unwrap();
+        let channels = self.cli("core show channels concise");
+        let channel = channels.split('!').next().unwrap().trim();
+        self.cli(&format!(
+            "channel redirect {channel} {context},{extension},1"
+        ));
+    }
+
     /// Waits until `fits`, and shows the end of its log if that does not come.
     pub(crate) fn wait(&self, what: &str, fits: impl Fn() -> bool) {
         let until = Instant::now() + LIMIT;
@@ -281,6 +311,9 @@ impl Asterisk {
 
 impl Drop for Asterisk {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}\n{}", self.cli("core show channels"), self.log());
+        }
         self.cli("core stop now");
         let until = Instant::now() + Duration::from_secs(5);
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {

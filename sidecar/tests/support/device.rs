@@ -92,9 +92,18 @@ impl Device {
 
     /// A device that is called.
     pub(crate) fn answering(frequency: f64, offer: &str) -> (Self, String) {
+        Self::answering_with(frequency, &[Encoding::Pcmu, Encoding::Pcma], offer)
+    }
+
+    /// A device that is called, with these codecs.
+    pub(crate) fn answering_with(
+        frequency: f64,
+        codecs: &[Encoding],
+        offer: &str,
+    ) -> (Self, String) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let session = session();
-        let config = config(&socket, &[Encoding::Pcmu, Encoding::Pcma], session.ssrc());
+        let config = config(&socket, codecs, session.ssrc());
         let (peer, answer) = Peer::answer(config, offer, Instant::now()).unwrap();
         (Self::start(socket, peer, session, frequency), answer)
     }
@@ -171,6 +180,20 @@ impl Device {
             .chunks_exact(FRAME_SAMPLES)
             .map(|frame| Frame::try_from(frame).unwrap());
         self.lock().pressed.extend(frames);
+    }
+
+    /// As [`Device::digit`], one after the other.
+    pub(crate) fn digits(&self, digits: &str) {
+        let tones = audible(digits, 100);
+        let frames = tones
+            .chunks_exact(FRAME_SAMPLES)
+            .map(|frame| Frame::try_from(frame).unwrap());
+        self.lock().pressed.extend(frames);
+    }
+
+    /// Waits until packets flow.
+    pub(crate) fn is_connected(&self) {
+        self.wait("connected", |inner| inner.connected);
     }
 
     fn wait(&self, what: &str, fits: impl Fn(&Inner) -> bool) {

@@ -16,6 +16,7 @@ pub(crate) mod kamailio;
 pub(crate) mod phone;
 pub(crate) mod pjsua;
 pub(crate) mod process;
+pub(crate) mod room;
 pub(crate) mod skill;
 
 use std::os::unix::fs::PermissionsExt;

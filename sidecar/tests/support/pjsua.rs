@@ -121,6 +121,30 @@ impl Pjsua {
         })
     }
 
+    /// Listens until the call hears mostly this tone.
+    pub(crate) fn hears_tone(&mut self, call: &str, hz: f64) {
+        let folder = tempfile::tempdir().unwrap();
+        let until = Instant::now() + LIMIT;
+        for number in 0.. {
+            let file = folder.path().join(format!("{number}.wav"));
+            let mark = self.mark();
+            self.order(&format!("record {call} {} 0.5", file.display()));
+            let told = self.wait_after(mark, "a recording", |event| event["event"] == "recorded");
+            if told["path"] != "" {
+                let heard = skillcall_media::wav::read_file(&file).unwrap().samples;
+                let from = heard.len().saturating_sub(1600);
+                if heard.len() >= 1600 && skillcall_media::tone::power_at(&heard[from..], hz) > 0.8
+                {
+                    return;
+                }
+            }
+            assert!(
+                Instant::now() < until,
+                "call {call} hears no tone of {hz} Hz"
+            );
+        }
+    }
+
     /// Asks until the call hears something.
     pub(crate) fn hears(&mut self, call: &str) {
         let until = Instant::now() + LIMIT;

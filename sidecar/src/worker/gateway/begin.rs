@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::super::Running;
 use super::super::call::{CallEntry, LegEntry, LegState};
 use super::super::incoming::user_of;
+use super::record::CallRecord;
 use super::{GatewayCall, Way};
 use crate::config::{GatewayRouteConfig, RoomConfig};
 use crate::engine::{LegId, Now};
@@ -75,7 +76,9 @@ impl Running {
         let config = self.shared.live.now();
         let route = to.as_ref().and_then(|to| config.gateway.route_to(to));
         let way = route.zip(to.as_ref());
-        let way = way.map(|(route, to)| way_of(route, from.as_ref(), to));
+        let room = from.as_ref().and_then(|from| config.gateway.room_of(from));
+        let room = room.map(|room| room.number.as_str());
+        let way = way.map(|(route, to)| way_of(route, from.as_ref(), room, to));
         let mut slot = None;
         let answer = match &way {
             None => Err((
@@ -276,6 +279,7 @@ impl Running {
             began_unix_millis: Now::from_system().unix_millis,
             up_since: None,
             looked: now,
+            record: CallRecord::default(),
         };
         let key = self.place(now, |serial| {
             let mut entry = CallEntry::new(serial, call, ids, application, now, beginning.held);
@@ -316,7 +320,12 @@ fn both(participants: &[Participant]) -> (Option<ParticipantId>, Option<Particip
     (find(true), find(false))
 }
 
-fn way_of(route: &GatewayRouteConfig, from: Option<&ParticipantId>, to: &ParticipantId) -> Way {
+fn way_of(
+    route: &GatewayRouteConfig,
+    from: Option<&ParticipantId>,
+    room: Option<&str>,
+    to: &ParticipantId,
+) -> Way {
     let from = from.filter(|id| id.kind.as_str() != "COMMUNICATION_PROFILE_ID");
     Way {
         uri: route.uri_for(&to.value),
@@ -326,6 +335,7 @@ fn way_of(route: &GatewayRouteConfig, from: Option<&ParticipantId>, to: &Partici
         caller_id: route
             .caller_id
             .clone()
+            .or_else(|| room.map(str::to_owned))
             .or_else(|| from.map(|id| id.value.clone()))
             .unwrap_or_else(|| NOBODY.to_owned()),
         headers: route
@@ -333,5 +343,6 @@ fn way_of(route: &GatewayRouteConfig, from: Option<&ParticipantId>, to: &Partici
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
+        bounds: route.into(),
     }
 }

@@ -33,6 +33,7 @@ impl Running {
             if gateway.up_since.is_none() && gateway.session.is_up() {
                 gateway.up_since = Some(now);
             }
+            gateway.record.look(&gateway.session);
             let Some(action) = gateway.session.poll(now) else {
                 return;
             };
@@ -71,6 +72,7 @@ impl Running {
                 self.gateway_input(key, Input::Reoffered { kind, offer });
             }
             Action::HoldPhone(on) => {
+                self.hold_music(key, on);
                 if let Err(why) = self.hold(key, leg, on) {
                     let text = format!("the phone is not told of the device's hold: {why}");
                     self.note(key, true, &text);
@@ -131,6 +133,7 @@ impl Running {
                 uri: way.uri,
                 trunk: way.trunk,
                 phone: way.phone,
+                bounds: Some(way.bounds),
                 caller_id: way.caller_id,
                 headers,
             },

@@ -8,10 +8,14 @@
 //! | `begin` | a call of a device's, or of a phone's |
 //! | `carry_out` | what the state machine wants done |
 //! | `device` | media of the device's leg |
+//! | `record` | what call detail records say of it |
+//! | `music` | what the phone hears while the device holds |
 
 mod begin;
 mod carry_out;
 mod device;
+mod music;
+mod record;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,7 +30,9 @@ use super::call::{CallEntry, CallKey};
 use crate::engine::{self, LegId, Snapshot};
 use crate::figures::count;
 use crate::gateway::{Account, Caller, Input, Session, Side};
+use crate::guard::RouteBounds;
 use crate::trace::CallIds;
+use record::CallRecord;
 
 /// How often it is looked whether media still come.
 const LOOK: Duration = Duration::from_secs(1);
@@ -41,6 +47,7 @@ pub(super) struct Way {
     pub(super) user: String,
     pub(super) caller_id: String,
     pub(super) headers: Vec<(String, String)>,
+    pub(super) bounds: RouteBounds,
 }
 
 /// A call of the gateway's.
@@ -59,9 +66,19 @@ pub(super) struct GatewayCall {
     pub(super) began_unix_millis: u64,
     pub(super) up_since: Option<Instant>,
     pub(super) looked: Instant,
+    record: CallRecord,
 }
 
 impl GatewayCall {
+    /// What a party that is called in the phone's place sees as the caller: the device.
+    pub(super) fn name_of_device(&self) -> String {
+        match (self.caller, &self.way) {
+            (Caller::Alexa, Some(way)) => way.caller_id.clone(),
+            (Caller::Alexa, None) => self.people.0.clone(),
+            (Caller::Phone, _) => self.people.1.clone(),
+        }
+    }
+
     /// The call as the control API shows it.
     pub(super) fn snapshot(&self) -> Snapshot {
         let is_up = self.session.is_up();
@@ -232,6 +249,7 @@ impl Running {
     pub(in crate::worker) fn forget_session(&mut self, call: &CallEntry) {
         if let Some(gateway) = call.engine.as_gateway() {
             self.sessions.remove(gateway.session_id.as_str());
+            self.keep_gateway_records(call, gateway);
             if let Some(switchboard) = &self.shared.switchboard {
                 switchboard.seen().over(gateway.session_id.as_str());
             }
