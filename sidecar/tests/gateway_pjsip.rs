@@ -153,7 +153,6 @@ async fn a_phone_that_offers_nothing_calls_a_room() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_said_before_the_answer_is_heard() {
-    // Before the phone's answer.
     let skill = Arc::new(Skill::start().await);
     let mut phone = started(&json!({"tone": PHONE, "answers": 183}));
     let one = bench(&skill, &[("desk", phone.address)], false).await;
@@ -167,26 +166,6 @@ async fn what_is_said_before_the_answer_is_heard() {
     both_hear(&room, &mut phone, "1", PHONE);
     room.hangs_up("SUCCESS").await;
     nothing_is_left(&one).await;
-    // Before the room's.
-    let skill = Arc::new(Skill::start().await);
-    let mut phone = started(&json!({"tone": PHONE}));
-    let two = bench(&skill, &[("desk", phone.address)], false).await;
-    let to = two.sidecar.sip_udp().unwrap();
-    phone.order(&format!("call sip:201@{to}"));
-    let (room, answer) = Room::is_called(&skill, two.sidecar.control(), (ROOM, &G711)).await;
-    let details = json!({"sdpDetails": {"type": "ANSWER", "value": answer}});
-    room.says("CallInProgress", details).await;
-    tokio::task::block_in_place(|| {
-        skill.wait("CallInProgressAck", 1);
-        phone.is("1", "EARLY");
-        phone.hears_tone("1", ROOM);
-    });
-    room.says("CallAccepted", json!({})).await;
-    tokio::task::block_in_place(|| phone.is("1", "CONFIRMED"));
-    both_hear(&room, &mut phone, "1", PHONE);
-    phone.order("hangup 1");
-    assert_eq!(room.ended(), "SUCCESS");
-    nothing_is_left(&two).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
