@@ -54,7 +54,7 @@ fn play(network: &mut Network, offerless: bool) -> Seen {
                         flow,
                         ..
                     } => {
-                        let secret = |_: &str| Some(Secret::Password("sesame".into()));
+                        let secret = |_: &str, _| Some(Secret::Password("sesame".into()));
                         match guard.judge(now, flow.remote.ip(), &request, secret) {
                             Verdict::Refused(why) => {
                                 let headers = guard.challenge(now, flow.remote.ip(), why);

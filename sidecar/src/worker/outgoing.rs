@@ -111,7 +111,11 @@ impl Running {
             other => other.clone(),
         };
         if let Some(phone) = phone {
-            return self.plan_phone(key, dial, &phone, None, now);
+            let held = match &dial.bounds {
+                Some(bounds) => self.take_toll(key, bounds, now)?,
+                None => None,
+            };
+            return self.plan_phone(key, dial, &phone, held, now);
         }
         if let Some(name) = dial.trunk.clone() {
             return self.plan_by(key, dial, &name, now);
@@ -127,7 +131,7 @@ impl Running {
             )
         })?;
         if let Some(phone) = route.phone_for(wanted.user()) {
-            let held = self.take_toll(key, route, now)?;
+            let held = self.take_toll(key, &route.into(), now)?;
             return self.plan_phone(key, dial, &phone, held, now);
         }
         let table = self.shared.trunks.now();
