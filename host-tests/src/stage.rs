@@ -31,6 +31,8 @@ use crate::{authority, component, judges, plans, spin};
 const PORTS: u16 = 64;
 /// The first port that stages use: below those that the system gives away by itself.
 const FIRST_PORT: u16 = 12_000;
+/// The first port of control APIs.
+const FIRST_CONTROL_PORT: u16 = 10_000;
 /// How many stages have ports of their own before they are used again.
 const STAGES: u16 = 300;
 
@@ -402,8 +404,16 @@ folder = "traces"
 
 /// An address that nobody listens on now.
 fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind(ANY).expect("a port");
-    listener.local_addr().expect("its address")
+    /// Each is given once, and the system gives none of them away by itself: it would give one again before it is used.
+    static NEXT: AtomicU16 = AtomicU16::new(FIRST_CONTROL_PORT);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(port < FIRST_PORT, "all ports for control APIs are used");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if std::net::TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// The secrets of one stage: to search for them where they must not be.

@@ -242,13 +242,7 @@ fn configure(folder: &Path, users: usize, timed: bool) {
         PLAN.replace("{simulator}", &simulator)
     });
     edit("sidecar.toml", &|text| text);
-    edit("host.toml", &|text| {
-        let text = text
-            .replace("# lwa_client", "lwa_client")
-            .replace("# token_keys", "token_keys");
-        let login = format!("[settings]\nlwa_url = \"http://{simulator}/auth/o2/token\"");
-        text.replace("[settings]", &login) + limits
-    });
+    edit("host.toml", &|text| text + limits);
     edit("simulator.toml", &|text| {
         let text = text
             .replace("voice = { kind = \"wav\", file = \"voice/guest.wav\" }\nrecordings = \"simulator/heard\"\n", "")
@@ -257,8 +251,7 @@ fn configure(folder: &Path, users: usize, timed: bool) {
                 "[alexa]\n",
                 // Tokens are renewed five minutes before their end: here every twenty seconds.
                 &format!("[alexa]\ntoken-seconds = 320\ntrace-records = 1000\nanswer-limit-ms = {answer_limit_ms}\nlisten-ms = 120000\n"),
-            )
-            .replace("[skill]\n", "[skill]\nclient-secrets-file = \"secrets/lwa.secret\"\n");
+            );
         let customers: String = (0..users)
             .map(|number| {
                 format!(
@@ -275,7 +268,4 @@ fn configure(folder: &Path, users: usize, timed: bool) {
         let token = format!("linked-account-of-{number}\n");
         write_secret(&secrets.join(format!("linked{number}")), &token);
     }
-    write_secret(&secrets.join("lwa.secret"), "the-client-secret\n");
-    let key = std::fs::read_to_string(secrets.join("session.key")).expect("a key");
-    write_secret(&secrets.join("token.key"), &format!("t1:{}\n", key.trim()));
 }
