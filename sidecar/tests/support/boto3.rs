@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -18,6 +19,9 @@ pub(crate) fn python(requirements: &str) -> PathBuf {
     let name = wanted.trim().replace("==", "-").replace('\n', "_");
     let ready = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
     let python = ready.join("bin/python");
+    // Tests of one program begin at once.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if python.exists() {
         return python;
     }
