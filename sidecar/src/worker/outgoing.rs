@@ -475,7 +475,7 @@ impl Running {
             .offer(None)
             .map_err(|error| (500, error.to_string()))?;
         let from = self
-            .from_of(attempt.trunk.as_deref(), &dial.caller_id, hop.address.ip())
+            .caller_uri(attempt.trunk.as_deref(), &dial.caller_id, hop.address.ip())
             .map_err(|error| (500, error))?;
         let mut invite = OutgoingInvite::new(uri, hop.address, Party::new(from), Some(offer));
         invite.transport = hop.transport;

@@ -386,7 +386,7 @@ impl Running {
     }
 
     /// From of a request to `peer`, by a trunk or not.
-    pub(super) fn from_of(
+    pub(super) fn caller_uri(
         &self,
         trunk: Option<&Trunk>,
         caller: &str,

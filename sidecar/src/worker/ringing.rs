@@ -103,7 +103,7 @@ impl Running {
             .offer(None)
             .map_err(|error| failed(error.to_string()))?;
         let from = self
-            .from_of(None, &dial.caller_id, address.ip())
+            .caller_uri(None, &dial.caller_id, address.ip())
             .map_err(failed)?;
         let mut invite = OutgoingInvite::new(uri, address, Party::new(from), Some(offer));
         invite.transport = transport;

@@ -179,7 +179,8 @@ impl Running {
                 response,
                 ..
             } => {
-                if !self.on_check_answer(now, id, status, cause) {
+                let of_check = self.on_check_answer(now, id, status, cause);
+                if !of_check {
                     self.on_register_answer(now, id, status, cause, response.as_ref());
                 }
             }
