@@ -11,12 +11,13 @@ use tokio::sync::OnceCell;
 use crate::component;
 
 /// What is installed and run.
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 6] = [
     ("package.json", include_str!("../judges/package.json")),
     (
         "package-lock.json",
         include_str!("../judges/package-lock.json"),
     ),
+    ("trust.js", include_str!("../judges/trust.js")),
     ("verify.js", include_str!("../judges/verify.js")),
     ("requests.js", include_str!("../judges/requests.js")),
     ("replies.js", include_str!("../judges/replies.js")),
