@@ -70,14 +70,6 @@ fn ended(skill: &Skill) -> Value {
     tokio::task::block_in_place(|| skill.wait("CallEnded", 1))["callResult"].clone()
 }
 
-async fn nothing_is_left(bench: &Bench) {
-    bench
-        .figures_become("everything is given back", |figures| {
-            figures.calls == 0 && figures.legs == 0 && figures.port_pairs == 0
-        })
-        .await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_calls_and_the_phone_hangs_up() {
     let skill = Skill::start().await;
@@ -90,7 +82,7 @@ async fn a_device_calls_and_the_phone_hangs_up() {
     assert!(invite.contains("X-Room: 7"), "{invite}");
     phone.hang_up();
     assert_eq!(ended(&skill)["code"], "SUCCESS");
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
     let said = skill.operations();
     assert_eq!(said, ["CallRinging", "CallAccepted", "CallEnded"]);
 }
@@ -106,7 +98,7 @@ async fn a_device_calls_and_hangs_up() {
         .says(&control(&bench), "s-1", "CallEnded", result)
         .await;
     tokio::task::block_in_place(|| phone.wait("BYE", |state| state.ended));
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
     // Alexa is not told what it has said itself.
     assert_eq!(skill.operations(), ["CallRinging", "CallAccepted"]);
 }
@@ -128,7 +120,7 @@ async fn refusals_reach_alexa_by_their_codes() {
             .says(&to, "s-1", "InitiateOutboundCall", call_of(&offer))
             .await;
         assert_eq!(ended(&skill)["code"], code, "{status}");
-        nothing_is_left(&bench).await;
+        bench.nothing_is_left().await;
     }
 }
 
@@ -144,7 +136,7 @@ async fn nobody_answers() {
         .await;
     assert_eq!(ended(&skill)["code"], "SESSION_TIMEOUT");
     tokio::task::block_in_place(|| phone.wait("CANCEL", |state| state.cancelled));
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,7 +153,7 @@ async fn the_device_gives_up() {
     let result = json!({"callResult": {"code": "SUCCESS", "message": "gave up"}});
     skill.says(&to, "s-1", "CallEnded", result).await;
     tokio::task::block_in_place(|| phone.wait("CANCEL", |state| state.cancelled));
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
     assert_eq!(skill.operations(), ["CallRinging"]);
 }
 
@@ -201,7 +193,7 @@ async fn a_phone_calls_a_device() {
             skill.says(&to, &session, "CallEnded", result).await;
             tokio::task::block_in_place(|| phone.wait("BYE", |state| state.ended));
         }
-        nothing_is_left(&bench).await;
+        bench.nothing_is_left().await;
     }
 }
 
@@ -228,7 +220,7 @@ async fn a_device_declines_and_a_caller_gives_up() {
     tokio::task::block_in_place(|| phone.wait("180", |state| state.provisional.contains(&180)));
     phone.cancel();
     assert_eq!(ended(&skill)["code"], "SUCCESS");
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,7 +230,7 @@ async fn a_device_that_alexa_does_not_know() {
     let bench = bench(&skill, phone.address, "").await;
     phone.call(bench.sidecar.sip_udp().unwrap(), "101", &[]);
     tokio::task::block_in_place(|| phone.wait("404", |state| state.failed == Some(404)));
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
     assert_eq!(skill.operations(), ["InitiateInboundCall"]);
 }
 
@@ -283,7 +275,7 @@ async fn the_device_holds_and_resumes() {
     });
     phone.hang_up();
     assert_eq!(ended(&skill)["code"], "SUCCESS");
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -328,7 +320,7 @@ async fn repeated_requests_and_unknown_sessions() {
     assert_eq!(skill.forward(&to, "request-9", wrong).await, 400);
     let unsigned = bench.client.post(bench.url("/v1/signaling")).body("{}");
     assert_eq!(unsigned.send().await.unwrap().status(), 401);
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -341,7 +333,7 @@ async fn digits_of_a_phone_are_tones_for_the_device() {
     tokio::task::block_in_place(|| device.hears_digits("5"));
     phone.hang_up();
     ended(&skill);
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -354,7 +346,7 @@ async fn digits_of_a_device_are_tones_for_the_phone() {
     tokio::task::block_in_place(|| phone.wait("a digit", |state| state.digits == "7"));
     phone.hang_up();
     ended(&skill);
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -366,7 +358,7 @@ async fn a_device_that_dies_costs_no_endless_call() {
     device.die();
     assert_eq!(ended(&skill)["code"], "SESSION_TIMEOUT");
     tokio::task::block_in_place(|| phone.wait("BYE", |state| state.ended));
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -384,7 +376,7 @@ async fn media_that_never_connect() {
     skill.says(&to, "s-1", "CallAcceptedAck", json!({})).await;
     assert_eq!(ended(&skill)["code"], "SESSION_TIMEOUT");
     tokio::task::block_in_place(|| phone.wait("BYE", |state| state.ended));
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -416,7 +408,7 @@ async fn one_codec_on_each_side_is_transcoded_and_all_is_shown() {
     assert!(metrics.contains("skillcall_gateway_calls 1"), "{metrics}");
     phone.hang_up();
     ended(&skill);
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
     let trace = bench.get("/v1/traces/s-1").await.to_string();
     for line in [
         "from Alexa: InitiateOutboundCall",
@@ -508,7 +500,7 @@ async fn the_phone_holds_and_resumes() {
     tokio::task::block_in_place(|| phone.hears(DEVICE));
     phone.hang_up();
     ended(&skill);
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -542,6 +534,6 @@ async fn opus_and_g722_are_transcoded_for_devices_that_want_them() {
         tokio::task::block_in_place(|| device.hears_digits("5"));
         phone.hang_up();
         ended(&skill);
-        nothing_is_left(&bench).await;
+        bench.nothing_is_left().await;
     }
 }

@@ -50,14 +50,6 @@ fn both_hear(room: &Room, phone: &mut Pjsua, call: &str, tone: f64) {
     tokio::task::block_in_place(|| phone.hears_tone(call, ROOM));
 }
 
-async fn nothing_is_left(bench: &Bench) {
-    bench
-        .figures_become("everything is given back", |figures| {
-            figures.calls == 0 && figures.legs == 0 && figures.port_pairs == 0
-        })
-        .await;
-}
-
 /// Waits until a change of the phone's is agreed on: its media come up anew.
 fn change(phone: &mut Pjsua, order: &str) -> Value {
     tokio::task::block_in_place(|| {
@@ -106,7 +98,7 @@ async fn all_directions_of_hold_with_sdes() {
         assert_eq!(updates, 2, "{said:?}");
         phone.order("hangup 1");
         assert_eq!(room.ended(), "SUCCESS");
-        nothing_is_left(&bench).await;
+        bench.nothing_is_left().await;
     }
 }
 
@@ -128,7 +120,7 @@ async fn a_change_without_an_offer_and_one_by_update() {
     both_hear(&room, &mut phone, "1", PHONE);
     room.hangs_up("SUCCESS").await;
     tokio::task::block_in_place(|| phone.is("1", "DISCONNECTED"));
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,7 +139,7 @@ async fn a_phone_that_offers_nothing_calls_a_room() {
         both_hear(&room, &mut phone, "1", PHONE);
         phone.order("hangup 1");
         assert_eq!(room.ended(), "SUCCESS");
-        nothing_is_left(&bench).await;
+        bench.nothing_is_left().await;
     }
 }
 
@@ -165,7 +157,7 @@ async fn what_is_said_before_the_answer_is_heard() {
     room.is_answered().await;
     both_hear(&room, &mut phone, "1", PHONE);
     room.hangs_up("SUCCESS").await;
-    nothing_is_left(&one).await;
+    one.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,7 +192,7 @@ async fn a_phone_sends_a_guest_on() {
         both_hear(&room, &mut other, taken, OTHER);
         room.hangs_up("SUCCESS").await;
         tokio::task::block_in_place(|| other.is(taken, "DISCONNECTED"));
-        nothing_is_left(&bench).await;
+        bench.nothing_is_left().await;
         // Nobody is called whom no route names.
         let trace = bench.get("/v1/traces/s-1").await.to_string();
         assert!(trace.contains("a transfer: 200"), "{trace}");
@@ -224,5 +216,5 @@ async fn a_transfer_to_where_no_route_leads_is_refused_and_the_call_goes_on() {
     both_hear(&room, &mut phone, "1", PHONE);
     phone.order("hangup 1");
     assert_eq!(room.ended(), "SUCCESS");
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }

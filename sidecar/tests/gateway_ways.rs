@@ -34,14 +34,6 @@ fn trunk(name: &str, places: &[(SocketAddr, u8)]) -> String {
     )
 }
 
-async fn nothing_is_left(bench: &Bench) {
-    bench
-        .figures_become("everything is given back", |figures| {
-            figures.calls == 0 && figures.legs == 0 && figures.port_pairs == 0
-        })
-        .await;
-}
-
 async fn room(skill: &Arc<Skill>, bench: &Bench, session: &str) -> Room {
     let device = (DEVICE, &G711[..]);
     Room::calls(skill, bench.sidecar.control(), session, "frontdesk", device).await
@@ -73,7 +65,7 @@ async fn a_trunk_s_next_target_takes_the_call_and_both_legs_leave_records() {
     );
     phone.hang_up();
     assert_eq!(room.ended(), "SUCCESS");
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
     let folder = bench.folder.path().join("records/Amazon-Chime-SMADRs");
     bench.sidecar.shutdown().await;
     let lines: Vec<Value> = std::fs::read_dir(folder)
@@ -123,7 +115,7 @@ async fn a_route_and_a_caller_have_their_limits() {
         drop(second);
         first.hears(PHONE);
         first.hangs_up("SUCCESS").await;
-        nothing_is_left(&bench).await;
+        bench.nothing_is_left().await;
     }
 }
 
@@ -162,7 +154,7 @@ async fn the_phone_hears_music_while_the_device_holds() {
     }
     phone.hang_up();
     assert_eq!(room.ended(), "SUCCESS");
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +182,7 @@ async fn a_device_and_a_caller_hear_each_other_before_the_answer() {
     room.hears(PHONE);
     phone.hang_up();
     assert_eq!(room.ended(), "SUCCESS");
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,11 +74,7 @@ async fn with_pbx(handler: Handler, endpoint: &str) -> Option<(Bench, Asterisk)>
 
 async fn nothing_is_left(bench: &Bench, pbx: &Asterisk) {
     pbx.is_idle();
-    bench
-        .figures_become("everything is given back", |now| {
-            (now.calls, now.legs, now.port_pairs, now.sockets) == (0, 0, 0, 0)
-        })
-        .await;
+    bench.nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

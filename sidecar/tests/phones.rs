@@ -98,14 +98,6 @@ async fn registrations(bench: &Bench, count: usize) {
     }
 }
 
-async fn nothing_is_left(bench: &Bench) {
-    bench
-        .figures_become("everything is given back", |now| {
-            (now.calls, now.legs, now.port_pairs, now.sockets) == (0, 0, 0, 0)
-        })
-        .await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn phones_register_call_each_other_and_applications() {
     let strong = "algorithms = [\"SHA-512-256\", \"SHA-256\", \"MD5\"]";
@@ -131,7 +123,7 @@ async fn phones_register_call_each_other_and_applications() {
     second.hears("1");
     second.order("hangup 1");
     first.is("1", "DISCONNECTED");
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 
     // One calls an application, whose handler calls the other.
     first.order(&format!("call sip:{NUMBER}@{sip}"));
@@ -141,7 +133,7 @@ async fn phones_register_call_each_other_and_applications() {
     first.hears("2");
     first.order("hangup 2");
     second.is("2", "DISCONNECTED");
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 
     // Nobody is there, and nobody is called so.
     for nobody in ["103", "199", "+14155550100"] {
@@ -153,7 +145,7 @@ async fn phones_register_call_each_other_and_applications() {
         let code = end["code"].as_u64().unwrap();
         assert!(matches!(code, 404 | 480), "{nobody}: {code}");
     }
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
     bench.sidecar.shutdown().await;
 }
 
@@ -187,13 +179,13 @@ async fn baresip_registers_calls_and_is_called_over_udp_and_tcp() {
         }
         other.order("hangup 1");
         baresip.has_heard(500.0);
-        nothing_is_left(&bench).await;
+        bench.nothing_is_left().await;
         baresip.order(&format!("/dial sip:101@{sip};transport={transport}"));
         other.is("2", "CONFIRMED");
         other.hears("2");
         baresip.order("/hangup");
         other.is("2", "DISCONNECTED");
-        nothing_is_left(&bench).await;
+        bench.nothing_is_left().await;
         bench.sidecar.shutdown().await;
     }
 }
@@ -220,7 +212,7 @@ async fn a_user_is_rung_everywhere_and_the_first_answer_takes_the_call() {
     kitchen.hears("1");
     caller.order("hangup 1");
     kitchen.is("1", "DISCONNECTED");
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
 
     // All refuse; then the caller gives up.
     caller.order(&format!("call sip:102@{sip}"));
@@ -231,7 +223,7 @@ async fn a_user_is_rung_everywhere_and_the_first_answer_takes_the_call() {
         phone.order("answer 2 486");
     }
     caller.is("2", "DISCONNECTED");
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
     caller.order(&format!("call sip:102@{sip}"));
     for phone in [&desk, &kitchen] {
         phone.wait("the call", |event| {
@@ -242,7 +234,7 @@ async fn a_user_is_rung_everywhere_and_the_first_answer_takes_the_call() {
     for phone in [&desk, &kitchen] {
         phone.is("3", "DISCONNECTED");
     }
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
     bench.sidecar.shutdown().await;
 }
 
@@ -413,11 +405,11 @@ async fn nobody_calls_as_a_phone_without_its_password_and_routes_are_for_those_w
     assert!(invite.contains("From: <sip:+16075550101@"), "{invite}");
     first.order("hangup 1");
     outside.wait("the end", |state| state.ended);
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
     refused(&mut first, NUMBER, 480);
     refused(&mut first, "102", 404);
     let mut second = Pjsua::start(&json!({"id": id("102"), "user": "102", "password": PASSWORD}));
     refused(&mut second, "+19995550100", 404);
-    nothing_is_left(&bench).await;
+    bench.nothing_is_left().await;
     bench.sidecar.shutdown().await;
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::asterisk::{Asterisk, Dialplan, free_port};
-use support::{Behaviour, Bench, Handler, LIMIT, NUMBER, Phone, write_secret};
+use support::{Behaviour, Bench, Handler, LIMIT, NUMBER, Phone, hang_up_all, write_secret};
 
 const PASSWORD: &str = "a word between us";
 
@@ -23,14 +23,7 @@ async fn handler() -> Handler {
                 "CallTimeoutSeconds": 20, "CallerIdNumber": "+16075550199",
                 "Endpoints": [{"BridgeEndpointType": "PSTN", "Uri": "+16075550102"}]}}])
         }
-        Some("ACTION_FAILED" | "HANGUP") => {
-            let hang_up = |leg: &Value| {
-                json!({"Type": "Hangup", "Parameters": {"CallId": leg["CallId"], "SipResponseCode": "0"}})
-            };
-            let legs = event["CallDetails"]["Participants"].as_array().unwrap();
-            let there = legs.iter().filter(|leg| leg["Status"] == "Connected");
-            there.map(hang_up).collect()
-        }
+        Some("ACTION_FAILED" | "HANGUP") => hang_up_all(event),
         _ => json!([]),
     })
     .await

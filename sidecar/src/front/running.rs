@@ -269,13 +269,7 @@ impl Running {
         now: Instant,
     ) -> Option<Bytes> {
         let wire = bytes.clone();
-        let sighting = Sighting {
-            from: flow.remote.ip(),
-            by_connection: flow.transport.is_reliable(),
-            message: &wire,
-            seen: Some(seen),
-            names_our_dialog: false,
-        };
+        let sighting = Sighting::new(&flow, &wire, Some(seen));
         match self.strangers.judge_register(&sighting, now) {
             Judgement::Pass => self.deliver(flow, bytes, seen, now),
             judgement => self.keep_silent(flow, &judgement),
@@ -292,12 +286,9 @@ impl Running {
     ) -> Option<Bytes> {
         let wire = bytes.clone();
         let sighting = Sighting {
-            from: flow.remote.ip(),
-            by_connection: flow.transport.is_reliable(),
-            message: &wire,
-            seen: Some(seen),
             names_our_dialog: seen.to_tag.is_some()
                 && matches!(self.naming.owner(seen), Named::Own(_)),
+            ..Sighting::new(&flow, &wire, Some(seen))
         };
         match self.strangers.judge(&sighting, now) {
             Judgement::Pass => self.deliver(flow, bytes, seen, now),
@@ -328,13 +319,7 @@ impl Running {
         if let Standing::Contacted = standing {
             return None;
         }
-        let sighting = Sighting {
-            from: flow.remote.ip(),
-            by_connection: flow.transport.is_reliable(),
-            message: &bytes,
-            seen: None,
-            names_our_dialog: false,
-        };
+        let sighting = Sighting::new(&flow, &bytes, None);
         let judgement = self.strangers.judge(&sighting, now);
         self.keep_silent(flow, &judgement)
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
+use skillcall_sip::endpoint::Flow;
 use skillcall_sip::peek::Peek;
 
 use super::bans::host;
@@ -27,6 +28,19 @@ pub(crate) struct Sighting<'a> {
     pub(crate) seen: Option<&'a Peek<'a>>,
     /// Whether its To tag is of the form that ours have.
     pub(crate) names_our_dialog: bool,
+}
+
+impl<'a> Sighting<'a> {
+    /// A message as it came, whose To tag is not of our form.
+    pub(crate) fn new(flow: &Flow, message: &'a [u8], seen: Option<&'a Peek<'a>>) -> Self {
+        Self {
+            from: flow.remote.ip(),
+            by_connection: flow.transport.is_reliable(),
+            message,
+            seen,
+            names_our_dialog: false,
+        }
+    }
 }
 
 /// What becomes of it.

@@ -52,6 +52,7 @@ mod session;
 mod signalling;
 mod supervision;
 mod transfer;
+mod trunk_way;
 mod view;
 mod wire;
 

@@ -1,16 +1,14 @@
 //! REGISTERs to trunks that know us by registration. One worker sends them for all.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use skillcall_sip::endpoint::{FailureCause, Party, SentId};
-use skillcall_sip::message::{Host, Response, StatusCode, Uri, escaped_user};
+use skillcall_sip::message::{Response, StatusCode, Uri, escaped_user};
 use skillcall_sip::registration::{Outcome, Registration, RegistrationConfig, RegistrationState};
 
-use super::ringing::target_of;
 use super::{Running, ToWorker};
 use crate::leg::Target;
 use crate::resolve::{Hop, Search};
@@ -366,46 +364,6 @@ impl Running {
         if elsewhere || outcome == Outcome::Again {
             self.register_next(now, id, Some(answer));
         }
-    }
-
-    /// Where the calls of a trunk begin their way: its proxy, else the first hop of the route that its registrar has
-    /// told (RFC 3608 §5), else the target.
-    pub(super) fn first_hop(&self, trunk: &Trunk) -> (Vec<String>, Option<Target>) {
-        let mut routes: Vec<String> = trunk.route().into_iter().collect();
-        let told = self
-            .shared
-            .trunks
-            .registrations()
-            .service_route(trunk.name());
-        let first = trunk
-            .proxy
-            .clone()
-            .or_else(|| told.first().and_then(|route| target_of(route)));
-        routes.extend(told);
-        (routes, first)
-    }
-
-    /// From of a request to `peer`, by a trunk or not.
-    pub(super) fn caller_uri(
-        &self,
-        trunk: Option<&Trunk>,
-        caller: &str,
-        peer: IpAddr,
-    ) -> Result<Uri, String> {
-        let domain = trunk.and_then(|trunk| {
-            let domain = trunk.config.from_domain.clone();
-            domain.or_else(|| trunk.config.register_domain())
-        });
-        let user = trunk.and_then(|trunk| trunk.config.from_user.as_deref());
-        let user = user.unwrap_or(caller);
-        match domain {
-            Some(domain) => Uri::parse(&format!("sip:{}@{domain}", escaped_user(user))),
-            None => {
-                let own = self.shared.reachable.sip(peer);
-                Uri::sip(Some(user), &Host::Ip(own.ip()), Some(own.port()))
-            }
-        }
-        .map_err(|error| error.to_string())
     }
 }
 

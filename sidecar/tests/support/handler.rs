@@ -148,3 +148,11 @@ async fn event(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -
     };
     (StatusCode::OK, sign_reply(&keys, reply, now), body).into_response()
 }
+
+/// Actions that hang up every leg that is still connected, one by one.
+pub(crate) fn hang_up_all(event: &Value) -> Value {
+    let legs = event["CallDetails"]["Participants"].as_array().unwrap();
+    let connected = legs.iter().filter(|leg| leg["Status"] == "Connected");
+    let hang_up = |leg: &Value| json!({"Type": "Hangup", "Parameters": {"CallId": leg["CallId"], "SipResponseCode": "0"}});
+    connected.map(hang_up).collect()
+}

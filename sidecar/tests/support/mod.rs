@@ -26,7 +26,7 @@ use std::time::Duration;
 use skillcall_sidecar::{Sidecar, SidecarConfig};
 use tempfile::TempDir;
 
-pub(crate) use handler::Handler;
+pub(crate) use handler::{Handler, hang_up_all};
 pub(crate) use phone::{Behaviour, Phone};
 
 /// The longest that anything in a test may take.
@@ -145,6 +145,14 @@ impl Bench {
             .unwrap();
         assert_eq!(response.status(), 200, "{path}");
         response.json().await.unwrap()
+    }
+
+    /// Waits until all that calls have held is given back.
+    pub(crate) async fn nothing_is_left(&self) {
+        self.figures_become("everything is given back", |now| {
+            (now.calls, now.legs, now.port_pairs, now.sockets) == (0, 0, 0, 0)
+        })
+        .await;
     }
 
     /// Waits until the sidecar's figures fit.

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 use skillcall_protocol::communication::PBX_SCOPE;
 
+use super::provisioner::Provisioner;
 use super::{refusal, text_of, trouble};
 use crate::alexa::{Alexa, lock};
 use crate::trouble::Place;
@@ -27,7 +28,7 @@ pub(super) async fn of_unit(
     }
     let authorization = text_of(&headers, header::AUTHORIZATION);
     if let Err(error) = alexa.login.is_skill(authorization, PBX_SCOPE)
-        && super::provisioning::allowed(&alexa, &headers).is_err()
+        && Provisioner::of(&alexa, &headers).is_err()
     {
         return refusal(StatusCode::UNAUTHORIZED, "BadToken", error.to_string());
     }

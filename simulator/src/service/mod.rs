@@ -20,6 +20,7 @@ mod listener;
 mod login;
 mod messages;
 mod profile;
+mod provisioner;
 mod provisioning;
 mod recording;
 mod sessions;

@@ -2,23 +2,21 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use skillcall_protocol::provisioning::{Contact, ExternalUser, Network, SCOPE, ServiceProvider};
+use serde_json::json;
+use skillcall_protocol::provisioning::{Contact, ExternalUser, Network, ServiceProvider};
 
-use super::{is_json, refusal, text_of};
+use super::provisioner::{Members, Provisioner, Refused, Strict};
 use crate::alexa::{Alexa, lock};
-use crate::login::Holder;
 use crate::provisioning::RegistryError;
 
-type Answer = Result<Response, Box<Response>>;
+type Answer = Result<Response, Refused>;
+type AlexaState = State<Arc<Alexa>>;
 
 /// The routes of service providers and address books.
 pub(super) fn router() -> Router<Arc<Alexa>> {
@@ -53,43 +51,16 @@ pub(super) fn router() -> Router<Arc<Alexa>> {
         )
 }
 
-/// Whether the token may provision: the organisation's own for the scope, or one that an account has granted.
-pub(super) fn allowed(alexa: &Alexa, headers: &HeaderMap) -> Result<(), Box<Response>> {
-    let refuse =
-        |status, code: &str, message: String| Err(Box::new(refusal(status, code, message)));
-    match alexa.login.holder(text_of(headers, header::AUTHORIZATION)) {
-        Ok(Holder::Customer(_)) => Ok(()),
-        Ok(Holder::Skill(scope)) if scope == SCOPE => Ok(()),
-        Ok(Holder::Skill(scope)) => refuse(
-            StatusCode::FORBIDDEN,
-            "AccessDenied",
-            format!("the token is for {scope}; expected {SCOPE}"),
-        ),
-        Err(error) => refuse(StatusCode::UNAUTHORIZED, "BadToken", error.to_string()),
-    }
+impl Members for ServiceProvider {
+    const MEMBERS: &'static [&'static str] = &["serviceProviderLogicalId", "displayName"];
 }
 
-/// The body, with no member beside `known`.
-fn read<T: DeserializeOwned>(
-    headers: &HeaderMap,
-    body: &[u8],
-    known: &[&str],
-) -> Result<T, Box<Response>> {
-    let invalid = |why: String| Box::new(refusal(StatusCode::BAD_REQUEST, "InvalidInput", why));
-    if !is_json(headers) {
-        return Err(invalid("Content-Type must be application/json".to_owned()));
-    }
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| invalid(format!("the body is no JSON: {error}")))?;
-    let unknown = value
-        .as_object()
-        .into_iter()
-        .flatten()
-        .find(|(name, _)| !known.contains(&name.as_str()));
-    if let Some((name, _)) = unknown {
-        return Err(invalid(format!("{name:?} is none of {known:?}")));
-    }
-    serde_json::from_value(value).map_err(|error| invalid(error.to_string()))
+impl Members for Network {
+    const MEMBERS: &'static [&'static str] = &["networkType", "skillConfiguration"];
+}
+
+impl Members for ExternalUser {
+    const MEMBERS: &'static [&'static str] = &["externalUserId", "amazonId", "amazonIdType"];
 }
 
 fn done<T: Serialize>(status: StatusCode, done: Result<T, RegistryError>) -> Answer {
@@ -101,141 +72,90 @@ fn done<T: Serialize>(status: StatusCode, done: Result<T, RegistryError>) -> Ans
                 RegistryError::Exists => (StatusCode::CONFLICT, "ResourceConflict"),
                 RegistryError::TooMany => (StatusCode::TOO_MANY_REQUESTS, "Throttling"),
             };
-            Err(Box::new(refusal(status, code, error.to_string())))
+            Err(Refused::new(status, code, error.to_string()))
         }
     }
 }
 
-fn out(answer: Answer) -> Response {
-    answer.unwrap_or_else(|refused| *refused)
-}
-
-fn named(provider: &ServiceProvider) -> Result<(), Box<Response>> {
+fn named(provider: &ServiceProvider) -> Result<(), Refused> {
     let has_names = !provider.display_name.is_empty()
         && provider
             .display_name
             .iter()
             .all(|name| !name.locale.is_empty() && !name.value.is_empty());
     if provider.service_provider_logical_id.is_empty() || !has_names {
-        return Err(Box::new(refusal(
-            StatusCode::BAD_REQUEST,
-            "InvalidInput",
+        return Err(Refused::invalid(
             "serviceProviderLogicalId and displayName[].locale and .value must not be empty",
-        )));
+        ));
     }
     Ok(())
 }
 
-const PROVIDER: [&str; 2] = ["serviceProviderLogicalId", "displayName"];
-const NETWORK: [&str; 2] = ["networkType", "skillConfiguration"];
-const USER: [&str; 3] = ["externalUserId", "amazonId", "amazonIdType"];
-
-async fn providers(State(alexa): State<Arc<Alexa>>, headers: HeaderMap) -> Response {
-    out(allowed(&alexa, &headers).and_then(|()| {
-        done(
-            StatusCode::OK,
-            Ok(json!({"results": alexa.registry.providers()})),
-        )
-    }))
+async fn providers(_: Provisioner, State(alexa): AlexaState) -> Answer {
+    let all = json!({"results": alexa.registry.providers()});
+    done(StatusCode::OK, Ok(all))
 }
 
 async fn add_provider(
-    State(alexa): State<Arc<Alexa>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let answer = || {
-        allowed(&alexa, &headers)?;
-        let provider: ServiceProvider = read(&headers, &body, &PROVIDER)?;
-        named(&provider)?;
-        done(StatusCode::CREATED, alexa.registry.add(provider))
-    };
-    out(answer())
+    _: Provisioner,
+    State(alexa): AlexaState,
+    Strict(provider): Strict<ServiceProvider>,
+) -> Answer {
+    named(&provider)?;
+    done(StatusCode::CREATED, alexa.registry.add(provider))
 }
 
-async fn provider(
-    State(alexa): State<Arc<Alexa>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    out(allowed(&alexa, &headers).and_then(|()| done(StatusCode::OK, alexa.registry.provider(&id))))
+async fn provider(_: Provisioner, State(alexa): AlexaState, Path(id): Path<String>) -> Answer {
+    done(StatusCode::OK, alexa.registry.provider(&id))
 }
 
 async fn rename(
-    State(alexa): State<Arc<Alexa>>,
+    _: Provisioner,
+    State(alexa): AlexaState,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let answer = || {
-        allowed(&alexa, &headers)?;
-        let provider: ServiceProvider = read(&headers, &body, &PROVIDER)?;
-        named(&provider)?;
-        done(StatusCode::OK, alexa.registry.rename(&id, provider))
-    };
-    out(answer())
+    Strict(provider): Strict<ServiceProvider>,
+) -> Answer {
+    named(&provider)?;
+    done(StatusCode::OK, alexa.registry.rename(&id, provider))
 }
 
-async fn remove(
-    State(alexa): State<Arc<Alexa>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    out(allowed(&alexa, &headers)
-        .and_then(|()| done(StatusCode::NO_CONTENT, alexa.registry.remove(&id))))
+async fn remove(_: Provisioner, State(alexa): AlexaState, Path(id): Path<String>) -> Answer {
+    done(StatusCode::NO_CONTENT, alexa.registry.remove(&id))
 }
 
-async fn network(
-    State(alexa): State<Arc<Alexa>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    out(allowed(&alexa, &headers).and_then(|()| done(StatusCode::OK, alexa.registry.network(&id))))
+async fn network(_: Provisioner, State(alexa): AlexaState, Path(id): Path<String>) -> Answer {
+    done(StatusCode::OK, alexa.registry.network(&id))
 }
 
-fn put_network(alexa: &Alexa, id: &str, headers: &HeaderMap, body: &[u8], is_new: bool) -> Answer {
-    allowed(alexa, headers)?;
-    let network: Network = read(headers, body, &NETWORK)?;
+fn put_network(alexa: &Alexa, id: &str, network: Network, is_new: bool) -> Answer {
     if network.network_type != "SKILL" || network.skill_configuration.skill_id != alexa.skill_id {
-        return Err(Box::new(refusal(
-            StatusCode::BAD_REQUEST,
-            "InvalidInput",
+        return Err(Refused::invalid(
             "expected networkType SKILL and the id of a skill of this organisation",
-        )));
+        ));
     }
-    done(
-        StatusCode::OK,
-        alexa.registry.set_network(id, network, is_new),
-    )
+    let put = alexa.registry.set_network(id, network, is_new);
+    done(StatusCode::OK, put)
 }
 
 async fn add_network(
-    State(alexa): State<Arc<Alexa>>,
+    _: Provisioner,
+    State(alexa): AlexaState,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    out(put_network(&alexa, &id, &headers, &body, true))
+    Strict(network): Strict<Network>,
+) -> Answer {
+    put_network(&alexa, &id, network, true)
 }
 
 async fn change_network(
-    State(alexa): State<Arc<Alexa>>,
+    _: Provisioner,
+    State(alexa): AlexaState,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    out(put_network(&alexa, &id, &headers, &body, false))
+    Strict(network): Strict<Network>,
+) -> Answer {
+    put_network(&alexa, &id, network, false)
 }
 
-fn put_user(
-    alexa: &Alexa,
-    id: &str,
-    named: Option<&str>,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Answer {
-    allowed(alexa, headers)?;
-    let user: ExternalUser = read(headers, body, &USER)?;
+fn put_user(alexa: &Alexa, id: &str, named: Option<&str>, user: ExternalUser) -> Answer {
     let is_profile = user.amazon_id_type == "communication-profile"
         && user
             .amazon_id
@@ -244,52 +164,48 @@ fn put_user(
         || !is_profile
         || named.is_some_and(|named| named != user.external_user_id)
     {
-        return Err(Box::new(refusal(
-            StatusCode::BAD_REQUEST,
-            "InvalidInput",
+        return Err(Refused::invalid(
             "expected externalUserId as in the path, amazonId amzn1.alexa.communications.profile.did.…, amazonIdType communication-profile",
-        )));
+        ));
     }
-    done(
-        StatusCode::OK,
-        alexa.registry.set_user(id, user, named.is_none()),
-    )
+    let put = alexa.registry.set_user(id, user, named.is_none());
+    done(StatusCode::OK, put)
 }
 
 async fn add_user(
-    State(alexa): State<Arc<Alexa>>,
+    _: Provisioner,
+    State(alexa): AlexaState,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    out(put_user(&alexa, &id, None, &headers, &body))
+    Strict(user): Strict<ExternalUser>,
+) -> Answer {
+    put_user(&alexa, &id, None, user)
 }
 
 async fn change_user(
-    State(alexa): State<Arc<Alexa>>,
-    Path((id, user)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    out(put_user(&alexa, &id, Some(&user), &headers, &body))
+    _: Provisioner,
+    State(alexa): AlexaState,
+    Path((id, named)): Path<(String, String)>,
+    Strict(user): Strict<ExternalUser>,
+) -> Answer {
+    put_user(&alexa, &id, Some(&named), user)
 }
 
 async fn remove_user(
-    State(alexa): State<Arc<Alexa>>,
+    _: Provisioner,
+    State(alexa): AlexaState,
     Path((id, user)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Response {
-    out(allowed(&alexa, &headers).and_then(|()| {
-        done(
-            StatusCode::NO_CONTENT,
-            alexa.registry.remove_user(&id, &user),
-        )
-    }))
+) -> Answer {
+    let removed = alexa.registry.remove_user(&id, &user);
+    done(StatusCode::NO_CONTENT, removed)
 }
 
 #[derive(serde::Deserialize)]
 struct Query {
     filters: Filters,
+}
+
+impl Members for Query {
+    const MEMBERS: &'static [&'static str] = &["filters"];
 }
 
 #[derive(serde::Deserialize)]
@@ -299,27 +215,17 @@ struct Filters {
 }
 
 async fn users(
-    State(alexa): State<Arc<Alexa>>,
+    _: Provisioner,
+    State(alexa): AlexaState,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let answer = || {
-        allowed(&alexa, &headers)?;
-        let query: Query = read(&headers, &body, &["filters"])?;
-        let found = alexa.registry.users(&id, &query.filters.external_user_ids);
-        done(StatusCode::OK, found.map(|users| json!({"results": users})))
-    };
-    out(answer())
+    Strict(query): Strict<Query>,
+) -> Answer {
+    let found = alexa.registry.users(&id, &query.filters.external_user_ids);
+    done(StatusCode::OK, found.map(|users| json!({"results": users})))
 }
 
-async fn contacts(
-    State(alexa): State<Arc<Alexa>>,
-    Path(book): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    out(allowed(&alexa, &headers)
-        .and_then(|()| done(StatusCode::OK, Ok(alexa.registry.contacts(&book)))))
+async fn contacts(_: Provisioner, State(alexa): AlexaState, Path(book): Path<String>) -> Answer {
+    done(StatusCode::OK, Ok(alexa.registry.contacts(&book)))
 }
 
 #[derive(serde::Deserialize)]
@@ -327,27 +233,28 @@ struct ToAdd {
     contact: Contact,
 }
 
+impl Members for ToAdd {
+    const MEMBERS: &'static [&'static str] = &["contact"];
+}
+
 async fn add_contact(
-    State(alexa): State<Arc<Alexa>>,
+    _: Provisioner,
+    State(alexa): AlexaState,
     Path(book): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let answer = || {
-        allowed(&alexa, &headers)?;
-        let ToAdd { contact } = read(&headers, &body, &["contact"])?;
-        done(
-            StatusCode::CREATED,
-            alexa.registry.add_contact(&book, contact),
-        )
-    };
-    out(answer())
+    Strict(ToAdd { contact }): Strict<ToAdd>,
+) -> Answer {
+    let added = alexa.registry.add_contact(&book, contact);
+    done(StatusCode::CREATED, added)
 }
 
 #[derive(serde::Deserialize)]
-struct NewProfile {
+pub(super) struct NewProfile {
     entity: Entity,
     name: String,
+}
+
+impl Members for NewProfile {
+    const MEMBERS: &'static [&'static str] = &["entity", "name"];
 }
 
 #[derive(serde::Deserialize)]
@@ -360,39 +267,29 @@ struct Entity {
 
 /// `POST /v1/communications/profile`: the communication profile of a unit.
 pub(super) async fn make_profile(
-    State(alexa): State<Arc<Alexa>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let answer = || {
-        allowed(&alexa, &headers)?;
-        let NewProfile { entity, name } = read(&headers, &body, &["entity", "name"])?;
-        let made = if entity.kind != "UNIT" || name.is_empty() {
-            return Err(Box::new(refusal(
-                StatusCode::BAD_REQUEST,
-                "InvalidInput",
-                "expected entity.type UNIT, entity.id and a name",
-            )));
-        } else {
-            let mut customers = lock(&alexa.customers);
-            let unit = Some(&entity.id);
-            let customer = customers
-                .iter_mut()
-                .find(|customer| customer.persistent_unit_id.as_ref() == unit);
-            match customer {
-                None => Err(RegistryError::NotFound),
-                Some(customer) if customer.communication_profile.is_some() => {
-                    Err(RegistryError::Exists)
-                }
-                Some(customer) => {
-                    let id = uuid::Uuid::new_v4();
-                    let profile = format!("amzn1.alexa.communications.profile.did.{id}");
-                    customer.communication_profile = Some(profile.clone());
-                    Ok(json!({"profileId": {"profileId": profile}}))
-                }
-            }
-        };
-        done(StatusCode::CREATED, made)
+    _: Provisioner,
+    State(alexa): AlexaState,
+    Strict(NewProfile { entity, name }): Strict<NewProfile>,
+) -> Answer {
+    if entity.kind != "UNIT" || name.is_empty() {
+        return Err(Refused::invalid(
+            "expected entity.type UNIT, entity.id and a name",
+        ));
+    }
+    let mut customers = lock(&alexa.customers);
+    let unit = Some(&entity.id);
+    let customer = customers
+        .iter_mut()
+        .find(|customer| customer.persistent_unit_id.as_ref() == unit);
+    let made = match customer {
+        None => Err(RegistryError::NotFound),
+        Some(customer) if customer.communication_profile.is_some() => Err(RegistryError::Exists),
+        Some(customer) => {
+            let id = uuid::Uuid::new_v4();
+            let profile = format!("amzn1.alexa.communications.profile.did.{id}");
+            customer.communication_profile = Some(profile.clone());
+            Ok(json!({"profileId": {"profileId": profile}}))
+        }
     };
-    out(answer())
+    done(StatusCode::CREATED, made)
 }
