@@ -4,8 +4,8 @@
 //! Alexa follows from its requestId, so it is known as soon as the request is verified. A request that came with another
 //! trace (of a proxy in front) keeps that as its parent.
 //!
-//! Records are gathered while a request is served, redacted as they are made, and posted to the sidecar once the reply
-//! is out, signed. A failure there costs no call.
+//! Messages are gathered while a request is served. Once the reply is out they are redacted and posted to the sidecar,
+//! signed, so that nobody waits for it; without a sidecar they are dropped. A failure there costs no call.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -50,8 +50,21 @@ struct Gathered {
 }
 
 enum Entry {
-    Message(Box<Message>),
+    Exchange(Box<Exchange>),
     Note(Level, String),
+}
+
+/// A request and its answer as they were, secrets included.
+struct Exchange {
+    from: Party,
+    to: Party,
+    direction: Direction,
+    name: String,
+    /// The answer's status, or why there was none.
+    outcome: Result<u16, String>,
+    took_us: u64,
+    request: Vec<u8>,
+    reply: Vec<u8>,
 }
 
 struct Incoming {
@@ -134,22 +147,21 @@ impl Recorder {
         let reply = host.send(&request);
         let took = host.monotonic_us().saturating_sub(began);
         let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
-        let name = format!("{} /{path}", request.method);
-        let message = Message::new(
-            Party::Component,
-            Party::Alexa,
-            Direction::Sent,
-            Protocol::Http,
-            &name,
-        )
-        .took(took);
-        let message = match &reply {
-            Ok(reply) => message
-                .outcome(&outcome(reply.status, &reply.body))
-                .body(&exchange(&request.body, &reply.body)),
-            Err(error) => message.outcome(&error.to_string()).body(&request.body),
+        let (outcome, answer) = match &reply {
+            Ok(reply) => (Ok(reply.status), reply.body.clone()),
+            Err(error) => (Err(error.to_string()), Vec::new()),
         };
-        self.push(at, Entry::Message(Box::new(message)));
+        let exchange = Exchange {
+            from: Party::Component,
+            to: Party::Alexa,
+            direction: Direction::Sent,
+            name: format!("{} /{path}", request.method),
+            outcome,
+            took_us: took,
+            request: request.body,
+            reply: answer,
+        };
+        self.push(at, Entry::Exchange(Box::new(exchange)));
         reply
     }
 
@@ -232,17 +244,17 @@ impl Recorder {
             return;
         };
         let took = host.monotonic_us().saturating_sub(self.began_monotonic_us);
-        let message = Message::new(
-            incoming.from,
-            Party::Component,
-            Direction::Received,
-            Protocol::Http,
-            &incoming.name,
-        )
-        .outcome(&outcome(response.status, &response.body))
-        .took(took)
-        .body(&exchange(&incoming.body, &response.body));
-        self.push(self.began_us, Entry::Message(Box::new(message)));
+        let exchange = Exchange {
+            from: incoming.from,
+            to: Party::Component,
+            direction: Direction::Received,
+            name: incoming.name,
+            outcome: Ok(response.status),
+            took_us: took,
+            request: incoming.body,
+            reply: response.body.clone(),
+        };
+        self.push(self.began_us, Entry::Exchange(Box::new(exchange)));
     }
 
     fn push(&self, at_us: u64, entry: Entry) {
@@ -257,35 +269,39 @@ impl Recorder {
         };
         let context = self.traceparent(host);
         let mut gathered = self.gathered.borrow_mut();
-        let ids = gathered.ids.clone();
         let mut entries = std::mem::take(&mut gathered.entries);
-        entries.sort_by_key(|(at, _)| *at);
-        let records: Vec<Record> = entries
-            .into_iter()
-            .zip(0u64..)
-            .map(|((at, entry), seq)| {
-                let ids = ids.clone();
-                match entry {
-                    Entry::Message(message) => Record::message(at, Party::Component, ids, *message),
-                    Entry::Note(level, text) => {
-                        Record::note(at, Party::Component, ids, level, &text)
-                    }
-                }
-                .with_seq(seq)
-            })
-            .collect();
-        if records.is_empty() {
+        if entries.is_empty() {
             return Records::default();
         }
-        // Strings and numbers always become JSON.
-        let body = serde_json::to_vec(&Posted { records: &records }).unwrap_or_default();
+        entries.sort_by_key(|(at, _)| *at);
         Records {
             post: Some(Post {
                 url: url.clone(),
                 keys: settings.sidecar_keys.clone(),
                 context,
-                body,
+                ids: gathered.ids.clone(),
+                entries,
             }),
+        }
+    }
+}
+
+impl Exchange {
+    /// As it may leave: redacted.
+    fn redacted(&self) -> Message {
+        let message = Message::new(
+            self.from.clone(),
+            self.to.clone(),
+            self.direction,
+            Protocol::Http,
+            &self.name,
+        )
+        .took(self.took_us);
+        match &self.outcome {
+            Ok(status) => message
+                .outcome(&outcome(*status, &self.reply))
+                .body(&exchange(&self.request, &self.reply)),
+            Err(error) => message.outcome(error).body(&self.request),
         }
     }
 }
@@ -358,21 +374,44 @@ struct Post {
     url: String,
     keys: KeyRing,
     context: String,
-    body: Vec<u8>,
+    ids: Ids,
+    entries: Vec<(u64, Entry)>,
+}
+
+impl Post {
+    fn body(&self) -> Vec<u8> {
+        let records: Vec<Record> = self
+            .entries
+            .iter()
+            .zip(0u64..)
+            .map(|((at, entry), seq)| {
+                let ids = self.ids.clone();
+                match entry {
+                    Entry::Exchange(exchange) => {
+                        Record::message(*at, Party::Component, ids, exchange.redacted())
+                    }
+                    Entry::Note(level, text) => {
+                        Record::note(*at, Party::Component, ids, *level, text)
+                    }
+                }
+                .with_seq(seq)
+            })
+            .collect();
+        // Strings and numbers always become JSON.
+        serde_json::to_vec(&Posted { records: &records }).unwrap_or_default()
+    }
 }
 
 impl Records {
     /// Posts them. What fails here is only logged.
     pub fn post<H: Host>(self, host: &H) {
-        let Some(Post {
-            url,
-            keys,
-            context,
-            body,
-        }) = self.post
-        else {
+        let Some(post) = self.post else {
             return;
         };
+        let body = post.body();
+        let Post {
+            url, keys, context, ..
+        } = post;
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),
             (TRACEPARENT, context),
