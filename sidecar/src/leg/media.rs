@@ -568,6 +568,13 @@ impl LegMedia {
         {
             self.send_rtcp(&mut out, len, to);
         }
+        if let Some(device) = &mut self.device {
+            let socket = &self.rtp;
+            device.close(now, |to, datagram| {
+                // What is lost runs out by itself.
+                let _ = socket.send_to(datagram, to);
+            });
+        }
     }
 
     /// Its sockets, as the pair that goes back to the pool.

@@ -1,5 +1,6 @@
 //! Starting the parts in order, and ending them in the reverse one.
 
+mod relays;
 mod reload;
 mod threads;
 
@@ -220,6 +221,8 @@ impl Sidecar {
                 identity,
                 prefer_opus: config.gateway.prefer_opus,
                 lite: config.gateway.ice_lite,
+                servers: relays::servers(&config).await?,
+                gathered: config.gateway.gathered as usize,
             }));
         }
         let shared = Arc::new(Shared {

@@ -147,6 +147,10 @@ impl Running {
                         taken |= self.receive_of_device(slot, len, from, now, &mut out);
                         continue;
                     }
+                    if self.receive_of_gatherer(slot, len, from, now) {
+                        continue;
+                    }
+                    let datagram = self.packet.get_mut(..len).unwrap_or_default();
                     taken |= crate::bridge::receive(
                         &mut self.media,
                         slot,

@@ -244,6 +244,8 @@ struct Running {
     /// SIP Call-ID → whose messages they are, for the trace.
     dialogs: HashMap<Box<[u8]>, (Arc<CallIds>, LegId)>,
     ended_dialogs: VecDeque<(Instant, Box<[u8]>)>,
+    /// Legs for devices whose candidates are gathered.
+    ready: gateway::Ready,
     inputs: VecDeque<Pending>,
     /// What certificates of peers that were called over TLS have to prove, for their pooled connections.
     peer_names: HashMap<(Transport, SocketAddr), Arc<str>>,
@@ -306,6 +308,7 @@ impl Running {
             sessions: HashMap::new(),
             dialogs: HashMap::new(),
             ended_dialogs: VecDeque::new(),
+            ready: gateway::Ready::default(),
             inputs: VecDeque::new(),
             peer_names: HashMap::new(),
             nameless: HashMap::new(),
@@ -362,6 +365,7 @@ impl Running {
             }
             self.tick_if_due(now);
             self.check_trunks(now);
+            self.gather(now);
             self.settle();
             self.tell_transactions();
         }
@@ -380,6 +384,7 @@ impl Running {
             self.endpoint.next_timeout(),
             afterlife,
             self.next_check(),
+            self.next_gathering(),
         ]
         .into_iter()
         .flatten()
@@ -550,6 +555,7 @@ impl Running {
         for key in left {
             self.remove_call(key);
         }
+        self.forget_ready(Instant::now());
         self.transmit();
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod asterisk;
 pub(crate) mod boto3;
 pub(crate) mod device;
 pub(crate) mod handler;
+pub(crate) mod network;
 pub(crate) mod phone;
 pub(crate) mod pjsua;
 pub(crate) mod process;

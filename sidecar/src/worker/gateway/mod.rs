@@ -12,6 +12,9 @@
 mod begin;
 mod carry_out;
 mod device;
+mod prepared;
+
+pub(super) use self::prepared::Ready;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
