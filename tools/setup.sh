@@ -39,6 +39,8 @@ test            /usr/lib/*/kamailio/modules/tls.so kamailio-tls-modules - its TL
 test            unbound    unbound       unbound     a name server that nobody here wrote
 test            chromium   chromium      chromium    a browser that nobody here wrote, in an Echo's place
 test            chromedriver chromium-driver - drives it
+test            turnserver coturn        coturn      a relay that nobody here wrote
+test            nft        nftables      -           address translations of the tests' own
 test            ip         iproute2      -           networks of the tests' own
 test            openssl    openssl       openssl     a TLS peer that nobody here wrote
 test            npm        npm           node        plug-ins in JavaScript, the skill in Node, and those judges

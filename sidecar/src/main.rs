@@ -11,6 +11,9 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What the log shows: of the libraries that speak with TURN servers only errors, as the gateway tells of these servers itself.
+const LOG: &str = "info,turn_client_proto=error,stun_proto=error";
+
 /// The SIP media application: takes calls by SIP and RTP and does what a handler's actions say.
 ///
 /// Calls come in on the listeners of [sip]; each event of a call is posted as JSON to the handler of its
@@ -42,7 +45,7 @@ struct Arguments {
     #[arg(
         long,
         value_name = "FILTER",
-        default_value = "info",
+        default_value = LOG,
         env = "SKILLCALL_LOG"
     )]
     log: String,

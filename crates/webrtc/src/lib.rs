@@ -26,6 +26,7 @@ pub mod dtls;
 mod fingerprint;
 #[doc(hidden)]
 pub mod fuzz;
+mod gather;
 mod ice;
 mod identity;
 mod peer;
@@ -33,6 +34,7 @@ mod sdp;
 mod wire;
 
 pub use fingerprint::Fingerprint;
+pub use gather::{FromServer, Gatherer, Problem, ServerKind, Servers, TurnServer, Why};
 pub use ice::{IceMode, LocalAddress, Route};
 pub use identity::{Identity, IdentityError};
 pub use peer::{

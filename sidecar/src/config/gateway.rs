@@ -1,12 +1,15 @@
 //! `[gateway]`: calls between Alexa devices and phones by Alexa.Comms.CallSignaling (docs/gateway.md).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use skillcall_protocol::communication::{IdType, ParticipantId};
 use skillcall_sip::message::escaped_user;
 use url::Url;
+
+use super::relays::TurnConfig;
 
 /// The gateway; it is on when `skill` is given. Its times are our choice: none is documented (facts G11).
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,6 +40,15 @@ pub struct GatewayConfig {
     /// hears nothing.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub hold_music: Option<PathBuf>,
+    /// The address at which devices reach the media ports, where a rule of their address translation leads there; default:
+    /// `sip.public-address`, else `rtp.address`.
+    pub external_address: Option<IpAddr>,
+    /// STUN servers, `HOST:PORT`, that say what the outside sees of the media ports; names are looked up at start; default: none.
+    pub stun: Vec<String>,
+    /// TURN servers that take packets for us; default: none.
+    pub turn: Vec<TurnConfig>,
+    /// Legs that each worker has ready, with candidates of these servers, before a device calls, 1..64; default 4.
+    pub gathered: u32,
     /// Seconds that a call may ring, 1..3600; default 60.
     pub ring_seconds: u32,
     /// Seconds to the first sign of life of who is called, 1..3600; default 10.
@@ -62,6 +74,10 @@ impl Default for GatewayConfig {
             prefer_opus: false,
             ice_lite: false,
             hold_music: None,
+            external_address: None,
+            stun: Vec::new(),
+            turn: Vec::new(),
+            gathered: 4,
             ring_seconds: 60,
             react_seconds: 10,
             ack_seconds: 10,

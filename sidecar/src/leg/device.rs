@@ -10,11 +10,12 @@ use skillcall_media::rtp::{MAX_PACKET, PayloadType};
 use skillcall_media::session::{Format, PacketTime};
 use skillcall_media::transcode::Transcoder;
 use skillcall_webrtc::{
-    Audio, Config, Direction, Event, IceMode, Identity, LocalAddress, Output, Peer, Received,
-    Transmit,
+    Audio, Config, Direction, Event, FromServer, Gatherer, IceMode, Identity, Output, Peer,
+    Received, Servers, Transmit,
 };
 
 use super::shim::{INNER, Shim};
+use super::ways::Ways;
 
 /// How the gateway speaks with devices.
 #[derive(Debug, Clone)]
@@ -27,6 +28,10 @@ pub(crate) struct DeviceSettings {
     pub(crate) lite: bool,
     /// What phones hear while devices hold, again and again.
     pub(crate) hold_music: Option<Arc<EncodedPrompt>>,
+    /// Who is asked for candidates ahead of calls.
+    pub(crate) servers: Servers,
+    /// How many legs a worker has ready whose candidates are gathered.
+    pub(crate) gathered: usize,
 }
 
 /// What a datagram was, or what follows from the time.
@@ -49,6 +54,8 @@ pub(crate) enum Opened {
     Rtcp(usize),
     /// ICE or DTLS.
     Handled,
+    /// A STUN or TURN server's.
+    Server,
     /// Nothing of the device's.
     Foreign,
 }
@@ -67,14 +74,16 @@ pub(crate) struct DeviceMedia {
     peer: Peer,
     /// The address that its socket has, as candidates name it.
     local: SocketAddr,
+    /// How its packets come and go.
+    ways: Ways,
     due: Option<Instant>,
     /// What stands between it and the media session, where they share no codec.
     shim: Option<Shim>,
 }
 
 impl DeviceMedia {
-    fn config(settings: &DeviceSettings, address: LocalAddress, ssrc: u32) -> Config {
-        let mut config = Config::new(settings.identity.clone(), vec![address]);
+    fn config(settings: &DeviceSettings, ways: &Ways, ssrc: u32) -> Config {
+        let mut config = Config::new(settings.identity.clone(), ways.addresses());
         let (g711, others) = (
             [Encoding::Pcmu, Encoding::Pcma],
             [Encoding::Opus, Encoding::G722],
@@ -97,35 +106,32 @@ impl DeviceMedia {
     /// In words: the offer cannot be used.
     pub(crate) fn answer(
         settings: &DeviceSettings,
-        address: LocalAddress,
+        ways: Ways,
         ssrc: u32,
         offer: &str,
         now: Instant,
     ) -> Result<(Self, String), String> {
-        let (peer, answer) = Peer::answer(Self::config(settings, address, ssrc), offer, now)
+        let (peer, answer) = Peer::answer(Self::config(settings, &ways, ssrc), offer, now)
             .map_err(|error| format!("the device's offer: {error}"))?;
-        Ok((Self::new(peer, address, now), answer))
+        Ok((Self::new(peer, ways, now), answer))
     }
 
     /// Offers to call the device.
     pub(crate) fn offer(
         settings: &DeviceSettings,
-        address: LocalAddress,
+        ways: Ways,
         ssrc: u32,
         now: Instant,
     ) -> (Self, String) {
-        let (peer, offer) = Peer::offer(Self::config(settings, address, ssrc), now);
-        (Self::new(peer, address, now), offer)
+        let (peer, offer) = Peer::offer(Self::config(settings, &ways, ssrc), now);
+        (Self::new(peer, ways, now), offer)
     }
 
-    fn new(peer: Peer, address: LocalAddress, now: Instant) -> Self {
-        let local = match address {
-            LocalAddress::Host(socket) | LocalAddress::Public { socket, .. } => socket,
-            LocalAddress::Relayed { relay, .. } => relay,
-        };
+    fn new(peer: Peer, ways: Ways, now: Instant) -> Self {
         Self {
             peer,
-            local,
+            local: ways.socket(),
+            ways,
             due: Some(now),
             shim: None,
         }
@@ -225,7 +231,22 @@ impl DeviceMedia {
         from: SocketAddr,
         datagram: &mut [u8],
     ) -> Opened {
-        match self.peer.receive(now, self.local, from, datagram) {
+        let (local, from, datagram) = match self.ways.receive(now, from, datagram) {
+            FromServer::NotOurs => (self.local, from, datagram),
+            FromServer::Handled => {
+                self.due = Some(now);
+                return Opened::Server;
+            }
+            FromServer::Relayed { relay, peer, data } => {
+                // It is shorter than its wrapping.
+                let Some(room) = datagram.get_mut(..data.len()) else {
+                    return Opened::Foreign;
+                };
+                room.copy_from_slice(&data);
+                (relay, peer, room)
+            }
+        };
+        match self.peer.receive(now, local, from, datagram) {
             Received::Rtp(packet) => Opened::Rtp(packet.len()),
             Received::Rtcp(packet) => Opened::Rtcp(packet.len()),
             Received::Handled => {
@@ -238,19 +259,41 @@ impl DeviceMedia {
 
     /// What is to be done now; none: nothing more, until the time or a datagram comes.
     pub(crate) fn poll(&mut self, now: Instant) -> Option<FromDevice> {
-        match self.peer.poll(now) {
-            Output::Transmit(Transmit { remote, bytes, .. }) => {
-                Some(FromDevice::Send(remote, bytes))
+        loop {
+            if let Some((server, datagram)) = self.ways.poll(now) {
+                return Some(FromDevice::Send(server, datagram));
             }
-            Output::Event(Event::Connected) => Some(FromDevice::Connected),
-            Output::Event(Event::Disconnected(why)) => {
-                Some(FromDevice::Disconnected(why.to_string()))
-            }
-            Output::Wait(until) => {
-                self.due = Some(until);
-                None
+            match self.peer.poll(now) {
+                Output::Transmit(Transmit {
+                    local,
+                    remote,
+                    bytes,
+                }) => {
+                    if !self.ways.send(now, local, remote, &bytes) {
+                        return Some(FromDevice::Send(remote, bytes));
+                    }
+                }
+                Output::Event(Event::Connected) => return Some(FromDevice::Connected),
+                Output::Event(Event::Disconnected(why)) => {
+                    return Some(FromDevice::Disconnected(why.to_string()));
+                }
+                Output::Wait(until) => {
+                    let servers = self.ways.due(now);
+                    self.due = Some(servers.map_or(until, |due| due.min(until)));
+                    return None;
+                }
             }
         }
+    }
+
+    /// How its packets come and go.
+    pub(crate) const fn ways(&self) -> &Ways {
+        &self.ways
+    }
+
+    /// What was gathered for it: it ends.
+    pub(crate) fn into_gatherer(self) -> Option<Box<Gatherer>> {
+        self.ways.into_gatherer()
     }
 
     /// Sends an RTP packet of ours: gives what goes out, and where to. Nothing while packets do not flow.
@@ -260,12 +303,12 @@ impl DeviceMedia {
         len: usize,
         mut give: impl FnMut(SocketAddr, &[u8]),
     ) {
-        let peer = &mut self.peer;
+        let (peer, ways) = (&mut self.peer, &mut self.ways);
         let mut protect = |out: &mut [u8; MAX_PACKET], len: usize| {
             if let Ok((route, len)) = peer.send_rtp(out, len)
                 && let Some(packet) = out.get(..len)
             {
-                give(route.remote, packet);
+                ways.carry(route, packet, &mut give);
             }
         };
         match &mut self.shim {
@@ -279,7 +322,7 @@ impl DeviceMedia {
         &mut self,
         out: &mut [u8; MAX_PACKET],
         len: usize,
-        give: impl FnOnce(SocketAddr, &[u8]),
+        mut give: impl FnMut(SocketAddr, &[u8]),
     ) {
         if let Some(shim) = &self.shim {
             shim.rewrite_outbound_rtcp(out.get_mut(..len).unwrap_or_default());
@@ -287,7 +330,7 @@ impl DeviceMedia {
         if let Ok((route, len)) = self.peer.send_rtcp(out, len)
             && let Some(packet) = out.get(..len)
         {
-            give(route.remote, packet);
+            self.ways.carry(route, packet, &mut give);
         }
     }
 

@@ -191,7 +191,19 @@ impl LegMedia {
         self.follow_device();
     }
 
+    /// The way of a device's packets, if it is a device's leg: it ends, and nothing goes out any more.
+    pub(crate) fn take_device(&mut self) -> Option<Box<DeviceMedia>> {
+        let device = self.device.take()?;
+        self.agreed = false;
+        Some(device)
+    }
+
     /// The way of a device's packets, if it is a device's leg.
+    pub(crate) fn device(&self) -> Option<&DeviceMedia> {
+        self.device.as_deref()
+    }
+
+    /// As [`LegMedia::device`].
     pub(crate) fn device_mut(&mut self) -> Option<&mut DeviceMedia> {
         self.device.as_deref_mut()
     }

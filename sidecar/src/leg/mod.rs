@@ -8,6 +8,7 @@ mod offers;
 mod shim;
 mod srtp;
 mod target;
+mod ways;
 
 pub(crate) use capture::MediaCapture;
 pub(crate) use device::{DeviceMedia, DeviceSettings, FromDevice, Opened};
@@ -15,3 +16,4 @@ pub(crate) use media::{LegMedia, Playing, SentFrame};
 pub(crate) use negotiation::{Agreed, codec_name};
 pub(crate) use offers::LegOffers;
 pub(crate) use target::Target;
+pub(crate) use ways::Ways;

@@ -1,5 +1,6 @@
 //! Starting the parts in order, and ending them in the reverse one.
 
+mod relays;
 mod reload;
 mod threads;
 
@@ -226,6 +227,8 @@ impl Sidecar {
                 hold_music,
                 prefer_opus: config.gateway.prefer_opus,
                 lite: config.gateway.ice_lite,
+                servers: relays::servers(&config).await?,
+                gathered: config.gateway.gathered as usize,
             }));
         }
         let draining = Arc::<AtomicBool>::default();

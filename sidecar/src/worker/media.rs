@@ -81,10 +81,15 @@ impl Running {
 
     pub(super) fn release_media(&mut self, slot: usize, now: Instant) {
         crate::bridge::part(&mut self.media, slot);
-        let Some(mut media) = self.media.try_remove(slot) else {
+        if let Some(media) = self.media.get_mut(slot) {
+            media.goodbye(now);
+        }
+        if self.leave(slot, now) {
+            return;
+        }
+        let Some(media) = self.media.try_remove(slot) else {
             return;
         };
-        media.goodbye(now);
         // Closing the sockets, which the pool does, takes them out of the poll too.
         if let Some(owner) = self.media_owner.get_mut(slot) {
             *owner = None;
@@ -147,6 +152,10 @@ impl Running {
                         taken |= self.receive_of_device(slot, len, from, now, &mut out);
                         continue;
                     }
+                    if self.receive_of_gatherer(slot, len, from, now) {
+                        continue;
+                    }
+                    let datagram = self.packet.get_mut(..len).unwrap_or_default();
                     taken |= crate::bridge::receive(
                         &mut self.media,
                         slot,

@@ -257,6 +257,8 @@ struct Running {
     /// SIP Call-ID → whose messages they are, for the trace.
     dialogs: HashMap<Box<[u8]>, (Arc<CallIds>, LegId)>,
     ended_dialogs: VecDeque<(Instant, Box<[u8]>)>,
+    /// Legs for devices whose candidates are gathered.
+    ready: gateway::Ready,
     inputs: VecDeque<Pending>,
     /// What certificates of peers that were called over TLS have to prove, for their pooled connections.
     peer_names: HashMap<(Transport, SocketAddr), Arc<str>>,
@@ -321,6 +323,7 @@ impl Running {
             sessions: HashMap::new(),
             dialogs: HashMap::new(),
             ended_dialogs: VecDeque::new(),
+            ready: gateway::Ready::default(),
             inputs: VecDeque::new(),
             peer_names: HashMap::new(),
             nameless: HashMap::new(),
@@ -381,6 +384,7 @@ impl Running {
             self.check_trunks(now);
             self.keep_registered(now);
             self.keep_registrations(now);
+            self.gather(now);
             self.settle();
             self.tell_transactions();
         }
@@ -401,6 +405,7 @@ impl Running {
             self.next_check(),
             self.next_registering(),
             self.next_keeping(),
+            self.next_gathering(),
         ]
         .into_iter()
         .flatten()
@@ -571,6 +576,7 @@ impl Running {
         for key in left {
             self.remove_call(key);
         }
+        self.forget_ready(Instant::now());
         self.transmit();
     }
 }

@@ -52,7 +52,7 @@ fn root() -> Option<PathBuf> {
 }
 
 /// Leaves a line about a peer that this machine cannot have, which the project's check counts.
-fn skipped(peer: &str, why: &str) {
+pub(crate) fn skipped(peer: &str, why: &str) {
     let line = format!("{peer}: {why}\n");
     eprint!("skipped: {line}");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(

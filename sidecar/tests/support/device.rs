@@ -34,6 +34,8 @@ struct Inner {
     connected: bool,
     lost: Option<String>,
     mute: bool,
+    /// Another socket, to which it changes.
+    moved: Option<UdpSocket>,
     /// In and out, with a codec that the session does not speak.
     transcoders: Option<(Transcoder, Transcoder)>,
 }
@@ -59,12 +61,8 @@ fn transcoders(audio: &Audio) -> Option<(Transcoder, Transcoder)> {
     Some((inbound, outbound))
 }
 
-fn config(socket: &UdpSocket, codecs: &[Encoding], ssrc: u32) -> Config {
-    let local = socket.local_addr().unwrap();
-    let mut config = Config::new(
-        Identity::generate().unwrap(),
-        vec![LocalAddress::Host(local)],
-    );
+fn config(addresses: Vec<LocalAddress>, codecs: &[Encoding], ssrc: u32) -> Config {
+    let mut config = Config::new(Identity::generate().unwrap(), addresses);
     config.codecs = codecs.to_vec();
     config.style = Style::Echo { video: true };
     config.ssrc = ssrc;
@@ -84,10 +82,28 @@ impl Device {
     /// A device that offers a call with these codecs.
     pub(crate) fn offering(frequency: f64, codecs: &[Encoding]) -> (Self, String) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let host = LocalAddress::Host(socket.local_addr().unwrap());
+        Self::offering_on(socket, vec![host], frequency, codecs)
+    }
+
+    /// The same on a socket that is reached by these addresses.
+    pub(crate) fn offering_on(
+        socket: UdpSocket,
+        addresses: Vec<LocalAddress>,
+        frequency: f64,
+        codecs: &[Encoding],
+    ) -> (Self, String) {
         let session = session();
-        let config = config(&socket, codecs, session.ssrc());
+        let config = config(addresses, codecs, session.ssrc());
         let (peer, offer) = Peer::offer(config, Instant::now());
         (Self::start(socket, peer, session, frequency), offer)
+    }
+
+    /// Changes to another socket: the offer that begins ICE anew.
+    pub(crate) fn move_to(&self, socket: UdpSocket, addresses: &[LocalAddress]) -> String {
+        let mut inner = self.lock();
+        inner.moved = Some(socket);
+        inner.peer.offer_restart(addresses, Instant::now())
     }
 
     /// A device that is called.
@@ -103,7 +119,8 @@ impl Device {
     ) -> (Self, String) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let session = session();
-        let config = config(&socket, codecs, session.ssrc());
+        let host = LocalAddress::Host(socket.local_addr().unwrap());
+        let config = config(vec![host], codecs, session.ssrc());
         let (peer, answer) = Peer::answer(config, offer, Instant::now()).unwrap();
         (Self::start(socket, peer, session, frequency), answer)
     }
@@ -122,12 +139,13 @@ impl Device {
             connected: false,
             lost: None,
             mute: false,
+            moved: None,
             transcoders: None,
         };
         let inner = Arc::new((Mutex::new(inner), Condvar::new()));
         let quit = Arc::new(AtomicBool::new(false));
         let (shared, stop) = (Arc::clone(&inner), Arc::clone(&quit));
-        let thread = std::thread::spawn(move || run(&socket, &shared, &stop, frequency));
+        let thread = std::thread::spawn(move || run(socket, &shared, &stop, frequency));
         Self {
             inner,
             quit,
@@ -259,8 +277,8 @@ impl Drop for Device {
     }
 }
 
-fn run(socket: &UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
-    let local = socket.local_addr().unwrap();
+fn run(mut socket: UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
+    let mut local = socket.local_addr().unwrap();
     let voice: Vec<Frame> = tone::sine(frequency, -10.0, 8000)
         .chunks_exact(FRAME_SAMPLES)
         .map(|chunk| chunk.try_into().unwrap())
@@ -272,7 +290,13 @@ fn run(socket: &UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, f
         let mut inner_ = inner.0.lock().unwrap();
         let state = &mut *inner_;
         let now = Instant::now();
-        if let Ok((len, from)) = received
+        if let Some(moved) = state.moved.take() {
+            socket = moved;
+            socket
+                .set_read_timeout(Some(Duration::from_millis(2)))
+                .unwrap();
+            local = socket.local_addr().unwrap();
+        } else if let Ok((len, from)) = received
             && let Received::Rtp(packet) = state.peer.receive(now, local, from, &mut buffer[..len])
         {
             match &mut state.transcoders {

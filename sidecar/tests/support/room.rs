@@ -1,11 +1,11 @@
 //! A room: an Alexa device, and what Alexa says for it in the course of a call.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use skillcall_media::encoding::Encoding;
-use skillcall_webrtc::Direction;
+use skillcall_webrtc::{Direction, LocalAddress};
 
 use super::device::Device;
 use super::skill::Skill;
@@ -45,7 +45,18 @@ impl Room {
         address: &str,
         (voice, codecs): (f64, &[Encoding]),
     ) -> Self {
-        let (device, offer) = Device::offering(voice, codecs);
+        let offering = Device::offering(voice, codecs);
+        Self::calls_with(skill, sidecar, session, address, offering).await
+    }
+
+    /// The same with a device and its offer.
+    pub(crate) async fn calls_with(
+        skill: &Arc<Skill>,
+        sidecar: SocketAddr,
+        session: &str,
+        address: &str,
+        (device, offer): (Device, String),
+    ) -> Self {
         let mut begin = details("OFFER", &offer);
         begin["participants"] = json!([
             {"id": {"type": "COMMUNICATION_PROFILE_ID", "value": PROFILE}, "isOriginator": true},
@@ -141,6 +152,17 @@ impl Room {
         self.says("CallUpdate", update).await;
         let response = wait(&self.skill, "CallUpdateResponse", self.updates);
         assert_eq!(response["renegotiationType"], kind);
+        self.device.take_answer(sdp_of(&response));
+        self.says("CallUpdateAck", json!({})).await;
+    }
+
+    /// The device has changed to another socket, which is reached by these addresses.
+    pub(crate) async fn moves(&mut self, socket: UdpSocket, addresses: &[LocalAddress]) {
+        let mut update = details("OFFER", &self.device.move_to(socket, addresses));
+        update["renegotiationType"] = "CALL_UPDATE".into();
+        self.updates += 1;
+        self.says("CallUpdate", update).await;
+        let response = wait(&self.skill, "CallUpdateResponse", self.updates);
         self.device.take_answer(sdp_of(&response));
         self.says("CallUpdateAck", json!({})).await;
     }

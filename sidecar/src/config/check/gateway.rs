@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::locate::Located;
 use super::super::locate::Step::{Index, Key};
-use super::super::{Finding, GatewayConfig, Severity, SidecarConfig, secrets};
+use super::super::{Finding, GatewayConfig, Severity, SidecarConfig, relays, secrets};
 use crate::leg::Target;
 
 pub(super) fn gateway(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
@@ -41,8 +41,35 @@ pub(super) fn gateway(config: &SidecarConfig, at: &Located<'_>, findings: &mut V
         Ok(None) => {}
     }
     times(gateway, &mut report);
+    servers(config, &mut report);
     routes(config, at, findings);
     rooms(gateway, at, findings);
+}
+
+/// STUN and TURN.
+fn servers(config: &SidecarConfig, report: &mut impl FnMut(&str, String, &str)) {
+    let gateway = &config.gateway;
+    let wrong = |server: &String| !relays::is_server(server);
+    if let Some(server) = gateway.stun.iter().find(|server| wrong(server)) {
+        let remedy = "stun = [\"stun.example.org:3478\"]";
+        report("stun", format!("`{server}` is no HOST:PORT"), remedy);
+    }
+    for turn in &gateway.turn {
+        if wrong(&turn.server) {
+            let remedy = "server = \"turn.example.org:3478\"";
+            report("turn", format!("`{}` is no HOST:PORT", turn.server), remedy);
+        }
+        if let Err(error) = secrets::password(config, &turn.password_file) {
+            report("turn", error.to_string(), &error.remedy());
+        }
+    }
+    if gateway.ice_lite && !(gateway.stun.is_empty() && gateway.turn.is_empty()) {
+        report(
+            "ice-lite",
+            "a lite agent has no candidates of STUN and TURN servers (RFC 8445 §2.5)".into(),
+            "remove ice-lite, or stun and turn",
+        );
+    }
 }
 
 fn times(gateway: &GatewayConfig, report: &mut impl FnMut(&str, String, &str)) {
@@ -53,6 +80,7 @@ fn times(gateway: &GatewayConfig, report: &mut impl FnMut(&str, String, &str)) {
         ("connect-seconds", gateway.connect_seconds, 1, 3600),
         ("silence-seconds", gateway.silence_seconds, 0, 86_400),
         ("session-seconds", gateway.session_seconds, 1, 604_800),
+        ("gathered", gateway.gathered, 1, 64),
     ] {
         if !(least..=most).contains(&value) {
             report(

@@ -289,6 +289,7 @@ impl Running {
         });
         if let Some(slot) = beginning.slot {
             self.own_media(slot, key, LegId::B);
+            self.note_ways(key, slot, now);
         }
         self.sessions
             .insert(beginning.session_id.as_str().into(), key);

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_protocol::sma::action::Digit;
-use skillcall_webrtc::LocalAddress;
 
 use super::super::Running;
 use super::super::call::CallKey;
@@ -25,13 +24,9 @@ impl Running {
         offer: &str,
         now: Instant,
     ) -> Result<(usize, String), String> {
-        let slot = self.take_media(now)?;
-        let (local, ssrc) = self.address_of_slot(slot);
-        let Some(settings) = self.shared.devices.clone() else {
-            self.release_media(slot, now);
-            return Err(NO_MEDIA.to_owned());
-        };
-        match DeviceMedia::answer(&settings, local, ssrc, offer, now) {
+        let settings = self.shared.devices.clone().ok_or(NO_MEDIA)?;
+        let (slot, ways, ssrc) = self.take_device_media(now)?;
+        match DeviceMedia::answer(&settings, ways, ssrc, offer, now) {
             Ok((device, answer)) => {
                 if let Some(media) = self.media.get_mut(slot) {
                     media.give_device(device);
@@ -48,30 +43,12 @@ impl Running {
     /// Ports for a device that is called, and our offer.
     pub(super) fn offer_first(&mut self, now: Instant) -> Result<(usize, String), String> {
         let settings = self.shared.devices.clone().ok_or(NO_MEDIA)?;
-        let slot = self.take_media(now)?;
-        let (local, ssrc) = self.address_of_slot(slot);
-        let (device, offer) = DeviceMedia::offer(&settings, local, ssrc, now);
+        let (slot, ways, ssrc) = self.take_device_media(now)?;
+        let (device, offer) = DeviceMedia::offer(&settings, ways, ssrc, now);
         if let Some(media) = self.media.get_mut(slot) {
             media.give_device(device);
         }
         Ok((slot, offer))
-    }
-
-    /// The candidate of a slot's socket, and its source.
-    fn address_of_slot(&self, slot: usize) -> (LocalAddress, u32) {
-        let media = self.media.get(slot);
-        let port = media.map_or(0, |media| media.port);
-        let ssrc = media.map_or(1, |media| media.session.ssrc());
-        let bound = self.shared.config.rtp.address;
-        let public = SocketAddr::new(self.shared.reachable.usual_media(), port);
-        let address = if bound.is_unspecified() || bound == public.ip() {
-            LocalAddress::Host(public)
-        } else {
-            // Its administrator has made a rule that leads from there to us.
-            let socket = SocketAddr::new(bound, port);
-            LocalAddress::Public { socket, public }
-        };
-        (address, ssrc)
     }
 
     /// The device's answer to our last offer.
@@ -183,6 +160,10 @@ impl Running {
             }
             Opened::Handled => {
                 media.note_heard(now);
+                self.poll_device(slot, now);
+                false
+            }
+            Opened::Server => {
                 self.poll_device(slot, now);
                 false
             }

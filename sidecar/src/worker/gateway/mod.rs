@@ -15,7 +15,10 @@ mod begin;
 mod carry_out;
 mod device;
 mod music;
+mod prepared;
 mod record;
+
+pub(super) use self::prepared::Ready;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

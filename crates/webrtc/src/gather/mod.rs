@@ -1,0 +1,261 @@
+//! What others see of a socket, and addresses at relays: candidates that are gathered ahead of a call (RFC 8445 §5.1.1), as no
+//! device waits for them (facts G9), and kept until its end.
+//!
+//! A [`Gatherer`] asks STUN servers (RFC 8489) and TURN servers (RFC 8656) from one socket, without I/O: its owner passes it each
+//! datagram first, and sends what it wants sent. What comes by a relay is taken out of its wrapping, what goes by one is wrapped.
+
+mod binding;
+mod clock;
+mod problem;
+mod relay;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+pub use self::problem::{Problem, ServerKind, Why};
+use self::{binding::Binding, relay::Relay};
+use crate::LocalAddress;
+
+/// When a server that has not answered counts as dead, for who waits for [`Gatherer::is_done`]. It is asked on.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The most servers of a kind that are asked.
+const MOST_SERVERS: usize = 8;
+/// Datagrams that wait for [`Gatherer::poll`].
+const MOST_WAITING: usize = 64;
+
+/// A TURN server and who we are there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TurnServer {
+    /// Its address, for UDP.
+    pub address: SocketAddr,
+    /// Our name (long-term credentials, RFC 8489 §9.2).
+    pub username: String,
+    /// Our password.
+    pub password: String,
+}
+
+impl fmt::Debug for TurnServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TurnServer({}, {}, hidden)", self.address, self.username)
+    }
+}
+
+/// The servers that are asked. Those of another address family than the socket's are passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Servers {
+    /// STUN servers: what the outside sees of us.
+    pub stun: Vec<SocketAddr>,
+    /// TURN servers: addresses at which they take packets for us.
+    pub turn: Vec<TurnServer>,
+}
+
+impl Servers {
+    /// Whether there is nobody to ask.
+    pub const fn is_empty(&self) -> bool {
+        self.stun.is_empty() && self.turn.is_empty()
+    }
+}
+
+/// What a datagram was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromServer {
+    /// Of no server's: it came to the socket itself.
+    NotOurs,
+    /// A server's: nothing is left to do.
+    Handled,
+    /// What a peer has sent to an address of ours at a relay.
+    Relayed {
+        /// Our address there.
+        relay: SocketAddr,
+        /// The peer's.
+        peer: SocketAddr,
+        /// What it sent.
+        data: Vec<u8>,
+    },
+}
+
+/// A socket's addresses elsewhere.
+#[derive(Debug)]
+pub struct Gatherer {
+    /// The socket, as it is named in candidates.
+    host: LocalAddress,
+    bindings: Vec<Binding>,
+    relays: Vec<Relay>,
+    waiting: VecDeque<(SocketAddr, Vec<u8>)>,
+    patience: Instant,
+    /// Whether a leg has begun: what is found out now is of no use to it.
+    begun: bool,
+}
+
+impl Gatherer {
+    /// Asks the servers from this socket; `host` is [`LocalAddress::Host`], or [`LocalAddress::Public`] where its administrator has
+    /// made a rule, and STUN servers are not asked.
+    pub fn new(host: LocalAddress, servers: &Servers, now: Instant) -> Self {
+        let socket = match host {
+            LocalAddress::Host(socket) | LocalAddress::Public { socket, .. } => socket,
+            LocalAddress::Relayed { via, .. } => via,
+        };
+        let family = |address: &SocketAddr| address.is_ipv4() == socket.is_ipv4();
+        let asks = matches!(host, LocalAddress::Host(_));
+        let bindings = servers
+            .stun
+            .iter()
+            .filter(|address| asks && family(address));
+        let relays = servers.turn.iter().filter(|server| family(&server.address));
+        Self {
+            host,
+            bindings: bindings
+                .take(MOST_SERVERS)
+                .map(|server| Binding::new(*server, now))
+                .collect(),
+            relays: relays
+                .take(MOST_SERVERS)
+                .map(|server| Relay::new(socket, server, now))
+                .collect(),
+            waiting: VecDeque::new(),
+            patience: now + PATIENCE,
+            begun: false,
+        }
+    }
+
+    /// All that was found out so far, for a leg that begins now.
+    pub fn addresses(&self) -> Vec<LocalAddress> {
+        let seen = self.bindings.iter().find_map(Binding::mapped);
+        let host = match (self.host, seen) {
+            (LocalAddress::Host(socket), Some(public)) if public != socket => {
+                LocalAddress::Public { socket, public }
+            }
+            (host, _) => host,
+        };
+        let relays = self.relays.iter().filter_map(|relay| {
+            Some(LocalAddress::Relayed {
+                relay: relay.address()?,
+                via: relay.socket(),
+            })
+        });
+        std::iter::once(host).chain(relays).collect()
+    }
+
+    /// A leg begins with what is there: all addresses, as [`Gatherer::addresses`]. Servers that have failed are not asked again.
+    pub fn begin(&mut self) -> Vec<LocalAddress> {
+        self.begun = true;
+        self.addresses()
+    }
+
+    /// Which servers have given nothing, and why, once each had its time to; nothing before that.
+    pub fn problems(&self, now: Instant) -> Vec<Problem> {
+        if !self.is_done(now) {
+            return Vec::new();
+        }
+        let (stun, turn) = (ServerKind::Stun, ServerKind::Turn);
+        let bindings = self.bindings.iter();
+        let bindings = bindings.map(|binding| (stun, binding.server(), binding.problem()));
+        let relays = self.relays.iter();
+        let relays = relays.map(|relay| (turn, relay.server(), relay.problem()));
+        let all = bindings.chain(relays).filter_map(|(kind, server, why)| {
+            let why = why?;
+            Some(Problem { kind, server, why })
+        });
+        all.collect()
+    }
+
+    /// Whether each server has answered, or had its time to.
+    pub fn is_done(&self, now: Instant) -> bool {
+        now >= self.patience
+            || (self
+                .bindings
+                .iter()
+                .all(|binding| binding.mapped().is_some())
+                && self.relays.iter().all(Relay::is_settled))
+    }
+
+    /// Whether an address is one of ours at a relay.
+    pub fn is_relay(&self, local: SocketAddr) -> bool {
+        self.relays
+            .iter()
+            .any(|relay| relay.address() == Some(local))
+    }
+
+    /// Takes a datagram that came to the socket.
+    pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> FromServer {
+        let answers = self.bindings.iter_mut();
+        let answered = answers
+            .filter(|binding| binding.server() == from)
+            .any(|binding| binding.receive(now, datagram));
+        if answered {
+            return FromServer::Handled;
+        }
+        let mut relays = self.relays.iter_mut();
+        match relays.find(|relay| relay.server() == from) {
+            None => FromServer::NotOurs,
+            Some(relay) => relay.receive(now, datagram),
+        }
+    }
+
+    /// Sends something from our address at a relay; [`Gatherer::poll`] gives the datagram, once the relay allows it.
+    pub fn send(&mut self, now: Instant, relay: SocketAddr, peer: SocketAddr, data: &[u8]) {
+        let mut relays = self.relays.iter_mut();
+        if let Some(relay) = relays.find(|known| known.address() == Some(relay))
+            && let Some(datagram) = relay.send(now, peer, data)
+        {
+            Self::put(&mut self.waiting, (relay.server(), datagram));
+        }
+    }
+
+    fn put(waiting: &mut VecDeque<(SocketAddr, Vec<u8>)>, datagram: (SocketAddr, Vec<u8>)) {
+        if waiting.len() < MOST_WAITING {
+            waiting.push_back(datagram);
+        }
+    }
+
+    /// The next datagram that the socket is to send.
+    pub fn poll(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        for binding in &mut self.bindings {
+            if let Some(request) = binding.poll(now) {
+                Self::put(&mut self.waiting, (binding.server(), request));
+            }
+        }
+        for relay in &mut self.relays {
+            if !self.begun {
+                relay.ask_again(now);
+            }
+            while let Some(datagram) = relay.poll(now) {
+                Self::put(&mut self.waiting, (relay.server(), datagram));
+            }
+        }
+        self.waiting.pop_front()
+    }
+
+    /// When [`Gatherer::poll`] is to be called next, if nothing comes before.
+    pub fn due(&mut self, now: Instant) -> Option<Instant> {
+        let bindings = self.bindings.iter().map(Binding::due);
+        let begun = self.begun;
+        let relays = self.relays.iter_mut();
+        let relays = relays.filter_map(|relay| match relay.is_gone() && begun {
+            true => None,
+            false => relay.due(now),
+        });
+        bindings.chain(relays).min()
+    }
+
+    /// Gives the relays' addresses back, by datagrams for [`Gatherer::poll`], until [`Gatherer::is_closed`].
+    pub fn close(&mut self, now: Instant) {
+        self.begun = true;
+        self.waiting.clear();
+        self.bindings.clear();
+        for relay in &mut self.relays {
+            relay.close(now);
+        }
+    }
+
+    /// Whether nothing of ours is at a relay any more, as far as it can be known.
+    pub fn is_closed(&self) -> bool {
+        self.relays.iter().all(Relay::is_gone)
+    }
+}
