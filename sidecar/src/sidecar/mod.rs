@@ -25,7 +25,7 @@ use crate::control::{AccessKeys, Control, router};
 use crate::engine::Throttle;
 use crate::failure::{Failures, ThreadFailed};
 use crate::figures::{Figures, FiguresSnapshot};
-use crate::front::{Front, FrontHandle, ToFront};
+use crate::front::{Front, FrontHandle, Naming, ToFront};
 use crate::gateway::Switchboard;
 use crate::guard::{Bans, Known, SharedBans, Toll};
 use crate::handler::{HandlerError, Handlers};
@@ -103,6 +103,7 @@ pub struct Sidecar {
     journal: Journal,
     call_details: Option<CallDetails>,
     front: FrontHandle,
+    naming: Naming,
     reload: Reload,
     phones: Arc<Phones>,
     tap: Tap,
@@ -282,6 +283,7 @@ impl Sidecar {
             recordings,
             journal,
             call_details,
+            naming: front.naming(),
             front: front.handle(),
             reload: Reload {
                 live,
@@ -345,6 +347,16 @@ impl Sidecar {
         let of_sessions = sessions.iter().flat_map(|call| call.dialogs.clone());
         let dialogs = left.iter().flat_map(|call| call.dialogs.clone());
         worker.send(ToWorker::TakeLeave(dialogs.chain(of_sessions).collect()));
+        let of_sessions = sessions.iter().flat_map(|call| call.ringing.clone());
+        let ringing = left.iter().flat_map(|call| call.ringing.clone());
+        // The responses lead to the worker that their branch names.
+        for invite in ringing.chain(of_sessions) {
+            let branch = invite.branch().unwrap_or_default();
+            let named = self.naming.of_branch(&branch);
+            if let Some(worker) = named.and_then(|worker| self.workers.get(worker)) {
+                worker.send(ToWorker::GiveUp(vec![invite]));
+            }
+        }
         match switchboard {
             Some(switchboard) => switchboard.take_leave(sessions),
             None => {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use skillcall_media::prompt::EncodedPrompt;
 use skillcall_protocol::sma::CallId;
-use skillcall_sip::endpoint::CallHandle;
+use skillcall_sip::endpoint::{CallHandle, TransmitId};
 use skillcall_sip::message::ExtraHeader;
 use tokio::task::AbortHandle;
 
@@ -121,6 +121,8 @@ pub(super) struct LegEntry {
     pub(super) attempt: Option<Box<Attempt>>,
     /// The places that it rings at, while there are several.
     pub(super) forks: Vec<Fork>,
+    /// Its INVITEs that stand in the journal.
+    pub(super) journalled: Vec<TransmitId>,
     /// Looking up the name of the called host.
     pub(super) lookup: Option<AbortHandle>,
     /// Its place on a route that has a limit.
@@ -143,6 +145,7 @@ impl LegEntry {
             vouched: Vec::new(),
             attempt: None,
             forks: Vec::new(),
+            journalled: Vec::new(),
             lookup: None,
             route: None,
             _held: held,

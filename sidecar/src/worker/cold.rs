@@ -206,6 +206,14 @@ impl Running {
                         self.endpoint.bye_saved(now, dialog);
                     }
                 }
+                ToWorker::GiveUp(invites) => {
+                    let now = Instant::now();
+                    for invite in &invites {
+                        if !self.endpoint.cancel_saved(now, invite) {
+                            tracing::warn!(to = %invite.to, "a call that was left ringing is not given up");
+                        }
+                    }
+                }
                 ToWorker::HangUpAll => {
                     self.hanging_up = true;
                     let all: Vec<CallKey> = self.keys().collect();

@@ -1,0 +1,109 @@
+//! An INVITE that outlives its endpoint: what is needed to give it up after a restart (RFC 3261 §9.1).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::call::{CallState, TxRef};
+use super::client::{ClientMachine, ClientTx, SendPath, begin_like};
+use super::event::CallHandle;
+use super::flow::{Destination, TransmitId, Transport};
+use super::{Due, Endpoint};
+use crate::message::{Framing, Message, Method, StatusCode, parse};
+use crate::transaction::ClientInvite;
+
+/// An INVITE as it can be written down: all that a CANCEL and an ACK repeat of it, and where it went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedInvite {
+    /// Request-URI, Via, Route, From, To, Call-ID and CSeq, as a message without a body.
+    pub request: Vec<u8>,
+    /// The transport.
+    pub transport: Transport,
+    /// Where it was sent.
+    pub to: SocketAddr,
+}
+
+impl SavedInvite {
+    /// The branch of its Via, with the cookie (RFC 3261 §8.1.1.7).
+    pub fn branch(&self) -> Option<Vec<u8>> {
+        crate::peek::peek(&self.request)?.branch.map(<[u8]>::to_vec)
+    }
+}
+
+impl Endpoint {
+    /// The call that a message begins, and its INVITE to be written down: [`Endpoint::cancel_saved`] gives it up after a
+    /// restart. `None` where the message is something else. `to` is where it goes.
+    pub fn saved_invite(
+        &self,
+        id: TransmitId,
+        transport: Transport,
+        to: SocketAddr,
+    ) -> Option<(CallHandle, SavedInvite)> {
+        let tx = TxRef::from(id);
+        let found = self.client(tx)?;
+        let call = found.call?;
+        match &self.call(call)?.state {
+            CallState::Calling(calling) if calling.tx == tx => {}
+            _ => return None,
+        }
+        let Ok(Message::Request(request)) = parse(found.request.clone(), Framing::Datagram) else {
+            return None;
+        };
+        let saved = SavedInvite {
+            request: begin_like(&request, &Method::Invite, None)
+                .finish()
+                .to_vec(),
+            transport,
+            to,
+        };
+        Some((call, saved))
+    }
+
+    /// Gives up an INVITE that another endpoint has sent, and that was written down. What comes back is acknowledged, an
+    /// answer that crosses the CANCEL is ended by a BYE; no event tells of it. All is repeated as ever, so the endpoint
+    /// has to live on. Whether the INVITE had a provisional response is not known, so none is waited for. False: it
+    /// cannot be read, or the table is full.
+    pub fn cancel_saved(&mut self, now: Instant, saved: &SavedInvite) -> bool {
+        if self.clients.len() >= self.config.limits.transactions {
+            return false;
+        }
+        let bytes = Bytes::copy_from_slice(&saved.request);
+        let (Ok(Message::Request(request)), Some(branch)) =
+            (parse(bytes.clone(), Framing::Datagram), saved.branch())
+        else {
+            return false;
+        };
+        if *request.method() != Method::Invite {
+            return false;
+        }
+        let reliable = saved.transport.is_reliable();
+        let (mut machine, _) = ClientInvite::start(self.config.timers, reliable);
+        let _ = machine.on_response(StatusCode::RINGING);
+        let serial = self.next_serial();
+        let nonce = self.ids.nonce();
+        let path = SendPath {
+            transport: saved.transport,
+            destination: Destination::Addr(saved.to),
+            connection: None,
+            udp_only: true,
+        };
+        let machine = ClientMachine::Invite(machine, Box::default());
+        let invite = ClientTx::restored(serial, nonce, machine, bytes, path);
+        let index = u32::try_from(self.clients.insert(invite)).unwrap_or(u32::MAX);
+        self.restored.insert(branch.into(), TxRef { index, serial });
+        self.send_cancel(now, TxRef { index, serial }, &[]);
+        // The CANCEL may take 64·T1, and so may the responses after it.
+        let until = self.config.timers.give_up().saturating_mul(2);
+        self.timers
+            .add_rare(now, until, Due::Restored { index, serial });
+        true
+    }
+
+    /// What was to come for an INVITE of another endpoint has come, or never will.
+    pub(super) fn forget_restored(&mut self, index: u32, serial: u32) {
+        let tx = TxRef { index, serial };
+        self.restored.retain(|_, restored| *restored != tx);
+        self.forget_client(tx);
+    }
+}
