@@ -38,6 +38,7 @@ use crate::reachable::Reachable;
 use crate::recording::RecordingStore;
 use crate::resolve::Names;
 use crate::speech::SpeechService;
+use crate::telemetry::Telemetry;
 use crate::tls::{Tls, TlsError, TlsSetup};
 use crate::trace::{Files, TraceSink, TraceStore};
 use crate::trunks::{TrunkTable, Trunks};
@@ -115,6 +116,7 @@ pub struct Sidecar {
     store_threads: Vec<JoinHandle<()>>,
     end_control: Option<oneshot::Sender<()>>,
     control_task: Option<tokio::task::JoinHandle<()>>,
+    telemetry_task: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Sidecar {
@@ -165,8 +167,12 @@ impl Sidecar {
         let age = Duration::from_secs(u64::from(config.trace.max_age_days) * 86_400);
         let files = Files::new(&folder, config.trace.max_bytes, age)
             .map_err(io(format!("trace folder {}", folder.display())))?;
+        let started = Telemetry::start(&config, Arc::clone(&figures))
+            .map_err(std::io::Error::other)
+            .map_err(io("[opentelemetry]"))?;
+        let (telemetry, telemetry_task) = started.unzip();
         let (trace, trace_thread) =
-            TraceSink::start(files, Arc::clone(&figures)).map_err(io("trace"))?;
+            TraceSink::start(files, Arc::clone(&figures), telemetry).map_err(io("trace"))?;
         let traces = TraceStore::new(folder, trace.clone());
 
         let speech = Arc::new(SpeechService::new(&config.speech));
@@ -307,6 +313,7 @@ impl Sidecar {
             },
             end_control: None,
             control_task: None,
+            telemetry_task,
             config,
         };
         sidecar.start_threads(front, &shared)?;
@@ -562,6 +569,10 @@ impl Sidecar {
             join(stores);
         });
         let _ = joined.await;
+        if let Some(task) = self.telemetry_task.take() {
+            // The trace's thread, which sent to it, has ended: it posts what it has left.
+            let _ = tokio::time::timeout(LAST_WORDS, task).await;
+        }
         drop(self.end_control.take());
         if let Some(task) = self.control_task.take() {
             // An idle keep-alive connection must not hold the end up.

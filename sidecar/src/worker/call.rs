@@ -12,6 +12,7 @@ use skillcall_sip::message::ExtraHeader;
 use tokio::task::AbortHandle;
 
 use super::brain::Brain;
+use super::history::History;
 use super::outgoing::Attempt;
 use super::ringing::Fork;
 use super::transfer::Transfer;
@@ -117,6 +118,8 @@ pub(super) struct LegEntry {
     pub(super) trunk: Option<Arc<Trunk>>,
     /// What a trusted trunk said of the caller.
     pub(super) vouched: Vec<ExtraHeader>,
+    /// What it asked for, and the way to here.
+    pub(super) history: Option<History>,
     /// Where else it may be tried, while it is being called.
     pub(super) attempt: Option<Box<Attempt>>,
     /// The places that it rings at, while there are several.
@@ -143,6 +146,7 @@ impl LegEntry {
             described_reliably: false,
             trunk: None,
             vouched: Vec::new(),
+            history: None,
             attempt: None,
             forks: Vec::new(),
             journalled: Vec::new(),

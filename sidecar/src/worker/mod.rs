@@ -36,6 +36,7 @@ mod cold;
 mod commands;
 mod created;
 mod gateway;
+mod history;
 mod identity;
 mod inbox;
 mod incoming;
