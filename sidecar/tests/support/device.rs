@@ -34,6 +34,10 @@ struct Inner {
     connected: bool,
     lost: Option<String>,
     mute: bool,
+    /// Payloads that have come, as they were.
+    payloads: Vec<Vec<u8>>,
+    /// Another tone that it says from now on.
+    another: Option<f64>,
     /// Another socket, to which it changes.
     moved: Option<UdpSocket>,
     /// In and out, with a codec that the session does not speak.
@@ -139,6 +143,8 @@ impl Device {
             connected: false,
             lost: None,
             mute: false,
+            payloads: Vec::new(),
+            another: None,
             moved: None,
             transcoders: None,
         };
@@ -189,6 +195,11 @@ impl Device {
     /// Sends no audio from now on, or sends again; ICE goes on.
     pub(crate) fn mute(&self, mute: bool) {
         self.lock().mute = mute;
+    }
+
+    /// Says another tone from now on.
+    pub(crate) fn says(&self, frequency: f64) {
+        self.lock().another = Some(frequency);
     }
 
     /// Presses a key, whose tones are in the audio (facts G9: there are no telephone events).
@@ -257,6 +268,11 @@ impl Device {
         self.lock().heard.clear();
     }
 
+    /// Payloads of all packets that have come, as they were.
+    pub(crate) fn payloads(&self) -> Vec<Vec<u8>> {
+        self.lock().payloads.clone()
+    }
+
     /// Waits for digits in what it hears.
     pub(crate) fn hears_digits(&self, digits: &str) {
         self.wait(&format!("the digits {digits}"), |inner| {
@@ -277,12 +293,16 @@ impl Drop for Device {
     }
 }
 
-fn run(mut socket: UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
-    let mut local = socket.local_addr().unwrap();
-    let voice: Vec<Frame> = tone::sine(frequency, -10.0, 8000)
+fn voice_of(frequency: f64) -> Vec<Frame> {
+    tone::sine(frequency, -10.0, 8000)
         .chunks_exact(FRAME_SAMPLES)
         .map(|chunk| chunk.try_into().unwrap())
-        .collect();
+        .collect()
+}
+
+fn run(mut socket: UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
+    let mut local = socket.local_addr().unwrap();
+    let mut voice = voice_of(frequency);
     let (mut spoken, mut next_tick) = (0, Instant::now());
     let mut buffer = [0; 2048];
     while !quit.load(Ordering::Relaxed) {
@@ -299,6 +319,9 @@ fn run(mut socket: UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool
         } else if let Ok((len, from)) = received
             && let Received::Rtp(packet) = state.peer.receive(now, local, from, &mut buffer[..len])
         {
+            state
+                .payloads
+                .push(packet.get(12..).unwrap_or_default().to_vec());
             match &mut state.transcoders {
                 None => {
                     let _ = state.session.receive_rtp(now, packet);
@@ -320,6 +343,9 @@ fn run(mut socket: UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool
                 Output::Event(Event::Disconnected(why)) => state.lost = Some(why.to_string()),
                 Output::Wait(_) => break,
             }
+        }
+        if let Some(frequency) = state.another.take() {
+            voice = voice_of(frequency);
         }
         if let Some(audio) = state.peer.audio().copied() {
             let mut format = Format::new(audio.encoding.g711().unwrap_or(Codec::Pcmu), None);
