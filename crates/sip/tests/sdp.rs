@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use skillcall_sip::sdp::{Capabilities, Codec, Direction, MediaSession, SdpError, TelephoneEvent};
+use skillcall_sip::sdp::{
+    Capabilities, Codec, Direction, MediaSession, OpusWish, SdpError, TelephoneEvent,
+};
 
 fn session(port: u16) -> MediaSession {
     MediaSession::new(
@@ -295,4 +297,147 @@ fn what_cannot_be_agreed_is_refused_by_name_and_changes_nothing() {
         })
     );
     assert!(ours.accept_answer(answer.as_bytes()).is_ok());
+}
+
+fn wide(port: u16, codecs: &[Codec]) -> MediaSession {
+    let mut capabilities = Capabilities::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    capabilities.codecs = codecs.to_vec();
+    MediaSession::new(capabilities, 1000)
+}
+
+#[test]
+fn wide_codecs_are_offered_with_telephone_events_at_each_clock() {
+    let mut ours = wide(40000, &[Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma]);
+    let offered = text(&ours.offer());
+    let media = offered.split_once("m=audio ").unwrap().1;
+    assert_eq!(
+        media,
+        "40000 RTP/AVP 96 9 0 8 101 97\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\na=rtpmap:9 G722/8000\r\n\
+         a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/48000\r\na=fmtp:101 0-16\r\n\
+         a=rtpmap:97 telephone-event/8000\r\na=fmtp:97 0-16\r\na=ptime:20\r\na=sendrecv\r\n"
+    );
+}
+
+/// What an answer to our offer of all codecs comes to: its codec, the numbers that we send and receive, and those of events.
+#[test]
+fn answers_choose_a_codec_and_numbers_of_their_own() {
+    let all = [Codec::Opus, Codec::G722, Codec::Pcmu];
+    for (answer, codec, payloads, events) in [
+        (
+            "96 101\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:101 telephone-event/48000",
+            Codec::Opus,
+            (96, 96),
+            Some((101, 101, 48_000)),
+        ),
+        (
+            "111 110 109\r\na=rtpmap:111 OPUS/48000/2\r\na=rtpmap:110 telephone-event/8000\r\na=rtpmap:109 telephone-event/48000",
+            Codec::Opus,
+            (111, 96),
+            Some((109, 101, 48_000)),
+        ),
+        // Many a phone has no others.
+        (
+            "96 97\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 telephone-event/8000",
+            Codec::Opus,
+            (96, 96),
+            Some((97, 97, 8_000)),
+        ),
+        (
+            "9 97\r\na=rtpmap:97 telephone-event/8000",
+            Codec::G722,
+            (9, 9),
+            Some((97, 97, 8_000)),
+        ),
+        ("9\r\na=rtpmap:9 G722/8000", Codec::G722, (9, 9), None),
+        (
+            "0 97 101\r\na=rtpmap:97 telephone-event/8000\r\na=rtpmap:101 telephone-event/48000",
+            Codec::Pcmu,
+            (0, 0),
+            Some((97, 97, 8_000)),
+        ),
+    ] {
+        let mut ours = wide(40000, &all);
+        ours.offer();
+        let said = offer(&format!("m=audio 4000 RTP/AVP {answer}\r\n"));
+        let agreed = ours.accept_answer(said.as_bytes()).unwrap();
+        assert_eq!(agreed.codec, codec, "{answer}");
+        assert_eq!(
+            (agreed.send_payload, agreed.receive_payload),
+            payloads,
+            "{answer}"
+        );
+        let event = agreed
+            .telephone_event
+            .map(|event| (event.send_payload, event.receive_payload, event.clock));
+        assert_eq!(event, events, "{answer}");
+        // The next offer has what was agreed on first, under the same numbers.
+        let again = text(&ours.offer());
+        assert!(
+            again.contains(&format!("m=audio 40000 RTP/AVP {} ", payloads.1)),
+            "{again}"
+        );
+        assert!(again.contains("a=rtpmap:96 opus/48000/2"), "{again}");
+        assert!(
+            again.contains("a=rtpmap:101 telephone-event/48000"),
+            "{again}"
+        );
+        assert!(
+            again.contains("a=rtpmap:97 telephone-event/8000"),
+            "{again}"
+        );
+    }
+}
+
+#[test]
+fn an_offers_numbers_stay_and_ours_go_out_of_their_way() {
+    let mut ours = wide(40000, &[Codec::Opus, Codec::G722, Codec::Pcmu]);
+    let (answer, agreed) = ours
+        .answer(
+            offer(
+                "m=audio 4000 RTP/AVP 101 96 0\r\na=rtpmap:101 opus/48000/2\r\n\
+                 a=fmtp:101 maxplaybackrate=16000; useinbandfec=1;maxaveragebitrate=20000\r\na=rtpmap:96 telephone-event/48000\r\n",
+            )
+            .as_bytes(),
+        )
+        .unwrap();
+    assert_eq!(
+        (agreed.codec, agreed.send_payload, agreed.receive_payload),
+        (Codec::Opus, 101, 101)
+    );
+    let wish = OpusWish {
+        in_band_fec: true,
+        max_average_bitrate: Some(20_000),
+    };
+    assert_eq!(agreed.opus, wish);
+    assert!(
+        text(&answer).contains(
+            "RTP/AVP 101 96\r\na=rtpmap:101 opus/48000/2\r\na=fmtp:101 useinbandfec=1\r\n\
+             a=rtpmap:96 telephone-event/48000\r\n"
+        ),
+        "{}",
+        text(&answer)
+    );
+    let again = text(&ours.offer());
+    assert!(
+        again.contains("RTP/AVP 101 9 0 96 97\r\na=rtpmap:101 opus/48000/2\r\n"),
+        "{again}"
+    );
+    assert!(
+        again.contains("a=rtpmap:97 telephone-event/8000\r\n"),
+        "{again}"
+    );
+}
+
+#[test]
+fn what_the_settings_do_not_have_is_neither_offered_nor_taken() {
+    let offer = offer("m=audio 4000 RTP/AVP 96 9\r\na=rtpmap:96 opus/48000/2\r\n");
+    let refused = session(40000).answer(offer.as_bytes());
+    assert!(
+        matches!(refused, Err(SdpError::NoCodec { .. })),
+        "{refused:?}"
+    );
+    let (_, agreed) = wide(40000, &[Codec::Pcmu, Codec::G722])
+        .answer(offer.as_bytes())
+        .unwrap();
+    assert_eq!(agreed.codec, Codec::G722);
 }

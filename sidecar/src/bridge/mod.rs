@@ -1,4 +1,5 @@
-//! Two legs that hear each other: packets of one become packets of the other, without delay and without decoding.
+//! Two legs that hear each other: packets of one become packets of the other, without delay, and without decoding
+//! where they share a codec.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -28,7 +29,7 @@ pub(crate) fn receive(
     let Some(datagram) = leg.open_rtp(datagram) else {
         return false;
     };
-    if !pass_on(legs, slot, now, datagram, out) {
+    if !deliver(legs, slot, now, datagram, out) {
         return false;
     }
     if let Some(leg) = legs.get_mut(slot) {
@@ -37,7 +38,8 @@ pub(crate) fn receive(
     true
 }
 
-/// Takes an opened packet of the device's leg in `slot`, and passes it on like [`receive`].
+/// Takes an opened packet of the leg in `slot`, and passes it on like [`receive`]: through the media session's codec where the two legs
+/// share none.
 pub(crate) fn deliver(
     legs: &mut Slab<LegMedia>,
     slot: usize,
@@ -45,7 +47,27 @@ pub(crate) fn deliver(
     packet: &[u8],
     out: &mut [u8; MAX_PACKET],
 ) -> bool {
-    pass_on(legs, slot, now, packet, out)
+    let Some(leg) = legs.get_mut(slot) else {
+        return false;
+    };
+    let Some(mut inbound) = leg.take_inbound() else {
+        return pass_on(legs, slot, now, packet, out, false);
+    };
+    let passes = legs.get(slot).is_some_and(|leg| {
+        let other = leg.bridged.and_then(|other| legs.get(other));
+        other.is_some_and(|other| leg.passes_to(other))
+    });
+    let mut taken = false;
+    let give = |packet: &[u8]| taken |= pass_on(legs, slot, now, packet, out, passes);
+    // What cannot be transcoded is lost, as packets are.
+    let _ = match passes {
+        true => inbound.pass(packet, give),
+        false => inbound.push(packet, give),
+    };
+    if let Some(leg) = legs.get_mut(slot) {
+        leg.give_inbound(inbound);
+    }
+    taken
 }
 
 fn pass_on(
@@ -54,6 +76,7 @@ fn pass_on(
     now: Instant,
     packet: &[u8],
     out: &mut [u8; MAX_PACKET],
+    passes: bool,
 ) -> bool {
     let Some(leg) = legs.get_mut(slot) else {
         return false;
@@ -70,7 +93,7 @@ fn pass_on(
     {
         if let Some(to) = other.destination() {
             if let Some(len) = other.session.relay(now, &received, out) {
-                other.send_rtp(out, len, to);
+                other.send_relayed(out, len, to, passes);
             }
         } else {
             // The peer holds: what is left out must not be a hole in its numbers when it comes back.

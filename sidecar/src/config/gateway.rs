@@ -9,6 +9,7 @@ use skillcall_protocol::communication::{IdType, ParticipantId};
 use skillcall_sip::message::escaped_user;
 use url::Url;
 
+use super::codecs::PhoneCodec;
 use super::relays::TurnConfig;
 
 /// The gateway; it is on when `skill` is given. Its times are our choice: none is documented (facts G11).
@@ -30,6 +31,9 @@ pub struct GatewayConfig {
     pub route: Vec<GatewayRouteConfig>,
     /// Devices that phones can call.
     pub room: Vec<RoomConfig>,
+    /// What phones are spoken to in, best first: any of `PCMU`, `PCMA`, `G722` and `opus`; default `PCMU`, `PCMA`. What the device
+    /// speaks already goes first.
+    pub codecs: Vec<PhoneCodec>,
     /// Whether devices are spoken to in Opus with error correction, where they have it, though G.711 would pass unchanged;
     /// default false: Opus and G.722 only with devices that have no G.711.
     pub prefer_opus: bool,
@@ -71,6 +75,7 @@ impl Default for GatewayConfig {
             require_signed_replies: true,
             route: Vec::new(),
             room: Vec::new(),
+            codecs: vec![PhoneCodec::Pcmu, PhoneCodec::Pcma],
             prefer_opus: false,
             ice_lite: false,
             hold_music: None,

@@ -14,7 +14,7 @@ use skillcall_webrtc::{
     Received, Servers, Transmit,
 };
 
-use super::shim::{INNER, Shim};
+use super::shim::{INNER, Shim, Wire};
 use super::ways::Ways;
 
 /// How the gateway speaks with devices.
@@ -24,6 +24,8 @@ pub(crate) struct DeviceSettings {
     pub(crate) identity: Identity,
     /// Whether Opus goes before G.711, which would pass unchanged.
     pub(crate) prefer_opus: bool,
+    /// What the phone's side may speak, what we like most first.
+    pub(crate) codecs: Vec<Encoding>,
     /// Whether our side of ICE is lite (RFC 8445 §2.5).
     pub(crate) lite: bool,
     /// What phones hear while devices hold, again and again.
@@ -32,6 +34,31 @@ pub(crate) struct DeviceSettings {
     pub(crate) servers: Servers,
     /// How many legs a worker has ready whose candidates are gathered.
     pub(crate) gathered: usize,
+}
+
+impl DeviceSettings {
+    /// What a device may speak, what we like most first; `first` is what the phone speaks already: it passes unchanged.
+    fn codecs_for_device(&self, first: Option<Encoding>) -> Vec<Encoding> {
+        let best = [Encoding::Opus, Encoding::G722].into_iter();
+        let best = best.filter(|_| self.prefer_opus);
+        let rest = [
+            Encoding::Pcmu,
+            Encoding::Pcma,
+            Encoding::Opus,
+            Encoding::G722,
+        ];
+        let mut codecs = Vec::new();
+        for codec in best
+            .chain(first)
+            .chain(self.codecs.iter().copied())
+            .chain(rest)
+        {
+            if !codecs.contains(&codec) {
+                codecs.push(codec);
+            }
+        }
+        codecs
+    }
 }
 
 /// What a datagram was, or what follows from the time.
@@ -82,17 +109,14 @@ pub(crate) struct DeviceMedia {
 }
 
 impl DeviceMedia {
-    fn config(settings: &DeviceSettings, ways: &Ways, ssrc: u32) -> Config {
+    fn config(
+        settings: &DeviceSettings,
+        ways: &Ways,
+        ssrc: u32,
+        first: Option<Encoding>,
+    ) -> Config {
         let mut config = Config::new(settings.identity.clone(), ways.addresses());
-        let (g711, others) = (
-            [Encoding::Pcmu, Encoding::Pcma],
-            [Encoding::Opus, Encoding::G722],
-        );
-        config.codecs = match settings.prefer_opus {
-            true => others.into_iter().chain(g711).collect(),
-            // What the phone's side speaks passes unchanged.
-            false => g711.into_iter().chain(others).collect(),
-        };
+        config.codecs = settings.codecs_for_device(first);
         if settings.lite {
             config.mode = IceMode::Lite;
         }
@@ -111,19 +135,20 @@ impl DeviceMedia {
         offer: &str,
         now: Instant,
     ) -> Result<(Self, String), String> {
-        let (peer, answer) = Peer::answer(Self::config(settings, &ways, ssrc), offer, now)
+        let (peer, answer) = Peer::answer(Self::config(settings, &ways, ssrc, None), offer, now)
             .map_err(|error| format!("the device's offer: {error}"))?;
         Ok((Self::new(peer, ways, now), answer))
     }
 
-    /// Offers to call the device.
+    /// Offers to call the device; `first` is what the phone speaks.
     pub(crate) fn offer(
         settings: &DeviceSettings,
         ways: Ways,
         ssrc: u32,
+        first: Option<Encoding>,
         now: Instant,
     ) -> (Self, String) {
-        let (peer, offer) = Peer::offer(Self::config(settings, &ways, ssrc), now);
+        let (peer, offer) = Peer::offer(Self::config(settings, &ways, ssrc, first), now);
         (Self::new(peer, ways, now), offer)
     }
 
@@ -176,8 +201,12 @@ impl DeviceMedia {
     /// What was agreed on, for the media session, and whether we send and receive.
     pub(crate) fn agreed(&mut self) -> Option<(Format, bool, bool)> {
         let audio = *self.peer.audio()?;
-        if !self.shim.as_ref().is_some_and(|shim| shim.fits(&audio)) {
-            self.shim = Shim::between(&audio)
+        if !self
+            .shim
+            .as_ref()
+            .is_some_and(|shim| shim.fits(&Wire::from(&audio)))
+        {
+            self.shim = Shim::between(Wire::from(&audio))
                 .inspect_err(|error| tracing::error!(%error, "a device's codec"))
                 .ok()?;
         }
@@ -196,10 +225,14 @@ impl DeviceMedia {
         Some((format, audio.direction.sends(), audio.direction.receives()))
     }
 
-    /// The device's codec, where it is none of the media session's.
-    pub(crate) fn codec_name(&self) -> Option<&'static str> {
-        self.shim.as_ref()?;
-        Some(self.peer.audio()?.encoding.name())
+    /// What the device speaks, once agreed on.
+    pub(crate) fn encoding(&self) -> Option<Encoding> {
+        Some(self.peer.audio()?.encoding)
+    }
+
+    /// The codec of its packets, where it is none of the media session's.
+    pub(crate) fn foreign(&self) -> Option<Encoding> {
+        self.shim.as_ref().map(Shim::encoding)
     }
 
     /// What its packets pass on their way in, for as long as one of them does.
@@ -296,11 +329,13 @@ impl DeviceMedia {
         self.ways.into_gatherer()
     }
 
-    /// Sends an RTP packet of ours: gives what goes out, and where to. Nothing while packets do not flow.
+    /// Sends an RTP packet of ours: gives what goes out, and where to. Nothing while packets do not flow. `passes`: its payload is in
+    /// the device's codec already.
     pub(crate) fn send_rtp(
         &mut self,
         out: &mut [u8; MAX_PACKET],
         len: usize,
+        passes: bool,
         mut give: impl FnMut(SocketAddr, &[u8]),
     ) {
         let (peer, ways) = (&mut self.peer, &mut self.ways);
@@ -313,7 +348,9 @@ impl DeviceMedia {
         };
         match &mut self.shim {
             None => protect(out, len),
-            Some(shim) => shim.outbound(out.get(..len).unwrap_or_default(), protect),
+            Some(shim) => {
+                shim.outbound(out.get(..len).unwrap_or_default(), passes, protect);
+            }
         }
     }
 

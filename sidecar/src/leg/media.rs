@@ -8,16 +8,19 @@ use std::time::Instant;
 use mio::net::UdpSocket;
 use skillcall_media::codec::Codec;
 use skillcall_media::dtmf::{COMMA_MS, Digit, ToneDetector, audible};
+use skillcall_media::encoding::Encoding;
 use skillcall_media::player::{Player, Step};
 use skillcall_media::prompt::EncodedPrompt;
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_media::session::{AudioSession, Outgoing};
+use skillcall_media::transcode::{TranscodeError, Transcoder};
 use skillcall_media::utterance::UtteranceDetector;
 use skillcall_media::voice_focus::NoiseSuppressor;
 use skillcall_media::{Frame, SILENT_FRAME};
 
 use super::device::DeviceMedia;
 use super::negotiation::Agreed;
+use super::shim::{Shim, Wire};
 use super::srtp::LegSrtp;
 use crate::engine::{PlayId, RecordingId};
 use crate::figures::Held;
@@ -76,6 +79,8 @@ pub(crate) struct LegMedia {
     pub(crate) holding: bool,
     follows: Option<Agreed>,
     srtp: Option<Box<LegSrtp>>,
+    /// What stands between a phone and the media session, where they share no codec.
+    shim: Option<Box<Shim>>,
     /// The way of a device's packets; its leg has no other.
     device: Option<Box<DeviceMedia>>,
     /// When something of the peer's came last: RTP, RTCP, or what keeps ICE alive.
@@ -131,6 +136,7 @@ impl LegMedia {
             holding: false,
             follows: None,
             srtp: None,
+            shim: None,
             device: None,
             last_heard: None,
             open: false,
@@ -174,6 +180,14 @@ impl LegMedia {
                 return;
             }
         }
+        match follow_wire(self.shim.take(), agreed.wire) {
+            Ok(shim) => self.shim = shim,
+            Err(error) => {
+                tracing::error!(%error, "a phone's codec");
+                self.agreed = false;
+                return;
+            }
+        }
         self.session.set_format(agreed.format);
         self.announced = agreed.remote;
         self.announced_rtcp = agreed.remote_rtcp;
@@ -210,8 +224,44 @@ impl LegMedia {
 
     /// The codec's name, as it is on the wire.
     pub(crate) fn codec_name(&self) -> &'static str {
-        let device = self.device.as_ref().and_then(|device| device.codec_name());
-        device.unwrap_or_else(|| super::codec_name(self.session.format().codec))
+        let foreign = self.foreign().map(Encoding::name);
+        foreign.unwrap_or_else(|| super::codec_name(self.session.format().codec))
+    }
+
+    /// The codec of its packets, where it is none of the media session's.
+    fn foreign(&self) -> Option<Encoding> {
+        match &self.device {
+            Some(device) => device.foreign(),
+            None => self.shim.as_deref().map(Shim::encoding),
+        }
+    }
+
+    /// Whether packets of this leg become packets of the other one as they are, though the media session does not speak their codec:
+    /// both speak it, and nobody listens in between.
+    pub(crate) fn passes_to(&self, other: &Self) -> bool {
+        let foreign = self.foreign();
+        foreign.is_some()
+            && foreign == other.foreign()
+            && self.focus.is_none()
+            && !self.session.is_listening()
+            && other.takes_bridge()
+    }
+
+    /// What its packets pass on their way in, for as long as one of them does.
+    pub(crate) fn take_inbound(&mut self) -> Option<Box<Transcoder>> {
+        match &mut self.device {
+            Some(device) => device.take_inbound(),
+            None => self.shim.as_mut()?.take_inbound(),
+        }
+    }
+
+    /// Gives back what packets pass on their way in.
+    pub(crate) fn give_inbound(&mut self, inbound: Box<Transcoder>) {
+        match (&mut self.device, &mut self.shim) {
+            (Some(device), _) => device.give_inbound(inbound),
+            (None, Some(shim)) => shim.give_inbound(inbound),
+            (None, None) => {}
+        }
     }
 
     /// Whether it is a device's leg.
@@ -304,13 +354,17 @@ impl LegMedia {
         if !self.agreed || from.ip() != host {
             return;
         }
-        let opened = match &mut self.srtp {
+        let len = match &mut self.srtp {
             Some(srtp) => match srtp.inbound.unprotect_rtcp(datagram) {
-                Ok(len) => datagram.get(..len).unwrap_or_default(),
+                Ok(len) => len,
                 Err(_) => return,
             },
-            None => datagram,
+            None => datagram.len(),
         };
+        let opened = datagram.get_mut(..len).unwrap_or_default();
+        if let Some(shim) = &self.shim {
+            shim.rewrite_inbound_rtcp(opened);
+        }
         if self.session.receive_rtcp(now, opened).is_ok() {
             self.last_heard = Some(now);
             self.learned_rtcp = Some(from);
@@ -330,9 +384,20 @@ impl LegMedia {
 
     /// Sends the RTP packet in the first `len` bytes of `out`.
     pub(crate) fn send_rtp(&mut self, out: &mut [u8; MAX_PACKET], len: usize, to: SocketAddr) {
+        self.send_relayed(out, len, to, false);
+    }
+
+    /// As [`LegMedia::send_rtp`]; `passes`: its payload is in the peer's codec already.
+    pub(crate) fn send_relayed(
+        &mut self,
+        out: &mut [u8; MAX_PACKET],
+        len: usize,
+        to: SocketAddr,
+        passes: bool,
+    ) {
         if let Some(device) = &mut self.device {
             let (socket, capture) = (&self.rtp, &self.capture);
-            device.send_rtp(out, len, |to, packet| {
+            device.send_rtp(out, len, passes, |to, packet| {
                 send(socket, packet, to);
                 if let Some(capture) = capture {
                     capture.sent(to, packet);
@@ -340,6 +405,15 @@ impl LegMedia {
             });
             return;
         }
+        let Some(mut shim) = self.shim.take() else {
+            return self.put_rtp(out, len, to);
+        };
+        let packet = out.get(..len).unwrap_or_default();
+        shim.outbound(packet, passes, |out, len| self.put_rtp(out, len, to));
+        self.shim = Some(shim);
+    }
+
+    fn put_rtp(&mut self, out: &mut [u8; MAX_PACKET], len: usize, to: SocketAddr) {
         let len = match &mut self.srtp {
             Some(srtp) => srtp.out.protect_rtp(out, len).ok(),
             None => Some(len),
@@ -359,6 +433,9 @@ impl LegMedia {
             let socket = &self.rtp;
             device.send_rtcp(out, len, |to, packet| send(socket, packet, to));
             return;
+        }
+        if let Some(shim) = &self.shim {
+            shim.rewrite_outbound_rtcp(out.get_mut(..len).unwrap_or_default());
         }
         let len = match &mut self.srtp {
             Some(srtp) => srtp.out.protect_rtcp(out, len).ok(),
@@ -590,6 +667,20 @@ impl LegMedia {
             rtcp: OwnedFd::from(self.rtcp).into(),
             port: self.port,
         }
+    }
+}
+
+/// What stands between a peer that speaks this and the media session.
+fn follow_wire(
+    shim: Option<Box<Shim>>,
+    wire: Option<Wire>,
+) -> Result<Option<Box<Shim>>, TranscodeError> {
+    let Some(wire) = wire else {
+        return Ok(None);
+    };
+    match shim {
+        Some(shim) if shim.fits(&wire) => Ok(Some(shim)),
+        _ => Ok(Shim::between(wire)?.map(Box::new)),
     }
 }
 

@@ -13,7 +13,7 @@ mod ways;
 pub(crate) use capture::MediaCapture;
 pub(crate) use device::{DeviceMedia, DeviceSettings, FromDevice, Opened};
 pub(crate) use media::{LegMedia, Playing, SentFrame};
-pub(crate) use negotiation::{Agreed, codec_name};
+pub(crate) use negotiation::{Agreed, codec, codec_name, encoding};
 pub(crate) use offers::LegOffers;
 pub(crate) use target::Target;
 pub(crate) use ways::Ways;

@@ -3,15 +3,20 @@
 use std::net::SocketAddr;
 
 use skillcall_media::codec::Codec;
+use skillcall_media::encoding::Encoding;
 use skillcall_media::rtp::PayloadType;
 use skillcall_media::session::{Format, PacketTime};
 use skillcall_sip::sdp;
 
+use super::shim::{INNER, INNER_EVENTS, Wire, WireEvents};
+
 /// What was agreed on, for the media session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Agreed {
-    /// Codec, payload types.
+    /// Codec, payload types, for the media session.
     pub(crate) format: Format,
+    /// What the peer speaks, where it is none of the media session's codecs.
+    pub(crate) wire: Option<Wire>,
     /// Where the peer says that it listens.
     pub(crate) remote: SocketAddr,
     /// The same for RTCP.
@@ -26,32 +31,84 @@ pub(crate) struct Agreed {
 
 impl From<&sdp::Negotiated> for Agreed {
     fn from(negotiated: &sdp::Negotiated) -> Self {
-        let codec = match negotiated.codec {
-            sdp::Codec::Pcmu => Codec::Pcmu,
-            sdp::Codec::Pcma => Codec::Pcma,
+        let packet_time = PacketTime::from_ms(negotiated.ptime);
+        let (mut format, wire) = match encoding(negotiated.codec).g711() {
+            Some(codec) => (spoken(codec, negotiated), None),
+            None => {
+                let wire = wire(negotiated);
+                let events = INNER_EVENTS.filter(|_| wire.events.is_some());
+                (Format::new(INNER, events), Some(wire))
+            }
         };
-        // Events at another clock than the audio's would need a time line of their own.
-        let events = negotiated
-            .telephone_event
-            .filter(|event| event.clock == negotiated.codec.clock());
-        let mut format = Format::new(codec, None);
-        format.events = events.and_then(|event| PayloadType::new(event.send_payload));
-        format.receive_events = events.and_then(|event| PayloadType::new(event.receive_payload));
-        if let Some(payload_type) = PayloadType::new(negotiated.send_payload) {
-            format.payload_type = payload_type;
-        }
-        if let Some(payload_type) = PayloadType::new(negotiated.receive_payload) {
-            format.receive_payload_type = payload_type;
-        }
-        format.packet_time = PacketTime::from_ms(negotiated.ptime);
+        format.packet_time = packet_time;
         Self {
             format,
+            wire,
             remote: negotiated.remote,
             remote_rtcp: negotiated.rtcp,
             we_send: negotiated.direction.sends(),
             we_receive: negotiated.direction.receives(),
             srtp: negotiated.srtp.clone(),
         }
+    }
+}
+
+/// The codec as the media know it.
+pub(crate) const fn encoding(codec: sdp::Codec) -> Encoding {
+    match codec {
+        sdp::Codec::Pcmu => Encoding::Pcmu,
+        sdp::Codec::Pcma => Encoding::Pcma,
+        sdp::Codec::G722 => Encoding::G722,
+        sdp::Codec::Opus => Encoding::Opus,
+    }
+}
+
+/// The codec as descriptions know it.
+pub(crate) const fn codec(encoding: Encoding) -> sdp::Codec {
+    match encoding {
+        Encoding::Pcmu => sdp::Codec::Pcmu,
+        Encoding::Pcma => sdp::Codec::Pcma,
+        Encoding::G722 => sdp::Codec::G722,
+        Encoding::Opus => sdp::Codec::Opus,
+    }
+}
+
+/// A codec that the media session speaks itself.
+fn spoken(codec: Codec, negotiated: &sdp::Negotiated) -> Format {
+    // Events at another clock than the audio's would need a time line of their own.
+    let events = negotiated
+        .telephone_event
+        .filter(|event| event.clock == negotiated.codec.clock());
+    let mut format = Format::new(codec, None);
+    format.events = events.and_then(|event| PayloadType::new(event.send_payload));
+    format.receive_events = events.and_then(|event| PayloadType::new(event.receive_payload));
+    if let Some(payload_type) = PayloadType::new(negotiated.send_payload) {
+        format.payload_type = payload_type;
+    }
+    if let Some(payload_type) = PayloadType::new(negotiated.receive_payload) {
+        format.receive_payload_type = payload_type;
+    }
+    format
+}
+
+/// A codec that stays on the wire. Many a phone has telephone events at 8000 Hz only, beside Opus too (RFC 4733 §2.1 wants its
+/// clock): their durations count in their own clock then.
+fn wire(negotiated: &sdp::Negotiated) -> Wire {
+    let number = |payload: u8| PayloadType::new(payload).unwrap_or(PayloadType::PCMU);
+    let events = negotiated
+        .telephone_event
+        .filter(|event| event.clock == negotiated.codec.clock() || event.clock == 8000);
+    Wire {
+        encoding: encoding(negotiated.codec),
+        send: number(negotiated.send_payload),
+        receive: number(negotiated.receive_payload),
+        events: events.map(|event| WireEvents {
+            send: number(event.send_payload),
+            receive: number(event.receive_payload),
+            clock: event.clock,
+        }),
+        in_band_fec: negotiated.opus.in_band_fec,
+        max_bitrate: negotiated.opus.max_average_bitrate,
     }
 }
 

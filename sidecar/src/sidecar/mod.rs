@@ -233,6 +233,13 @@ impl Sidecar {
                 identity,
                 hold_music,
                 prefer_opus: config.gateway.prefer_opus,
+                codecs: config
+                    .gateway
+                    .codecs
+                    .iter()
+                    .copied()
+                    .map(Into::into)
+                    .collect(),
                 lite: config.gateway.ice_lite,
                 servers: relays::servers(&config).await?,
                 gathered: config.gateway.gathered as usize,

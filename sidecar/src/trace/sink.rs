@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Sender, TrySendError};
-use skillcall_media::codec::Codec;
 use skillcall_media::quality::Figures as LegFigures;
 use skillcall_protocol::trace::{Direction, MediaFigures, Text};
 use tokio::sync::oneshot;
@@ -157,13 +156,13 @@ impl TraceSink {
     }
 
     /// A leg's audio in figures, at its end.
-    pub(crate) fn media(&self, ids: &Arc<CallIds>, leg: LegId, codec: Codec, figures: &LegFigures) {
+    pub(crate) fn media(&self, ids: &Arc<CallIds>, leg: LegId, codec: &str, figures: &LegFigures) {
         if !ids.is_traced() {
             return;
         }
         let figures = MediaFigures {
             leg: Text::line(leg.tag().as_str()),
-            codec: Text::line(crate::leg::codec_name(codec)),
+            codec: Text::line(codec),
             sent: figures.packets_sent,
             received: figures.packets_received,
             lost: figures.packets_lost,

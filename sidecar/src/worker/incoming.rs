@@ -12,10 +12,11 @@ use skillcall_protocol::sma::{CallId, SipHeaders, TransactionId};
 use skillcall_protocol::trace::Direction;
 use skillcall_sip::endpoint::{CallHandle, Flow};
 use skillcall_sip::message::{ExtraHeader, NameAddr, Request, StatusCode, text};
-use skillcall_sip::sdp::{Capabilities, MediaSession};
+use skillcall_sip::sdp::{Capabilities, Codec, MediaSession};
 use uuid::Uuid;
 
 use super::call::{CallEntry, CallKey, LegEntry, LegState};
+use super::gateway::G711;
 use super::history::History;
 use super::identity::vouched;
 use super::{AFTERLIFE, Running};
@@ -129,8 +130,12 @@ impl Running {
             Err(error) => return refuse(self, StatusCode::SERVICE_UNAVAILABLE, &error),
         };
         let trunk = self.shared.trunks.of_flow(&flow);
-        let mut offers =
-            LegOffers::new(self.media_session(slot, flow.remote.ip(), trunk.as_deref()));
+        let mut offers = LegOffers::new(self.media_session(
+            slot,
+            flow.remote.ip(),
+            trunk.as_deref(),
+            G711.to_vec(),
+        ));
         let mut answer = None;
         // What nobody could hear is refused before the handler is asked (RFC 3261 §21.4.26).
         if let Some(offer) = &offer {
@@ -280,12 +285,14 @@ impl Running {
         slot: usize,
         peer: IpAddr,
         trunk: Option<&Trunk>,
+        codecs: Vec<Codec>,
     ) -> MediaSession {
         let port = self.media.get(slot).map_or(0, |media| media.port);
         let id = rand::random::<u64>() >> 2;
         let srtp = trunk.map_or(self.shared.config.dialog.srtp, |trunk| trunk.config.srtp);
         let mut capabilities = Capabilities::new(self.shared.reachable.media(peer), port);
         capabilities.srtp = srtp.keys();
+        capabilities.codecs = codecs;
         MediaSession::new(capabilities, id)
     }
 }

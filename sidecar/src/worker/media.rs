@@ -113,7 +113,7 @@ impl Running {
             let figures = media.session.figures();
             self.shared
                 .trace
-                .media(&call.ids, leg, media.session.format().codec, &figures);
+                .media(&call.ids, leg, media.codec_name(), &figures);
             self.shared.figures.leg_ended(&figures);
         }
         self.release_media(slot, Instant::now());

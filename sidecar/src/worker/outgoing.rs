@@ -469,8 +469,12 @@ impl Running {
             return Err((500, "the leg has no RTP ports".into()));
         };
         let uri = attempt.uri.clone().ok_or((500, String::new()))?;
-        let mut offers =
-            LegOffers::new(self.media_session(slot, hop.address.ip(), attempt.trunk.as_deref()));
+        let mut offers = LegOffers::new(self.media_session(
+            slot,
+            hop.address.ip(),
+            attempt.trunk.as_deref(),
+            self.codecs_of(key),
+        ));
         let offer = offers
             .offer(None)
             .map_err(|error| (500, error.to_string()))?;

@@ -98,7 +98,8 @@ impl Running {
                 self.expect_peer(&hop, None);
             }
         }
-        let mut offers = LegOffers::new(self.media_session(slot, address.ip(), None));
+        let mut offers =
+            LegOffers::new(self.media_session(slot, address.ip(), None, self.codecs_of(key)));
         let offer = offers
             .offer(None)
             .map_err(|error| failed(error.to_string()))?;

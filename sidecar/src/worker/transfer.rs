@@ -299,8 +299,12 @@ impl Running {
         let slot = self
             .take_media(now)
             .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-        let mut offers =
-            LegOffers::new(self.media_session(slot, flow.remote.ip(), trunk.as_deref()));
+        let mut offers = LegOffers::new(self.media_session(
+            slot,
+            flow.remote.ip(),
+            trunk.as_deref(),
+            self.codecs_of(key),
+        ));
         let described = match offer {
             Some(offer) => offers.answer(None, offer).map(|(answer, agreed)| {
                 if let Some(media) = self.media.get_mut(slot) {

@@ -105,6 +105,10 @@ class Phone:
         self.endpoint.libCreate()
         self.endpoint.libInit(config)
         self.endpoint.audDevManager().setNullDev()
+        if settings.get("codecs"):
+            for known in self.endpoint.codecEnum2():
+                wanted = [name for name in settings["codecs"] if known.codecId.startswith(name)]
+                self.endpoint.codecSetPriority(known.codecId, 255 - settings["codecs"].index(wanted[0]) if wanted else 0)
         transport = pj.TransportConfig()
         transport.boundAddress = settings.get("address", "127.0.0.1")
         transport.port = 0

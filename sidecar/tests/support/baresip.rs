@@ -19,6 +19,14 @@ pub(crate) struct Baresip {
 }
 
 impl Baresip {
+    /// A phone of `desk` that is called where it listens, in one codec alone (`opus/48000/2`), and says a tone of `hz`; and where.
+    pub(crate) fn alone(codec: &str, hz: f64) -> (Self, SocketAddr) {
+        let listens = free_port();
+        let account =
+            format!("<sip:desk@{listens}>;regint=0;answermode=auto;audio_codecs={codec}\n");
+        (Self::run(listens, &account, hz), listens)
+    }
+
     /// A phone of `user`, that registers with `registrar` by this transport and says a tone of `hz`.
     pub(crate) fn start(
         user: &str,
@@ -27,6 +35,15 @@ impl Baresip {
         transport: &str,
         hz: f64,
     ) -> Self {
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let account = format!(
+            "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};regint=120;\
+             answermode=auto;audio_codecs=PCMU\n"
+        );
+        Self::run(anywhere, &account, hz)
+    }
+
+    fn run(listens: SocketAddr, account: &str, hz: f64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().display().to_string();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
@@ -48,22 +65,17 @@ impl Baresip {
         write(
             "config",
             &format!(
-                "sip_listen\t127.0.0.1:0\naudio_path\t{inside}\naudio_player\taubridge,nobody\n\
+                "sip_listen\t{listens}\naudio_path\t{inside}\naudio_player\taubridge,nobody\n\
                  audio_source\taufile,{inside}/tone.wav\naudio_alert\taufile,{inside}/alert.wav\n\
                  audio_srate\t8000\naudio_channels\t1\nmodule_path\t{modules}\nmodule\tg711.so\n\
+                 module\topus.so\nmodule\tg722.so\nopus_inbandfec\tyes\n\
                  module\taufile.so\nmodule\taubridge.so\nmodule\tsndfile.so\nmodule\tcons.so\n\
                  cons_listen\t{console}\nsnd_path\t{inside}\nmodule_app\taccount.so\n\
                  module_app\tmenu.so\nrtp_ports\t20000-29999\n"
             ),
         );
         write("contacts", "");
-        write(
-            "accounts",
-            &format!(
-                "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};regint=120;\
-                 answermode=auto;audio_codecs=PCMU\n"
-            ),
-        );
+        write("accounts", account);
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let child = Command::new("baresip")
             .arg("-f")

@@ -35,6 +35,10 @@ struct Inner {
     connected: bool,
     lost: Option<String>,
     mute: bool,
+    /// Payloads that have come, as they were.
+    payloads: Vec<Vec<u8>>,
+    /// Another tone that it says from now on.
+    another: Option<f64>,
     /// In and out, with a codec that the session does not speak.
     transcoders: Option<(Transcoder, Transcoder)>,
     /// The sockets: the one of its network, then the one before.
@@ -138,6 +142,8 @@ impl Device {
             connected: false,
             lost: None,
             mute: false,
+            payloads: Vec::new(),
+            another: None,
             transcoders: None,
             sockets: vec![Arc::new(socket)],
             sent: VecDeque::new(),
@@ -236,6 +242,11 @@ impl Device {
         self.lock().mute = mute;
     }
 
+    /// Says another tone from now on.
+    pub(crate) fn says(&self, frequency: f64) {
+        self.lock().another = Some(frequency);
+    }
+
     /// Presses a key, whose tones are in the audio (facts G9: there are no telephone events).
     pub(crate) fn digit(&self, digit: char) {
         let tones = audible(&digit.to_string(), 100);
@@ -302,6 +313,11 @@ impl Device {
         self.lock().heard.clear();
     }
 
+    /// Payloads of all packets that have come, as they were.
+    pub(crate) fn payloads(&self) -> Vec<Vec<u8>> {
+        self.lock().payloads.clone()
+    }
+
     /// Waits for digits in what it hears.
     pub(crate) fn hears_digits(&self, digits: &str) {
         self.wait(&format!("the digits {digits}"), |inner| {
@@ -347,11 +363,15 @@ fn send(sockets: &[Arc<UdpSocket>], local: SocketAddr, remote: SocketAddr, bytes
     }
 }
 
-fn run(inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
-    let voice: Vec<Frame> = tone::sine(frequency, -10.0, 8000)
+fn voice_of(frequency: f64) -> Vec<Frame> {
+    tone::sine(frequency, -10.0, 8000)
         .chunks_exact(FRAME_SAMPLES)
         .map(|chunk| chunk.try_into().unwrap())
-        .collect();
+        .collect()
+}
+
+fn run(inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
+    let mut voice = voice_of(frequency);
     let (mut spoken, mut next_tick) = (0, Instant::now());
     let mut buffer = [0; 2048];
     while !quit.load(Ordering::Relaxed) {
@@ -367,6 +387,9 @@ fn run(inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
         if let Some((len, from, local)) = received
             && let Received::Rtp(packet) = state.peer.receive(now, local, from, &mut buffer[..len])
         {
+            state
+                .payloads
+                .push(packet.get(12..).unwrap_or_default().to_vec());
             match &mut state.transcoders {
                 None => {
                     let _ = state.session.receive_rtp(now, packet);
@@ -388,6 +411,9 @@ fn run(inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
                 Output::Event(Event::Disconnected(why)) => state.lost = Some(why.to_string()),
                 Output::Wait(_) => break,
             }
+        }
+        if let Some(frequency) = state.another.take() {
+            voice = voice_of(frequency);
         }
         if let Some(audio) = state.peer.audio().copied() {
             let mut format = Format::new(audio.encoding.g711().unwrap_or(Codec::Pcmu), None);

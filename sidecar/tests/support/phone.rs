@@ -453,6 +453,7 @@ impl Running {
         let codec = match negotiated.codec {
             sdp::Codec::Pcmu => Codec::Pcmu,
             sdp::Codec::Pcma => Codec::Pcma,
+            other => panic!("{other} was not offered"),
         };
         let events = negotiated
             .telephone_event

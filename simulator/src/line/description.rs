@@ -21,6 +21,8 @@ pub(super) fn agreed(negotiated: &Negotiated) -> Option<(SocketAddr, Format)> {
     let codec = match negotiated.codec {
         sdp::Codec::Pcmu => Codec::Pcmu,
         sdp::Codec::Pcma => Codec::Pcma,
+        // They are not offered.
+        sdp::Codec::G722 | sdp::Codec::Opus => return None,
     };
     let mut format = Format::new(codec, None);
     format.payload_type = PayloadType::new(negotiated.send_payload)?;

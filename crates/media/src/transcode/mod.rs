@@ -30,6 +30,8 @@ use timeline::Timeline;
 
 /// The most lost packets that are made up: 60 ms of the usual ones, after which only silence would be right.
 const MOST_MADE_UP: i16 = 3;
+/// The most places that a packet that passes may come late, or be ahead.
+const MOST_BEHIND: i16 = 1_000;
 /// Samples of the longest Opus packet, 120 ms, at 16 kHz.
 const ROOM: usize = 1_920;
 
@@ -168,6 +170,57 @@ impl Transcoder {
         let timestamp = self.timeline.at(header.timestamp);
         self.broken_off |= header.marker;
         self.encode(samples, timestamp, header.ssrc, &mut give);
+        Ok(())
+    }
+
+    /// Takes a packet whose payload is encoded as the other side has it already, and gives it with that side's payload type, numbers
+    /// and timestamps: what both ends of a call share need not be decoded. Loss and disorder stay as they are.
+    ///
+    /// # Errors
+    /// As [`Transcoder::push`].
+    pub fn pass(
+        &mut self,
+        datagram: &[u8],
+        mut give: impl FnMut(&[u8]),
+    ) -> Result<(), TranscodeError> {
+        let packet = RtpPacket::parse(datagram)?;
+        let header = *packet.header();
+        if header.payload_type != self.from.payload_type {
+            return self.push(datagram, give);
+        }
+        let ahead = match &self.source {
+            Some(source) if source.ssrc == header.ssrc => header.sequence.since(source.last),
+            _ => 1,
+        };
+        let sequence = if (-MOST_BEHIND..=0).contains(&ahead) {
+            // It comes late: its number was left free.
+            self.next
+                .unwrap_or(header.sequence)
+                .plus((ahead - 1) as u16)
+        } else {
+            self.step(&header)?;
+            let skipped = if (2..=MOST_BEHIND).contains(&ahead) {
+                (ahead - 1).unsigned_abs()
+            } else {
+                0
+            };
+            let sequence = self.next.unwrap_or(header.sequence).plus(skipped);
+            self.next = Some(sequence.plus(1));
+            sequence
+        };
+        self.encoder.drop_rest();
+        let timestamp = crate::rtp::Timestamp(self.timeline.at(header.timestamp));
+        let out_header = RtpHeader {
+            marker: std::mem::take(&mut self.broken_off) || header.marker,
+            payload_type: self.to.payload_type,
+            sequence,
+            timestamp,
+            ssrc: header.ssrc,
+        };
+        let mut out = [0; MAX_PACKET];
+        if let Some(len) = out_header.write(packet.payload(), &mut out) {
+            give(out.get(..len).unwrap_or_default());
+        }
         Ok(())
     }
 

@@ -295,3 +295,52 @@ fn junk_is_refused_and_harmless() {
         Err(TranscodeError::Rtp(_))
     ));
 }
+
+#[test]
+fn what_both_ends_share_passes_as_it_is() {
+    let packets = tone_packets(500.0, 160, 60);
+    let mut opus = run(&mut transcoder(Encoding::Pcmu, Encoding::Opus), &packets);
+    opus.remove(20);
+    opus.swap(30, 31);
+    let mut inward = transcoder(Encoding::Opus, Encoding::Pcmu);
+    let mut outward = transcoder(Encoding::Pcmu, Encoding::Opus);
+    let mut out = Vec::new();
+    for packet in &opus {
+        let mut inner = Vec::new();
+        inward
+            .pass(packet, |packet| inner.push(packet.to_vec()))
+            .unwrap();
+        let view = RtpPacket::parse(&inner[0]).unwrap();
+        assert_eq!(view.header().payload_type, PayloadType::PCMU);
+        outward
+            .pass(&inner[0], |packet| out.push(packet.to_vec()))
+            .unwrap();
+    }
+    assert_eq!(out.len(), opus.len());
+    let view = |packet: &[u8]| {
+        let packet = RtpPacket::parse(packet).unwrap();
+        (*packet.header(), packet.payload().to_vec())
+    };
+    let (first_in, first_out) = (view(&opus[0]).0, view(&out[0]).0);
+    for (came, went) in opus.iter().zip(&out) {
+        let ((came, before), (went, after)) = (view(came), view(went));
+        assert_eq!(before, after);
+        assert_eq!(
+            came.sequence.since(first_in.sequence),
+            went.sequence.since(first_out.sequence)
+        );
+        assert_eq!(
+            came.timestamp.since(first_in.timestamp),
+            went.timestamp.since(first_out.timestamp)
+        );
+        assert_eq!(went.payload_type.number(), 96);
+    }
+    // Decoding goes on where passing ends, under numbers that go on.
+    let last = view(&out[out.len() - 1]).0;
+    let more = tone_packets(500.0, 160, 61);
+    let mut again = Vec::new();
+    outward
+        .push(&more[60], |packet| again.push(packet.to_vec()))
+        .unwrap();
+    assert_eq!(view(&again[0]).0.sequence.since(last.sequence), 1);
+}

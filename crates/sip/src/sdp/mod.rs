@@ -4,13 +4,16 @@
 //! description of a session must look: the order of its media lines and its version.
 
 mod capabilities;
+mod codec;
 mod crypto;
 mod error;
 mod negotiated;
+mod numbers;
 mod remote;
 mod session;
 
-pub use capabilities::{Capabilities, Codec};
+pub use capabilities::Capabilities;
+pub use codec::{Codec, OpusWish};
 pub use crypto::{CryptoSuite, NegotiatedSrtp, Srtp, SrtpKey, SrtpPolicy};
 pub use error::SdpError;
 pub use negotiated::{Direction, Negotiated, TelephoneEvent};

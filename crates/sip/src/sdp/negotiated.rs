@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::{Codec, NegotiatedSrtp};
+use super::{Codec, NegotiatedSrtp, OpusWish};
 
 /// Who sends (RFC 3264 §5.1), seen from the side that says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -88,6 +88,8 @@ pub struct Negotiated {
     pub send_payload: u8,
     /// Payload type that we receive.
     pub receive_payload: u8,
+    /// What the peer wants to receive of Opus, if that is the codec.
+    pub opus: OpusWish,
     /// Telephone events, if both sides have them.
     pub telephone_event: Option<TelephoneEvent>,
     /// Packet time to send with, in ms: 10 to 60.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use sdp_types::{Media, Session};
 
 use super::crypto::CryptoLine;
-use super::{Codec, Direction, SdpError, Srtp, SrtpPolicy};
+use super::{Codec, Direction, OpusWish, SdpError, Srtp, SrtpPolicy};
 
 /// The profile of plain RTP.
 pub(super) const AVP: &str = "RTP/AVP";
@@ -25,8 +25,15 @@ pub(super) struct MediaLine {
 /// One payload type of the audio line that we understand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
-    Audio { payload: u8, codec: Codec },
-    Event { payload: u8, clock: u32 },
+    Audio {
+        payload: u8,
+        codec: Codec,
+        opus: OpusWish,
+    },
+    Event {
+        payload: u8,
+        clock: u32,
+    },
 }
 
 /// The peer's audio line.
@@ -192,16 +199,25 @@ fn rtcp(value: &str, ip: IpAddr) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.unwrap_or(ip), port))
 }
 
-fn formats(media: &Media) -> Vec<Format> {
-    let maps: Vec<(u8, &str)> = media
+/// The attributes of this name that begin with a payload type, and what is behind it.
+fn by_payload<'a>(media: &'a Media, name: &str) -> Vec<(u8, &'a str)> {
+    let named = media
         .attributes
         .iter()
-        .filter(|attribute| attribute.attribute.eq_ignore_ascii_case("rtpmap"))
-        .filter_map(|attribute| {
-            let (payload, encoding) = attribute.value.as_deref()?.trim().split_once(' ')?;
-            Some((payload.parse().ok()?, encoding.trim()))
-        })
-        .collect();
+        .filter(|attribute| attribute.attribute.eq_ignore_ascii_case(name));
+    let split = named.filter_map(|attribute| {
+        let (payload, value) = attribute.value.as_deref()?.trim().split_once(' ')?;
+        Some((payload.parse().ok()?, value.trim()))
+    });
+    split.collect()
+}
+
+fn formats(media: &Media) -> Vec<Format> {
+    let (maps, parameters) = (by_payload(media, "rtpmap"), by_payload(media, "fmtp"));
+    let find = |list: &[(u8, &'_ str)], payload: u8| {
+        let found = list.iter().find(|(of, _)| *of == payload);
+        found.map(|(_, value)| (*value).to_owned())
+    };
     let mut formats = Vec::new();
     // Payload types are 7 bits, so there cannot be more useful ones.
     for payload in media
@@ -210,14 +226,19 @@ fn formats(media: &Media) -> Vec<Format> {
         .take(128)
         .filter_map(|word| word.parse::<u8>().ok())
     {
-        let Some((_, encoding)) = maps.iter().find(|(mapped, _)| *mapped == payload) else {
-            formats
-                .extend(Codec::from_static(payload).map(|codec| Format::Audio { payload, codec }));
-            continue;
+        let encoding = find(&maps, payload);
+        let codec = match &encoding {
+            Some(encoding) => Codec::from_encoding(encoding),
+            None => Codec::from_static(payload),
         };
-        if let Some(codec) = Codec::from_encoding(encoding) {
-            formats.push(Format::Audio { payload, codec });
-        } else if let Some((name, clock)) = encoding.split_once('/')
+        if let Some(codec) = codec {
+            let opus = find(&parameters, payload).map(|value| OpusWish::parse(&value));
+            formats.push(Format::Audio {
+                payload,
+                codec,
+                opus: opus.unwrap_or_default(),
+            });
+        } else if let Some((name, clock)) = encoding.as_deref().and_then(|it| it.split_once('/'))
             && name.eq_ignore_ascii_case("telephone-event")
             && let Ok(clock) = clock.split('/').next().unwrap_or(clock).parse()
         {

@@ -6,9 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 
 use super::crypto::CryptoLine;
+use super::numbers::{Meaning, Numbers};
 use super::remote::{AVP, Format, MediaLine, Remote, SAVP};
 use super::{
-    Capabilities, Codec, Direction, Negotiated, NegotiatedSrtp, SdpError, SrtpPolicy,
+    Capabilities, Codec, Direction, Negotiated, NegotiatedSrtp, OpusWish, SdpError, SrtpPolicy,
     TelephoneEvent,
 };
 
@@ -32,6 +33,7 @@ pub struct MediaSession {
     audio: usize,
     offered: bool,
     negotiated: Option<Negotiated>,
+    numbers: Numbers,
 }
 
 impl MediaSession {
@@ -46,6 +48,7 @@ impl MediaSession {
             audio: 0,
             offered: false,
             negotiated: None,
+            numbers: Numbers::default(),
         }
     }
 
@@ -73,25 +76,31 @@ impl MediaSession {
 
     /// Makes an offer with all our codecs (RFC 3264 §5, §8). An agreed codec comes first and payload numbers stay.
     pub fn offer(&mut self) -> Bytes {
-        let mut formats: Vec<(u8, String)> = Vec::new();
         let agreed = self.negotiated.as_ref();
-        let first = agreed.map(|agreed| (agreed.receive_payload, agreed.codec));
-        formats.extend(first.map(|(payload, codec)| (payload, encoding(codec))));
-        for codec in &self.capabilities.codecs {
-            if first.is_none_or(|(_, agreed)| agreed != *codec)
-                && !formats.iter().any(|(used, _)| *used == codec.payload())
-            {
-                formats.push((codec.payload(), encoding(*codec)));
+        let mut codecs = self.capabilities.codecs.clone();
+        if let Some(agreed) = agreed {
+            // It was agreed on, so it may be offered, whatever the order is.
+            codecs.retain(|codec| *codec != agreed.codec);
+            codecs.insert(0, agreed.codec);
+        }
+        let clock_first = agreed
+            .and_then(|agreed| agreed.telephone_event)
+            .map(|event| event.clock);
+        let mut formats: Vec<(u8, Codec)> = Vec::new();
+        for codec in codecs {
+            let number = self.numbers.of(Meaning::Audio(codec), codec.payload());
+            formats.extend(number.map(|number| (number, codec)));
+        }
+        let mut events: Vec<(u8, u32)> = Vec::new();
+        if let Some(wanted) = self.capabilities.telephone_event {
+            let clocks = formats.iter().map(|(_, codec)| codec.clock());
+            for clock in clock_first.into_iter().chain(clocks) {
+                if !events.iter().any(|(_, known)| *known == clock) {
+                    let number = self.numbers.of(Meaning::Event(clock), wanted);
+                    events.extend(number.map(|number| (number, clock)));
+                }
             }
         }
-        let event = agreed
-            .and_then(|agreed| agreed.telephone_event)
-            .map(|event| (event.receive_payload, event.clock));
-        let event = event.or_else(|| {
-            self.capabilities
-                .telephone_event
-                .map(|payload| (payload, 8000))
-        });
         if self.lines.is_empty() {
             self.lines.push(MediaLine {
                 kind: "audio".into(),
@@ -102,7 +111,7 @@ impl MediaSession {
         }
         self.offered = true;
         let crypto = self.offered_crypto();
-        self.describe(&formats, event, self.capabilities.direction, &crypto)
+        self.describe(&formats, &events, self.capabilities.direction, &crypto)
     }
 
     /// Answers an offer (RFC 3264 §6): the first of its codecs that we have, under the offer's payload numbers, and
@@ -112,8 +121,9 @@ impl MediaSession {
     /// See [`SdpError`]; [`SdpError::status`] is the response that fits. The session stays as it was.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpError> {
         let remote = Remote::parse(offer, &self.capabilities.srtp)?;
-        let (payload, codec) = self.choose(&remote)?;
-        let event = remote_event(&remote).filter(|_| self.capabilities.telephone_event.is_some());
+        let (payload, codec, opus) = self.choose(&remote)?;
+        let event =
+            remote_event(&remote, codec).filter(|_| self.capabilities.telephone_event.is_some());
         let direction = self.capabilities.direction.against(remote.audio.direction);
         let negotiated = Negotiated {
             remote: remote.audio.remote,
@@ -121,6 +131,7 @@ impl MediaSession {
             codec,
             send_payload: payload,
             receive_payload: payload,
+            opus,
             telephone_event: event.map(|(payload, clock)| TelephoneEvent {
                 send_payload: payload,
                 receive_payload: payload,
@@ -142,7 +153,12 @@ impl MediaSession {
         self.audio = remote.audio.index;
         self.lines = remote.lines;
         self.offered = false;
-        let answer = self.describe(&[(payload, encoding(codec))], event, direction, &crypto);
+        self.numbers.note(payload, Meaning::Audio(codec));
+        if let Some((payload, clock)) = event {
+            self.numbers.note(payload, Meaning::Event(clock));
+        }
+        let events: Vec<(u8, u32)> = event.into_iter().collect();
+        let answer = self.describe(&[(payload, codec)], &events, direction, &crypto);
         self.negotiated = Some(negotiated.clone());
         Ok((answer, negotiated))
     }
@@ -166,29 +182,25 @@ impl MediaSession {
             return Err(SdpError::NoAudio);
         }
         let srtp = self.answered_keys(&remote)?;
-        let (payload, codec) = self.choose(&remote)?;
-        let agreed = self.negotiated.as_ref();
-        let receive = agreed
-            .filter(|agreed| agreed.codec == codec)
-            .map_or(codec.payload(), |agreed| agreed.receive_payload);
-        let offered_event = agreed
-            .and_then(|agreed| agreed.telephone_event)
-            .map(|event| event.receive_payload);
-        let offered_event = offered_event.or(self.capabilities.telephone_event);
-        let event = match (remote_event(&remote), offered_event) {
-            (Some((send_payload, clock)), Some(receive_payload)) => Some(TelephoneEvent {
-                send_payload,
-                receive_payload,
-                clock,
-            }),
-            _ => None,
-        };
+        let (payload, codec, opus) = self.choose(&remote)?;
+        let receive = self.numbers.of(Meaning::Audio(codec), codec.payload());
+        let receive = receive.unwrap_or(payload);
+        let event = remote_event(&remote, codec)
+            .zip(self.capabilities.telephone_event)
+            .and_then(|((send_payload, clock), wanted)| {
+                Some(TelephoneEvent {
+                    send_payload,
+                    receive_payload: self.numbers.of(Meaning::Event(clock), wanted)?,
+                    clock,
+                })
+            });
         let negotiated = Negotiated {
             remote: remote.audio.remote,
             rtcp: remote.audio.rtcp,
             codec,
             send_payload: payload,
             receive_payload: receive,
+            opus,
             telephone_event: event,
             ptime: self.ptime(&remote),
             direction: self.capabilities.direction.against(remote.audio.direction),
@@ -277,11 +289,13 @@ impl MediaSession {
         }
     }
 
-    fn choose(&self, remote: &Remote) -> Result<(u8, Codec), SdpError> {
+    fn choose(&self, remote: &Remote) -> Result<(u8, Codec, OpusWish), SdpError> {
         let found = remote.audio.formats.iter().find_map(|format| match format {
-            Format::Audio { payload, codec } if self.capabilities.codecs.contains(codec) => {
-                Some((*payload, *codec))
-            }
+            Format::Audio {
+                payload,
+                codec,
+                opus,
+            } if self.capabilities.codecs.contains(codec) => Some((*payload, *codec, *opus)),
             _ => None,
         });
         found.ok_or_else(|| SdpError::NoCodec {
@@ -314,8 +328,8 @@ impl MediaSession {
 
     fn describe(
         &mut self,
-        formats: &[(u8, String)],
-        event: Option<(u8, u32)>,
+        formats: &[(u8, Codec)],
+        events: &[(u8, u32)],
         direction: Direction,
         crypto: &[CryptoLine],
     ) -> Bytes {
@@ -343,14 +357,17 @@ impl MediaSession {
             for (payload, _) in formats {
                 let _ = write!(text, " {payload}");
             }
-            if let Some((payload, _)) = event {
+            for (payload, _) in events {
                 let _ = write!(text, " {payload}");
             }
             text.push_str("\r\n");
-            for (payload, encoding) in formats {
-                let _ = write!(text, "a=rtpmap:{payload} {encoding}\r\n");
+            for (payload, codec) in formats {
+                let _ = write!(text, "a=rtpmap:{payload} {}\r\n", codec.encoding());
+                if *codec == Codec::Opus {
+                    let _ = write!(text, "a=fmtp:{payload} {}\r\n", OpusWish::OURS);
+                }
             }
-            if let Some((payload, clock)) = event {
+            for (payload, clock) in events {
                 let _ = write!(
                     text,
                     "a=rtpmap:{payload} telephone-event/{clock}\r\na=fmtp:{payload} 0-16\r\n"
@@ -382,12 +399,8 @@ const fn network(address: IpAddr) -> &'static str {
     }
 }
 
-fn encoding(codec: Codec) -> String {
-    format!("{}/{}", codec.name(), codec.clock())
-}
-
 /// The telephone event with the audio's clock, or else the first (RFC 4733 §2.1).
-fn remote_event(remote: &Remote) -> Option<(u8, u32)> {
+fn remote_event(remote: &Remote, codec: Codec) -> Option<(u8, u32)> {
     let events = || {
         remote
             .audio
@@ -399,7 +412,7 @@ fn remote_event(remote: &Remote) -> Option<(u8, u32)> {
             })
     };
     events()
-        .find(|(_, clock)| *clock == 8000)
+        .find(|(_, clock)| *clock == codec.clock())
         .or_else(|| events().next())
 }
 

@@ -30,6 +30,8 @@ const PAUSE: Duration = Duration::from_secs(30);
 const BEYOND_PACE: Duration = Duration::from_millis(100);
 /// The least time until the library is asked again by the clock: what it wants at once it has said.
 const STEP: Duration = Duration::from_millis(5);
+/// The most time: it does not say when it has given up.
+const LOOK: Duration = Duration::from_secs(10);
 const UDP: TransportType = TransportType::Udp;
 const UNAUTHORIZED: u16 = 401;
 const STALE_NONCE: u16 = 438;
@@ -157,8 +159,11 @@ impl Relay {
     }
 
     pub(super) fn receive(&mut self, now: Instant, datagram: &[u8]) -> FromServer {
+        if self.is_gone() {
+            return FromServer::Handled;
+        }
         self.due = Some(now);
-        self.read_refusal(datagram);
+        self.read_refusal(now, datagram);
         let at = self.clock.of(now);
         let transmit = Transmit::new(datagram, UDP, self.server.address, self.socket);
         let taken = match self.client.recv(transmit, at) {
@@ -178,7 +183,7 @@ impl Relay {
     }
 
     /// What a server says against us, for people: whether it is to be believed is the library's business.
-    fn read_refusal(&mut self, datagram: &[u8]) {
+    fn read_refusal(&mut self, now: Instant, datagram: &[u8]) {
         if self.state != State::Asked {
             return;
         }
@@ -189,6 +194,10 @@ impl Relay {
             self.challenges += u32::from(error.code() == UNAUTHORIZED);
             let words = error.reason().chars().filter(|c| !c.is_control());
             self.refusal = Some((error.code(), words.take(64).collect()));
+            if self.is_refused() {
+                // The library would ask on, with the same password.
+                self.fail(now);
+            }
         }
     }
 
@@ -251,7 +260,9 @@ impl Relay {
         };
         if self.due.is_some_and(|due| due <= now) {
             self.due = match self.client.poll(at) {
-                TurnPollRet::WaitUntil(until) => Some(self.clock.back(until).max(now + STEP)),
+                TurnPollRet::WaitUntil(until) => {
+                    Some(self.clock.back(until).clamp(now + STEP, now + LOOK))
+                }
                 TurnPollRet::Closed => {
                     self.fail(now);
                     return None;

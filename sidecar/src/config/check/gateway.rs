@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::locate::Located;
 use super::super::locate::Step::{Index, Key};
-use super::super::{Finding, GatewayConfig, Severity, SidecarConfig, relays, secrets};
+use super::super::{Finding, GatewayConfig, PhoneCodec, Severity, SidecarConfig, relays, secrets};
 use crate::leg::Target;
 
 pub(super) fn gateway(config: &SidecarConfig, at: &Located<'_>, findings: &mut Vec<Finding>) {
@@ -39,6 +39,17 @@ pub(super) fn gateway(config: &SidecarConfig, at: &Located<'_>, findings: &mut V
             }
         }
         Ok(None) => {}
+    }
+    let repeated = |(at, codec): (usize, &PhoneCodec)| {
+        gateway
+            .codecs
+            .iter()
+            .skip(at + 1)
+            .any(|later| later == codec)
+    };
+    if gateway.codecs.is_empty() || gateway.codecs.iter().enumerate().any(repeated) {
+        let what = "each codec stands once, and one at least".to_owned();
+        report("codecs", what, "codecs = [\"opus\", \"PCMU\", \"PCMA\"]");
     }
     times(gateway, &mut report);
     servers(config, &mut report);

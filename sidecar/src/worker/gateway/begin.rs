@@ -133,9 +133,13 @@ impl Running {
             .ok_or_else(|| busy("there are as many calls as [limits] calls allows"))?;
         let phone_slot = self.take_media(now).map_err(|error| busy(&error))?;
         let trunk = self.shared.trunks.of_flow(flow);
-        let mut offers =
-            LegOffers::new(self.media_session(phone_slot, flow.remote.ip(), trunk.as_deref()));
-        let mut answer = None;
+        let mut offers = LegOffers::new(self.media_session(
+            phone_slot,
+            flow.remote.ip(),
+            trunk.as_deref(),
+            self.phone_codecs(None),
+        ));
+        let (mut answer, mut spoken) = (None, None);
         if let Some(offer) = &offer {
             match offers.answer(None, offer) {
                 Ok((text, negotiated)) => {
@@ -143,6 +147,7 @@ impl Running {
                         media.agree(&Agreed::from(&negotiated));
                     }
                     answer = Some(text);
+                    spoken = Some(crate::leg::encoding(negotiated.codec));
                 }
                 Err(error) => {
                     self.release_media(phone_slot, now);
@@ -150,7 +155,7 @@ impl Running {
                 }
             }
         }
-        let (slot, our_offer) = match self.offer_first(now) {
+        let (slot, our_offer) = match self.offer_first(spoken, now) {
             Ok(made) => made,
             Err(why) => {
                 self.release_media(phone_slot, now);

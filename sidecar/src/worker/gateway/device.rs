@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use skillcall_media::encoding::Encoding;
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_protocol::sma::action::Digit;
 
@@ -41,10 +42,15 @@ impl Running {
     }
 
     /// Ports for a device that is called, and our offer.
-    pub(super) fn offer_first(&mut self, now: Instant) -> Result<(usize, String), String> {
+    /// `first` is what the phone speaks.
+    pub(super) fn offer_first(
+        &mut self,
+        first: Option<Encoding>,
+        now: Instant,
+    ) -> Result<(usize, String), String> {
         let settings = self.shared.devices.clone().ok_or(NO_MEDIA)?;
         let (slot, ways, ssrc) = self.take_device_media(now)?;
-        let (device, offer) = DeviceMedia::offer(&settings, ways, ssrc, now);
+        let (device, offer) = DeviceMedia::offer(&settings, ways, ssrc, first, now);
         if let Some(media) = self.media.get_mut(slot) {
             media.give_device(device);
         }
@@ -128,25 +134,8 @@ impl Running {
         match opened {
             Opened::Rtp(len) => {
                 media.note_heard(now);
-                let inbound = media.device_mut().and_then(|device| device.take_inbound());
                 let packet = self.packet.get(..len).unwrap_or_default();
-                let Some(mut inbound) = inbound else {
-                    return crate::bridge::deliver(&mut self.media, slot, now, packet, out);
-                };
-                let mut taken = false;
-                let legs = &mut self.media;
-                // What cannot be transcoded is lost, as packets are.
-                let _ = inbound.push(packet, |packet| {
-                    taken |= crate::bridge::deliver(legs, slot, now, packet, out);
-                });
-                if let Some(device) = self
-                    .media
-                    .get_mut(slot)
-                    .and_then(|media| media.device_mut())
-                {
-                    device.give_inbound(inbound);
-                }
-                taken
+                crate::bridge::deliver(&mut self.media, slot, now, packet, out)
             }
             Opened::Rtcp(len) => {
                 media.note_heard(now);

@@ -8,16 +8,20 @@
 //! | `begin` | a call of a device's, or of a phone's |
 //! | `carry_out` | what the state machine wants done |
 //! | `device` | media of the device's leg |
+//! | `prepared` | its candidates, gathered ahead |
+//! | `codecs` | what the phone's side may speak |
 //! | `record` | what call detail records say of it |
 //! | `music` | what the phone hears while the device holds |
 
 mod begin;
 mod carry_out;
+mod codecs;
 mod device;
 mod music;
 mod prepared;
 mod record;
 
+pub(super) use self::codecs::G711;
 pub(super) use self::prepared::Ready;
 
 use std::sync::Arc;

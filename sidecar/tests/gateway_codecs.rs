@@ -1,0 +1,224 @@
+//! Phones that speak Opus and G.722, which nobody here wrote: baresip and PJSIP.
+
+mod support;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use skillcall_media::encoding::Encoding;
+use support::baresip::Baresip;
+use support::pjsua::Pjsua;
+use support::room::{G711, Room};
+use support::skill::{ACCOUNT, Skill};
+use support::{Bench, Handler};
+
+const ROOM: f64 = 700.0;
+/// What the room says after a hold.
+const AGAIN: f64 = 900.0;
+const PHONE: f64 = 1100.0;
+
+/// A gateway whose desk is at this place, and whose phones speak these codecs.
+async fn bench(skill: &Skill, place: SocketAddr, codecs: &[&str]) -> Bench {
+    let settings = skill.settings(&format!(
+        "codecs = {codecs:?}\n[[gateway.route]]\naddress = \"desk\"\nuri = \"sip:desk@{place}\"\n\
+         [[gateway.room]]\nnumber = \"201\"\nparticipant = \"room201\"\naccount = \"{ACCOUNT}\"\n"
+    ));
+    Bench::with(Handler::absent(), None, &settings, |_| {}).await
+}
+
+/// What the legs speak, by name.
+async fn spoken(bench: &Bench) -> Vec<String> {
+    let calls = bench.get("/v1/calls").await;
+    let media = calls["calls"][0]["media"].as_array().unwrap();
+    let codec = |leg: &Value| leg["codec"].as_str().unwrap().to_owned();
+    let mut spoken: Vec<_> = media.iter().map(codec).collect();
+    spoken.sort_unstable();
+    spoken
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opus_on_both_sides_passes_and_is_heard_also_after_a_hold() {
+    for room_calls in [true, false] {
+        let skill = Arc::new(Skill::start().await);
+        let (phone, place) = Baresip::alone("opus/48000/2", PHONE);
+        phone.logs("baresip is ready");
+        let bench = bench(&skill, place, &["opus", "PCMU"]).await;
+        let control = bench.sidecar.control();
+        let device = (ROOM, &[Encoding::Opus, Encoding::Pcmu][..]);
+        let mut room = match room_calls {
+            true => {
+                let room = Room::calls(&skill, control, "s-1", "desk", device).await;
+                room.gets_through().await;
+                room
+            }
+            false => {
+                let to = bench.sidecar.sip_udp().unwrap();
+                phone.order(&format!("/dial sip:201@{to}"));
+                Room::answers(&skill, control, device).await
+            }
+        };
+        room.hears(PHONE);
+        assert_eq!(spoken(&bench).await, ["opus", "opus"]);
+        room.holds(true).await;
+        room.holds(false).await;
+        room.device.says(AGAIN);
+        room.hears(PHONE);
+        // Long enough to be found in what baresip writes down.
+        let sent = sent_by_the_gateway(&bench).await;
+        bench_sends(&bench, sent + 100).await;
+        room.hangs_up("SUCCESS").await;
+        tokio::task::block_in_place(|| {
+            phone.has_heard(ROOM);
+            phone.has_heard(AGAIN);
+        });
+        bench.nothing_is_left().await;
+    }
+}
+
+/// Packets that the phone was sent.
+async fn sent_by_the_gateway(bench: &Bench) -> u64 {
+    let calls = bench.get("/v1/calls").await;
+    calls["calls"][0]["media"][0]["packetsSent"]
+        .as_u64()
+        .unwrap()
+}
+
+/// Waits until the phone was sent that many packets.
+async fn bench_sends(bench: &Bench, packets: u64) {
+    let begin = std::time::Instant::now();
+    while sent_by_the_gateway(bench).await < packets {
+        assert!(begin.elapsed() < support::LIMIT, "{packets} packets");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_with_g722_and_a_room_with_any_codec() {
+    for (codecs, names) in [
+        (&[Encoding::G722][..], ["G722", "G722"]),
+        (&[Encoding::Opus][..], ["G722", "opus"]),
+        (&G711[..], ["G722", "PCMU"]),
+    ] {
+        let skill = Arc::new(Skill::start().await);
+        let mut phone = tokio::task::block_in_place(|| {
+            Pjsua::start(&json!({"tone": PHONE, "answers": 200, "codecs": ["G722/"]}))
+        });
+        let bench = bench(&skill, phone.address, &["PCMU", "PCMA", "G722"]).await;
+        let control = bench.sidecar.control();
+        let mut room = Room::calls(&skill, control, "s-1", "desk", (ROOM, codecs)).await;
+        room.gets_through().await;
+        let both_hear = |room: &Room, phone: &mut Pjsua| {
+            room.hears(PHONE);
+            tokio::task::block_in_place(|| phone.hears_tone("1", ROOM));
+        };
+        both_hear(&room, &mut phone);
+        assert_eq!(spoken(&bench).await, names);
+        room.holds(true).await;
+        room.holds(false).await;
+        both_hear(&room, &mut phone);
+        phone.order("hangup 1");
+        assert_eq!(room.ended(), "SUCCESS");
+        bench.nothing_is_left().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_with_g722_calls_a_room() {
+    let skill = Arc::new(Skill::start().await);
+    let mut phone = tokio::task::block_in_place(|| {
+        Pjsua::start(&json!({"tone": PHONE, "codecs": ["G722/", "PCMU/"]}))
+    });
+    let bench = bench(&skill, phone.address, &["G722", "PCMU"]).await;
+    let to = bench.sidecar.sip_udp().unwrap();
+    phone.order(&format!("call sip:201@{to}"));
+    let device = (ROOM, &[Encoding::G722, Encoding::Pcmu][..]);
+    let room = Room::answers(&skill, bench.sidecar.control(), device).await;
+    room.hears(PHONE);
+    tokio::task::block_in_place(|| phone.hears_tone("1", ROOM));
+    assert_eq!(spoken(&bench).await, ["G722", "G722"]);
+    // Digits of the phone beside its audio are tones for the room.
+    phone.order("dial 1 42");
+    tokio::task::block_in_place(|| room.device.hears_digits("42"));
+    phone.order("hangup 1");
+    assert_eq!(room.ended(), "SUCCESS");
+    bench.nothing_is_left().await;
+}
+
+/// The next message that begins so.
+fn message(socket: &UdpSocket, begins: &str) -> String {
+    let mut bytes = [0; 4_096];
+    loop {
+        let (length, _) = socket.recv_from(&mut bytes).expect(begins);
+        let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+        if text.starts_with(begins) {
+            return text;
+        }
+    }
+}
+
+/// Packets are not decoded on their way: what is in them need not even be Opus.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_both_speak_passes_byte_by_byte() {
+    let skill = Arc::new(Skill::start().await);
+    let [sip, rtp] = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
+    sip.set_read_timeout(Some(support::LIMIT)).unwrap();
+    let (here, media) = (sip.local_addr().unwrap(), rtp.local_addr().unwrap().port());
+    let bench = bench(&skill, here, &["opus"]).await;
+    let to = bench.sidecar.sip_udp().unwrap();
+    let body = format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {media} RTP/AVP 111\r\n\
+         a=rtpmap:111 opus/48000/2\r\n"
+    );
+    let request = |method: &str, tag: &str, body: &str| {
+        let content = match body {
+            "" => "",
+            _ => "Content-Type: application/sdp\r\n",
+        };
+        let length = body.len();
+        format!(
+            "{method} sip:201@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {here};rport;branch=z9hG4bK{method}\r\nMax-Forwards: 70\r\n\
+             From: <sip:desk@{here}>;tag=p\r\nTo: <sip:201@{to}>{tag}\r\nCall-ID: bytes@{here}\r\nCSeq: 1 {method}\r\n\
+             Contact: <sip:desk@{here}>\r\n{content}Content-Length: {length}\r\n\r\n{body}"
+        )
+    };
+    sip.send_to(request("INVITE", "", &body).as_bytes(), to)
+        .unwrap();
+    let device = (ROOM, &[Encoding::Opus][..]);
+    let room = Room::answers(&skill, bench.sidecar.control(), device).await;
+    let answer = tokio::task::block_in_place(|| message(&sip, "SIP/2.0 200"));
+    let line = |begins: &str| {
+        let mut lines = answer.lines();
+        lines.find_map(|line| line.strip_prefix(begins)).unwrap()
+    };
+    let tag = line("To: ").rsplit_once(";tag=").unwrap().1;
+    sip.send_to(request("ACK", &format!(";tag={tag}"), "").as_bytes(), to)
+        .unwrap();
+    assert!(line("a=rtpmap:").starts_with("111 opus/48000/2"));
+    let port: u16 = line("m=audio ").split(' ').next().unwrap().parse().unwrap();
+    tokio::task::block_in_place(|| room.device.is_connected());
+    // What comes before the bridge is up is lost.
+    let is_ours =
+        |payload: &Vec<u8>| payload.len() == 40 && payload.iter().all(|it| *it == payload[0]);
+    let begin = std::time::Instant::now();
+    for number in 0_u32.. {
+        let sequence = (number as u16).to_be_bytes();
+        let mut packet = vec![0x80, 111, sequence[0], sequence[1]];
+        packet.extend((960 * number).to_be_bytes());
+        packet.extend([0, 0, 0, 7]);
+        packet.extend([sequence[1]; 40]);
+        rtp.send_to(&packet, (to.ip(), port)).unwrap();
+        let came = room.device.payloads();
+        if came.iter().filter(|payload| is_ours(payload)).count() >= 10 {
+            break;
+        }
+        assert!(
+            begin.elapsed() < support::LIMIT,
+            "{} packets came",
+            came.len()
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    room.hangs_up("SUCCESS").await;
+    bench.nothing_is_left().await;
+}
