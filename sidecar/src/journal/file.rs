@@ -12,6 +12,7 @@ use skillcall_sip::dialog::SavedDialog;
 use skillcall_sip::endpoint::SavedInvite;
 
 use super::SYNC;
+use super::disk::Disk;
 use super::line::{DialogText, InviteText, Line};
 
 const NAME: &str = "calls.jsonl";
@@ -91,6 +92,7 @@ pub(super) struct JournalFile {
     complained: bool,
     /// Held for as long as this process writes.
     _lock: File,
+    disk: Disk,
 }
 
 impl JournalFile {
@@ -130,6 +132,7 @@ impl JournalFile {
             not_before: None,
             complained: false,
             _lock: lock,
+            disk: Disk::start()?,
         };
         // Whole lines again, and no more than is needed.
         journal.write_anew()?;
@@ -169,9 +172,11 @@ impl JournalFile {
     pub(super) fn tend(&mut self) {
         let passed = |since: Option<Instant>, time| since.is_some_and(|at| at.elapsed() >= time);
         if passed(self.dirty_since, SYNC) {
-            self.dirty_since = None;
-            let synced = self.file.sync_data();
-            self.tell(synced);
+            let handed_over = self.file.try_clone().map(|file| self.disk.sync(file));
+            // While it is still busy with the last time's, this one waits.
+            let waits = matches!(handed_over, Ok(false));
+            self.dirty_since = waits.then(Instant::now);
+            self.tell(handed_over.map(drop));
         }
         if passed(self.ended_since, FORGET) {
             self.shorten();

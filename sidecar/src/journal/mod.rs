@@ -9,6 +9,7 @@
 //! After a start, every call that the file still holds gets a BYE on each answered leg, a CANCEL wherever one rings, and its handler a HANGUP for
 //! each leg.
 
+mod disk;
 mod file;
 mod leftover;
 mod line;
