@@ -114,6 +114,17 @@ impl Journal {
         });
     }
 
+    /// A peer calls, and waits for an answer.
+    pub(crate) fn waiting(&self, transaction: &str, call_id: &str, invite: &SavedInvite) {
+        self.put(|| {
+            Job::Line(Line::Waiting {
+                transaction: transaction.to_owned(),
+                call_id: call_id.to_owned(),
+                invite: Box::new(InviteText::of(invite)),
+            })
+        });
+    }
+
     /// A leg is answered.
     pub(crate) fn leg(&self, transaction: &str, call_id: &str, dialog: &SavedDialog) {
         self.put(|| {
