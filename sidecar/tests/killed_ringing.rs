@@ -11,7 +11,7 @@ use skillcall_media::encoding::Encoding;
 use support::device::Device;
 use support::pjsua::Pjsua;
 use support::process::{Process, free_port, wait};
-use support::skill::{Skill, message};
+use support::skill::{ACCOUNT, Skill, message};
 use support::{Behaviour, Handler, LIMIT, NUMBER, Phone};
 
 const DEVICE: f64 = 700.0;
@@ -256,6 +256,38 @@ async fn what_a_handler_has_called_stops_ringing() {
             began.elapsed()
         );
         handler.wait("HANGUP", 1);
+        is_forgotten(folder.path(), &file, 1, next);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_calls_a_room_is_refused() {
+    let skill = Skill::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut pjsip = Pjsua::start(&json!({}));
+    let room = format!(
+        "[[gateway.room]]\nnumber = \"101\"\nparticipant = \"room101\"\naccount = \"{ACCOUNT}\"\n"
+    );
+    let settings = skill.settings(&room);
+    let file = config(folder.path(), "http://127.0.0.1:9/", None, &settings);
+    let (first, sip, control) = Process::sidecar_with_control(&file);
+    pjsip.order(&format!("call sip:101@{sip}"));
+    let call = tokio::task::block_in_place(|| skill.wait("InitiateInboundCall", 1));
+    let session = call["sessionId"].as_str().unwrap();
+    let to = control.to_string();
+    skill.says(&to, session, "CallRinging", json!({})).await;
+    tokio::task::block_in_place(|| {
+        pjsip.is("1", "EARLY");
+        let (next, began) = again(first, &file);
+        let state = pjsip.is("1", "DISCONNECTED");
+        assert_eq!(state["code"], 500);
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            began.elapsed()
+        );
+        let end = skill.wait("CallEnded", 1);
+        assert_eq!(end["callResult"]["code"], "INTERNAL_ERROR");
         is_forgotten(folder.path(), &file, 1, next);
     });
 }

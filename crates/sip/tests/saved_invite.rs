@@ -134,3 +134,41 @@ fn a_peer_that_is_gone_costs_nothing_for_long() {
         assert!(!network.act(0, |endpoint, now| endpoint.cancel_saved(now, &saved)));
     }
 }
+
+#[test]
+fn what_a_peer_has_called_is_refused() {
+    for seed in 1..40 {
+        let mut network = Network::new(2, trouble(), seed);
+        let call = network.call(1, 0, Some("v=0"));
+        let (here, saved) = network.wait(0, LONG, |event| match event {
+            Event::Invite {
+                call,
+                request,
+                flow,
+                ..
+            } => Some((*call, SavedInvite::of_peer(request, flow))),
+            _ => None,
+        });
+        network.act(0, |endpoint, now| {
+            endpoint
+                .provisional(now, here, StatusCode::RINGING, "", &[], None)
+                .unwrap();
+        });
+        network.wait(1, LONG, |event| {
+            matches!(event, Event::Provisional { .. }).then_some(())
+        });
+        restart(&mut network);
+        let status = StatusCode::SERVER_INTERNAL_ERROR;
+        network.act(0, |endpoint, now| {
+            assert!(endpoint.refuse_saved(now, &saved, status));
+            // Once.
+            assert!(!endpoint.refuse_saved(now, &saved, status));
+        });
+        let failed = network.wait(1, LONG, |event| match event {
+            Event::Failed { call, status, .. } => Some((*call, *status)),
+            _ => None,
+        });
+        assert_eq!(failed, (call, status), "seed {seed}");
+        network.assert_empty();
+    }
+}

@@ -12,6 +12,7 @@ use skillcall_sip::dialog::SavedDialog;
 use skillcall_sip::endpoint::SavedInvite;
 
 use super::SYNC;
+use super::disk::Disk;
 use super::line::{DialogText, InviteText, Line};
 
 const NAME: &str = "calls.jsonl";
@@ -53,6 +54,8 @@ pub(crate) struct LeftSession {
     pub(crate) dialogs: Vec<SavedDialog>,
     /// Where the phone rings, if it was called and has not answered.
     pub(crate) ringing: Vec<SavedInvite>,
+    /// The phone's INVITE, if it calls and was not answered.
+    pub(crate) waiting: Option<SavedInvite>,
 }
 
 /// What an earlier process has left.
@@ -74,6 +77,8 @@ struct Live {
     dialogs: BTreeMap<String, DialogText>,
     /// The INVITEs of legs that are not answered, with the legs' CallIds.
     ringing: Vec<(String, InviteText)>,
+    /// The INVITE of a peer that waits for an answer, with the leg's CallId.
+    waiting: Option<(String, InviteText)>,
     ended: Vec<String>,
 }
 
@@ -91,6 +96,7 @@ pub(super) struct JournalFile {
     complained: bool,
     /// Held for as long as this process writes.
     _lock: File,
+    disk: Disk,
 }
 
 impl JournalFile {
@@ -130,6 +136,7 @@ impl JournalFile {
             not_before: None,
             complained: false,
             _lock: lock,
+            disk: Disk::start()?,
         };
         // Whole lines again, and no more than is needed.
         journal.write_anew()?;
@@ -169,9 +176,11 @@ impl JournalFile {
     pub(super) fn tend(&mut self) {
         let passed = |since: Option<Instant>, time| since.is_some_and(|at| at.elapsed() >= time);
         if passed(self.dirty_since, SYNC) {
-            self.dirty_since = None;
-            let synced = self.file.sync_data();
-            self.tell(synced);
+            let handed_over = self.file.try_clone().map(|file| self.disk.sync(file));
+            // While it is still busy with the last time's, this one waits.
+            let waits = matches!(handed_over, Ok(false));
+            self.dirty_since = waits.then(Instant::now);
+            self.tell(handed_over.map(drop));
         }
         if passed(self.ended_since, FORGET) {
             self.shorten();
@@ -258,7 +267,7 @@ fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
             dialog,
         } => {
             let call = live.entry(transaction).or_default();
-            call.ringing.retain(|(leg, _)| *leg != call_id);
+            call.forget_unanswered(&call_id);
             call.dialogs.insert(call_id, *dialog);
         }
         Line::Ringing {
@@ -272,13 +281,20 @@ fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
             }
             call.ringing.push((call_id, *invite));
         }
+        Line::Waiting {
+            transaction,
+            call_id,
+            invite,
+        } => {
+            live.entry(transaction).or_default().waiting = Some((call_id, *invite));
+        }
         Line::LegEnded {
             transaction,
             call_id,
         } => {
             if let Some(call) = live.get_mut(&transaction) {
                 call.dialogs.remove(&call_id);
-                call.ringing.retain(|(leg, _)| *leg != call_id);
+                call.forget_unanswered(&call_id);
                 call.ended.push(call_id);
             }
         }
@@ -287,9 +303,9 @@ fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
             begins,
             ..
         } => {
-            if begins && !live.contains_key(transaction) {
+            if begins {
                 let call = live.entry(transaction.clone()).or_default();
-                call.signal = Some(Box::new(line));
+                call.signal.get_or_insert_with(|| Box::new(line));
             }
         }
         Line::Ended { transaction } => {
@@ -302,6 +318,12 @@ impl Live {
     fn left_dialogs(&self) -> Vec<SavedDialog> {
         let dialogs = self.dialogs.values();
         dialogs.filter_map(DialogText::dialog).collect()
+    }
+
+    /// A leg is answered, or gone.
+    fn forget_unanswered(&mut self, call_id: &str) {
+        self.ringing.retain(|(leg, _)| leg != call_id);
+        self.waiting = self.waiting.take().filter(|(leg, _)| leg != call_id);
     }
 
     fn left_ringing(&self) -> Vec<SavedInvite> {
@@ -335,6 +357,10 @@ impl Live {
             api_endpoint: api_endpoint.clone(),
             dialogs: self.left_dialogs(),
             ringing: self.left_ringing(),
+            waiting: self
+                .waiting
+                .as_ref()
+                .and_then(|(_, invite)| invite.invite()),
         })
     }
 
@@ -359,7 +385,12 @@ impl Live {
             invite: Box::new(invite.clone()),
         });
         let begun = signal.into_iter().chain(asked);
-        begun.chain(ringing).chain(legs).chain(ended)
+        let waiting = self.waiting.iter().map(|(call_id, invite)| Line::Waiting {
+            transaction: transaction.to_owned(),
+            call_id: call_id.clone(),
+            invite: Box::new(invite.clone()),
+        });
+        begun.chain(ringing).chain(waiting).chain(legs).chain(ended)
     }
 }
 
@@ -450,7 +481,31 @@ mod tests {
         };
         let (mut journal, _) = JournalFile::open(folder.path(), 0).unwrap();
         assert!(journal.write(signal("s-1", "InitiateOutboundCall", true)));
+        let Line::Ringing {
+            transaction,
+            call_id,
+            invite,
+        } = ringing("s-1", "z9hG4bK1")
+        else {
+            unreachable!()
+        };
+        let waiting = Line::Waiting {
+            transaction,
+            call_id: call_id.clone(),
+            invite,
+        };
+        journal.write(waiting.clone());
         journal.write(leg("s-1"));
+        // Another one is not answered.
+        journal.write(signal("s-0", "InitiateInboundCall", true));
+        let Line::Waiting { invite, .. } = waiting else {
+            unreachable!()
+        };
+        journal.write(Line::Waiting {
+            transaction: "s-0".to_owned(),
+            call_id,
+            invite,
+        });
         // Nobody knows this one: there is nothing to end.
         journal.write(signal("s-2", "CallRingingAck", false));
         journal.write(signal("s-3", "InitiateOutboundCall", true));
@@ -462,10 +517,13 @@ mod tests {
         for _ in 0..2 {
             let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
             assert!(left.calls.is_empty());
-            assert_eq!(left.sessions.len(), 1);
-            assert_eq!(left.sessions[0].session, "s-1");
-            assert_eq!(left.sessions[0].account, "amzn1.ask.account.A");
-            assert_eq!(left.sessions[0].dialogs.len(), 1);
+            assert_eq!(left.sessions.len(), 2);
+            assert!(left.sessions[0].waiting.is_some());
+            let answered = &left.sessions[1];
+            assert_eq!(answered.session, "s-1");
+            assert_eq!(answered.account, "amzn1.ask.account.A");
+            assert_eq!(answered.dialogs.len(), 1);
+            assert_eq!(answered.waiting, None);
         }
     }
 

@@ -30,6 +30,13 @@ pub(super) enum Line {
         call_id: String,
         invite: Box<InviteText>,
     },
+    /// A peer calls, and waits for an answer.
+    #[serde(rename_all = "camelCase")]
+    Waiting {
+        transaction: String,
+        call_id: String,
+        invite: Box<InviteText>,
+    },
     /// A leg has ended.
     #[serde(rename_all = "camelCase")]
     LegEnded {

@@ -9,6 +9,7 @@
 //! After a start, every call that the file still holds gets a BYE on each answered leg, a CANCEL wherever one rings, and its handler a HANGUP for
 //! each leg.
 
+mod disk;
 mod file;
 mod leftover;
 mod line;
@@ -106,6 +107,17 @@ impl Journal {
     pub(crate) fn ringing(&self, transaction: &str, call_id: &str, invite: &SavedInvite) {
         self.put(|| {
             Job::Line(Line::Ringing {
+                transaction: transaction.to_owned(),
+                call_id: call_id.to_owned(),
+                invite: Box::new(InviteText::of(invite)),
+            })
+        });
+    }
+
+    /// A peer calls, and waits for an answer.
+    pub(crate) fn waiting(&self, transaction: &str, call_id: &str, invite: &SavedInvite) {
+        self.put(|| {
+            Job::Line(Line::Waiting {
                 transaction: transaction.to_owned(),
                 call_id: call_id.to_owned(),
                 invite: Box::new(InviteText::of(invite)),

@@ -361,6 +361,8 @@ impl Sidecar {
         let of_sessions = sessions.iter().flat_map(|call| call.dialogs.clone());
         let dialogs = left.iter().flat_map(|call| call.dialogs.clone());
         worker.send(ToWorker::TakeLeave(dialogs.chain(of_sessions).collect()));
+        let waiting = sessions.iter().filter_map(|call| call.waiting.clone());
+        worker.send(ToWorker::Refuse(waiting.collect()));
         let of_sessions = sessions.iter().flat_map(|call| call.ringing.clone());
         let ringing = left.iter().flat_map(|call| call.ringing.clone());
         // The responses lead to the worker that their branch names.

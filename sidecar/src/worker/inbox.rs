@@ -127,6 +127,8 @@ pub(crate) enum ToWorker {
     TakeLeave(Vec<SavedDialog>),
     /// Give up INVITEs that an earlier process has left.
     GiveUp(Vec<SavedInvite>),
+    /// Refuse the INVITEs of peers that an earlier process has left.
+    Refuse(Vec<SavedInvite>),
     /// End all calls; replies when none is left.
     HangUpAll,
     /// End the thread.

@@ -1,4 +1,5 @@
-//! An INVITE that outlives its endpoint: what is needed to give it up after a restart (RFC 3261 §9.1).
+//! An INVITE that outlives its endpoint: what is needed to give up one of ours after a restart (RFC 3261 §9.1), or to
+//! refuse a peer's.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -8,23 +9,48 @@ use bytes::Bytes;
 use super::call::{CallState, TxRef};
 use super::client::{ClientMachine, ClientTx, SendPath, begin_like};
 use super::event::CallHandle;
-use super::flow::{Destination, TransmitId, Transport};
+use super::flow::{Destination, Flow, TransmitId, Transport};
+use super::receive::Answer;
 use super::{Due, Endpoint};
-use crate::message::{Framing, Message, Method, StatusCode, parse};
+use crate::message::{
+    Framing, HeaderName, Message, MessageWriter, Method, Request, StatusCode, parse,
+};
 use crate::transaction::ClientInvite;
 
-/// An INVITE as it can be written down: all that a CANCEL and an ACK repeat of it, and where it went.
+/// An INVITE as it can be written down: all that a CANCEL and an ACK repeat of it, or that a response does, and where it went
+/// or came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedInvite {
-    /// Request-URI, Via, Route, From, To, Call-ID and CSeq, as a message without a body.
+    /// Request-URI, Via, Route, From, To, Call-ID and CSeq, as a message without a body. All of Via where it is a peer's.
     pub request: Vec<u8>,
     /// The transport.
     pub transport: Transport,
-    /// Where it was sent.
+    /// Where it was sent, or came from.
     pub to: SocketAddr,
 }
 
 impl SavedInvite {
+    /// A peer's INVITE, which came by this way.
+    pub fn of_peer(request: &Request, flow: &Flow) -> Self {
+        let mut writer = MessageWriter::request(&Method::Invite, request.raw_uri());
+        for name in [
+            HeaderName::Via,
+            HeaderName::From,
+            HeaderName::To,
+            HeaderName::CallId,
+            HeaderName::CSeq,
+        ] {
+            for value in request.headers().all(name) {
+                writer.header(name, value);
+            }
+        }
+        Self {
+            request: writer.finish().to_vec(),
+            transport: flow.transport,
+            to: flow.remote,
+        }
+    }
+
     /// The branch of its Via, with the cookie (RFC 3261 §8.1.1.7).
     pub fn branch(&self) -> Option<Vec<u8>> {
         crate::peek::peek(&self.request)?.branch.map(<[u8]>::to_vec)
@@ -97,6 +123,35 @@ impl Endpoint {
         let until = self.config.timers.give_up().saturating_mul(2);
         self.timers
             .add_rare(now, until, Due::Restored { index, serial });
+        true
+    }
+
+    /// Refuses a peer's INVITE that another endpoint has left unanswered, and that was written down: whatever that one said
+    /// before, a final response ends it. It is repeated until its ACK comes, so the endpoint has to live on. False: it cannot
+    /// be read, or the table is full.
+    pub fn refuse_saved(&mut self, now: Instant, saved: &SavedInvite, status: StatusCode) -> bool {
+        if self.servers.len() >= self.config.limits.transactions || !status.is_failure() {
+            return false;
+        }
+        let bytes = Bytes::copy_from_slice(&saved.request);
+        let Ok(Message::Request(request)) = parse(bytes, Framing::Datagram) else {
+            return false;
+        };
+        if *request.method() != Method::Invite
+            || self.find_server(&request, &Method::Invite).is_some()
+        {
+            return false;
+        }
+        let flow = Flow {
+            transport: saved.transport,
+            local: saved.to,
+            remote: saved.to,
+            connection: None,
+        };
+        let tag = self.stateless_tag(&request);
+        let tx = self.add_server(&request, &flow, None, None);
+        let response = self.write_reply(&flow, &request, Some(&tag), &Answer::bare(status));
+        self.answer_server(now, tx, status, response);
         true
     }
 
