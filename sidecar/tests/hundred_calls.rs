@@ -56,23 +56,27 @@ impl Calls {
         [("caller", &self.callers), ("called", &self.desk)]
     }
 
-    /// What each end has heard so far.
-    fn marks(&self) -> [BTreeMap<u32, Met>; 2] {
-        self.ends().map(|(_, crowd)| crowd.met(0..CALLS))
+    /// What each end has heard so far, and what the system has dropped.
+    fn mark(&self) -> Mark {
+        Mark {
+            met: self.ends().map(|(_, crowd)| crowd.met(0..CALLS)),
+            dropped: dropped(),
+        }
     }
 
     /// Each end has heard nothing but its tone since the mark, for long enough after what has happened.
-    fn went_on(&self, what: &str, marks: &[BTreeMap<u32, Met>; 2]) {
-        let after = self.marks();
-        for ((name, crowd), after) in self.ends().iter().zip(&after) {
+    fn went_on(&self, what: &str, mark: &Mark) {
+        let after = self.mark();
+        for ((name, crowd), after) in self.ends().iter().zip(&after.met) {
             crowd.wait(
                 &format!("{what}: {name}s go on"),
                 0..CALLS,
                 |number, met| met.packets >= after[&number].packets + HEARD,
             );
         }
-        for (((name, _), before), now) in self.ends().iter().zip(marks).zip(self.marks()) {
-            let (mut packets, mut lost) = (0, 0);
+        let end = self.mark();
+        let (mut packets, mut lost) = (0, 0);
+        for (((name, _), before), now) in self.ends().iter().zip(&mark.met).zip(&end.met) {
             for number in 0..CALLS {
                 let (before, now) = (&before[&number], &now[&number]);
                 assert!(!now.ended && now.failed.is_none(), "{what}: {number}");
@@ -80,13 +84,38 @@ impl Calls {
                 packets += now.packets - before.packets;
                 lost += now.lost - before.lost;
             }
-            // The system itself may drop some, where it is so busy that a socket's buffer fills.
-            assert!(
-                lost * 100 <= packets,
-                "{what}: {name}s: {lost} lost of {packets}"
-            );
         }
+        // A busy system drops what comes to a socket whose buffer is full, and counts it.
+        let before = |socket: &u64| mark.dropped.get(socket).copied().unwrap_or(0);
+        let dropped: u64 = (end.dropped.iter())
+            .map(|(socket, count)| count - before(socket))
+            .sum();
+        assert!(
+            lost <= dropped + packets / 100,
+            "{what}: {lost} lost of {packets}, {dropped} of them by the system"
+        );
     }
+}
+
+/// A moment that others are compared with.
+struct Mark {
+    /// Of callers and called.
+    met: [BTreeMap<u32, Met>; 2],
+    /// What the system has dropped, by socket.
+    dropped: BTreeMap<u64, u64>,
+}
+
+/// Datagrams that came to sockets of 127.0.0.1 whose buffers were full: those of the audio, as SIP has other addresses but the
+/// sidecar's and the desk's own.
+fn dropped() -> BTreeMap<u64, u64> {
+    let table = std::fs::read_to_string("/proc/self/net/udp").unwrap();
+    let sockets = table.lines().skip(1).filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let local = fields.get(1)?.starts_with("0100007F:");
+        let socket = fields.get(9)?.parse().ok()?;
+        local.then_some((socket, fields.last()?.parse().ok()?))
+    });
+    sockets.collect()
 }
 
 /// What the file says; a second trunk network is there when it is `reloaded`.
@@ -191,11 +220,21 @@ async fn a_hundred_calls_keep_their_tones_whatever_else_happens() {
 
     // All calls are up, and hear each other.
     for first in (0..CALLS).step_by(10) {
-        calls.callers.call(to, NUMBER, first..first + 10);
-        calls.callers.wait("answers", first..first + 10, |_, met| {
-            assert_eq!(met.failed, None, "a call was refused");
-            met.answered
-        });
+        let mut left: Vec<u32> = (first..first + 10).collect();
+        // A machine that does not keep up refuses new calls for a moment.
+        while !left.is_empty() {
+            calls.callers.call(to, NUMBER, left.iter().copied());
+            let met = calls
+                .callers
+                .wait("answers", left.iter().copied(), |_, met| {
+                    met.answered || met.failed.is_some()
+                });
+            left.retain(|number| {
+                let failed = met[number].failed;
+                assert!(matches!(failed, None | Some(503)), "{number}: {failed:?}");
+                failed.is_some()
+            });
+        }
     }
     for (name, crowd) in calls.ends() {
         crowd.wait(&format!("{name}s hear their tones"), 0..CALLS, |_, met| {
@@ -203,24 +242,24 @@ async fn a_hundred_calls_keep_their_tones_whatever_else_happens() {
         });
     }
 
-    let marks = calls.marks();
+    let mark = calls.mark();
     trunks_and_certificates_change(&bench, &file, &authorities[1], || {
         write(true);
     })
     .await;
-    calls.went_on("reload", &marks);
+    calls.went_on("reload", &mark);
 
-    let marks = calls.marks();
+    let mark = calls.mark();
     the_limit_against_fraud_holds(&bench, &calls, to).await;
-    calls.went_on("toll", &marks);
+    calls.went_on("toll", &mark);
 
-    let marks = calls.marks();
+    let mark = calls.mark();
     floods_are_shed(&bench, to).await;
-    calls.went_on("flood", &marks);
+    calls.went_on("flood", &mark);
 
-    let marks = calls.marks();
+    let mark = calls.mark();
     the_process_drains(&bench, to).await;
-    calls.went_on("drain", &marks);
+    calls.went_on("drain", &mark);
 
     // Each call ends as it should.
     calls.callers.hang_up(0..CALLS);
