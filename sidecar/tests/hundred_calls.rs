@@ -39,7 +39,10 @@ async fn handler() -> Handler {
                 "CallTimeoutSeconds": 60, "CallerIdNumber": "+16075550199",
                 "Endpoints": [{"BridgeEndpointType": "PSTN", "Uri": format!("+16075551{number}")}]}}])
         }
-        Some("ACTION_FAILED" | "HANGUP") => hang_up_all(event),
+        Some("ACTION_FAILED") => {
+            json!([{"Type": "Hangup", "Parameters": {"SipResponseCode": "486"}}])
+        }
+        Some("HANGUP") => hang_up_all(event),
         _ => json!([]),
     })
     .await

@@ -16,7 +16,7 @@ use serde_json::Value;
 use skillcall_sip::endpoint::{
     CallHandle, Destination, Endpoint, EndpointConfig, Event, Flow, OutgoingInvite, Party,
 };
-use skillcall_sip::message::Uri;
+use skillcall_sip::message::{StatusCode, Uri};
 use support::TOKEN;
 use support::process::Process;
 
@@ -51,6 +51,8 @@ struct Outcome {
     /// Calls at the desk.
     rung: usize,
     failed: BTreeMap<u16, usize>,
+    /// Refused with 503, and tried again.
+    shed: usize,
     datagrams: u64,
     lost: u64,
 }
@@ -181,7 +183,13 @@ impl Load {
                 }
             }
             Event::Failed { call, status, .. } if self.ours.remove(&call).is_some() => {
-                *self.outcome.failed.entry(status.get()).or_default() += 1;
+                if status == StatusCode::SERVICE_UNAVAILABLE {
+                    // A machine that does not keep up refuses new calls for a moment: another takes its place.
+                    self.outcome.shed += 1;
+                    self.outcome.begun -= 1;
+                } else {
+                    *self.outcome.failed.entry(status.get()).or_default() += 1;
+                }
             }
             Event::Ended { call, .. } if self.ours.remove(&call).is_some() => {
                 self.outcome.ended += 1;
@@ -305,8 +313,8 @@ async fn soak(calls: usize, most_growth: f64, spare: usize, settle: bool) {
         };
         let rate = round_calls as f64 / seconds;
         eprintln!(
-            "round {round}: {round_calls} calls in {seconds:.0} s ({rate:.0}/s), {} of {} datagrams lost, {now:?}",
-            outcome.lost, outcome.datagrams
+            "round {round}: {round_calls} calls in {seconds:.0} s ({rate:.0}/s), {} of {} datagrams lost, {} refused and tried again, {now:?}",
+            outcome.lost, outcome.datagrams, outcome.shed
         );
         rounds.push(now.kib);
     }
