@@ -55,7 +55,7 @@ pub(crate) use lambda::account as lambda_account;
 pub use limits::LimitsConfig;
 pub(crate) use live::Live;
 pub use opentelemetry::OpenTelemetryConfig;
-pub use phone::{DigestAlgorithm, PhoneConfig, PhoneMayCall, PhonesConfig};
+pub use phone::{DigestAlgorithm, DigestQuality, PhoneConfig, PhoneMayCall, PhonesConfig};
 pub use register::RegisterConfig;
 pub use relays::TurnConfig;
 pub(crate) use routing::Answerer;
