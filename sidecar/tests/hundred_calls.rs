@@ -17,6 +17,9 @@ use support::{Bench, Handler, NUMBER, TOKEN, hang_up_all};
 const CALLS: u32 = 100;
 /// Calls at once that a source may have.
 const SHARE: usize = 115;
+/// Calls of a source that begin in a second. Its share is judged before the workers have counted what began just now, so that
+/// a burst may pass it by as many.
+const BURST: usize = 20;
 /// Packets that reach each end while something happens: two seconds' worth.
 const HEARD: u64 = 100;
 /// The trunk that the calls come from, and that floods are forged from.
@@ -128,7 +131,8 @@ fn text(bench_folder: &Path, handler: &str, desk: SocketAddr, reloaded: bool) ->
         "sources = []\n[[trunk]]\nname = \"pbx\"\naddresses = [\"{TRUNK}\"{more}]\n\
          [[trunk]]\nname = \"{}\"\naddresses = [\"{OTHER}\"]\n\
          [tls]\ncertificate = \"sip.pem\"\nkey-file = \"sip.key\"\n\
-         [limits]\ncalls = 130\ncalls-per-second = 400\n[guard]\nsource-calls = {SHARE}\n\
+         [limits]\ncalls = 200\ncalls-per-second = 400\n[guard]\nsource-calls = {SHARE}\n\
+         source-calls-per-second = {BURST}\n\
          [toll]\ncalls-per-source-and-hour = {CALLS}\n",
         if reloaded { "carrier" } else { "old-carrier" }
     );
@@ -270,7 +274,7 @@ async fn a_hundred_calls_keep_their_tones_whatever_else_happens() {
         crowd.wait(&format!("the end of {name}s"), 0..CALLS, |_, met| met.ended);
     }
     // What forged calls hold ends when nobody has acknowledged it for 32 s.
-    let forged = SHARE - CALLS as usize;
+    let forged = SHARE + BURST - CALLS as usize;
     bench
         .figures_become("nothing but forged calls is left", |now| {
             now.calls <= forged && now.legs <= forged && now.port_pairs <= forged
@@ -355,7 +359,10 @@ async fn floods_are_shed(bench: &Bench, to: SocketAddr) {
     assert_eq!(banned, [STRANGER]);
     // The forged ones fill no more than the trunk's own share.
     let now = bench.sidecar.figures().calls;
-    assert!((CALLS as usize..=SHARE).contains(&now), "{now} calls");
+    assert!(
+        (CALLS as usize..=SHARE + BURST).contains(&now),
+        "{now} calls"
+    );
 }
 
 /// A call is taken. A machine that does not keep up refuses new calls for a moment, so it is tried again.
