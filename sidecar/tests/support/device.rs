@@ -36,8 +36,6 @@ struct Inner {
     mute: bool,
     /// Payloads that have come, as they were.
     payloads: Vec<Vec<u8>>,
-    /// Another tone that it says from now on.
-    another: Option<f64>,
     /// Another socket, to which it changes.
     moved: Option<UdpSocket>,
     /// In and out, with a codec that the session does not speak.
@@ -144,7 +142,6 @@ impl Device {
             lost: None,
             mute: false,
             payloads: Vec::new(),
-            another: None,
             moved: None,
             transcoders: None,
         };
@@ -195,11 +192,6 @@ impl Device {
     /// Sends no audio from now on, or sends again; ICE goes on.
     pub(crate) fn mute(&self, mute: bool) {
         self.lock().mute = mute;
-    }
-
-    /// Says another tone from now on.
-    pub(crate) fn says(&self, frequency: f64) {
-        self.lock().another = Some(frequency);
     }
 
     /// Presses a key, whose tones are in the audio (facts G9: there are no telephone events).
@@ -302,7 +294,7 @@ fn voice_of(frequency: f64) -> Vec<Frame> {
 
 fn run(mut socket: UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
     let mut local = socket.local_addr().unwrap();
-    let mut voice = voice_of(frequency);
+    let voice = voice_of(frequency);
     let (mut spoken, mut next_tick) = (0, Instant::now());
     let mut buffer = [0; 2048];
     while !quit.load(Ordering::Relaxed) {
@@ -343,9 +335,6 @@ fn run(mut socket: UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool
                 Output::Event(Event::Disconnected(why)) => state.lost = Some(why.to_string()),
                 Output::Wait(_) => break,
             }
-        }
-        if let Some(frequency) = state.another.take() {
-            voice = voice_of(frequency);
         }
         if let Some(audio) = state.peer.audio().copied() {
             let mut format = Format::new(audio.encoding.g711().unwrap_or(Codec::Pcmu), None);
