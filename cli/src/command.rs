@@ -280,6 +280,15 @@ pub(crate) struct Trace {
     /// Print what each message carried (redacted)
     #[arg(long)]
     pub(crate) bodies: bool,
+    /// Capture the SIP packets of the running call ID until it is over (or Ctrl-C), unredacted, into this file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["html", "bodies"])]
+    pub(crate) pcap: Option<PathBuf>,
+    /// ID is a number: capture the next call from or to it
+    #[arg(long, requires = "pcap")]
+    pub(crate) next: bool,
+    /// With the RTP packets
+    #[arg(long, requires = "pcap")]
+    pub(crate) rtp: bool,
 }
 
 #[derive(Debug, Args)]

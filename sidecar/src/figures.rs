@@ -97,6 +97,10 @@ figures! {
         unheard,
         /// Messages that the HEP collector was not told, because too many waited.
         hep_dropped,
+        /// Spans that the collector has taken.
+        spans_exported,
+        /// Spans that it has not, and trace records that no spans were made of because too many waited.
+        spans_dropped,
         /// Calls taken.
         calls_total,
         /// Calls that were answered.

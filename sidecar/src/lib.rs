@@ -41,6 +41,7 @@ pub mod runner;
 pub mod scenario;
 mod sidecar;
 pub mod speech;
+mod telemetry;
 mod tls;
 mod trace;
 mod trunks;

@@ -61,6 +61,9 @@ async fn one_call_is_captured_with_its_audio() {
         .json(&json!({"number": NUMBER, "rtp": true}));
     let begun: Value = asked.send().await.unwrap().json().await.unwrap();
     let capture = format!("{url}/{}", begun["id"].as_str().unwrap());
+    let waiting = bench.client.get(&capture).bearer_auth(TOKEN);
+    let waiting = waiting.send().await.unwrap();
+    assert_eq!(waiting.headers()["x-capture-state"], "waiting");
     for _ in 0..2 {
         let caller = Phone::start(500.0, Behaviour::Answer);
         bench.call(&caller, &[]);
@@ -73,14 +76,18 @@ async fn one_call_is_captured_with_its_audio() {
         called.forget();
         bench.figures_become("no call", |now| now.calls == 0).await;
     }
-    let file = bench
-        .client
-        .get(&capture)
-        .bearer_auth(TOKEN)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(file.status(), 200);
+    // Whoever waits for the whole call knows when it is.
+    let until = Instant::now() + LIMIT;
+    let file = loop {
+        let file = bench.client.get(&capture).bearer_auth(TOKEN);
+        let file = file.send().await.unwrap();
+        assert_eq!(file.status(), 200);
+        if file.headers()["x-capture-state"] == "over" {
+            break file;
+        }
+        assert!(Instant::now() < until, "{:?}", file.headers());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
     let path = bench.folder.path().join("call.pcap");
     std::fs::write(&path, file.bytes().await.unwrap()).unwrap();
     let sip = bench.sidecar.sip_udp().unwrap().port();

@@ -161,6 +161,29 @@ async fn what_is_said_before_the_answer_is_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_hears_the_room_before_it_answers() {
+    let skill = Arc::new(Skill::start().await);
+    let mut phone = started(&json!({"tone": PHONE}));
+    let bench = bench(&skill, &[("desk", phone.address)], false).await;
+    let to = bench.sidecar.sip_udp().unwrap();
+    phone.order(&format!("call sip:201@{to}"));
+    let control = bench.sidecar.control();
+    let (room, answer) = Room::is_called(&skill, control, (ROOM, &G711)).await;
+    let details = json!({"sdpDetails": {"type": "ANSWER", "value": answer}});
+    room.says("CallInProgress", details.clone()).await;
+    tokio::task::block_in_place(|| {
+        phone.wait("early media", |event| event["event"] == "media");
+    });
+    both_hear(&room, &mut phone, "1", PHONE);
+    room.says("CallAccepted", details).await;
+    tokio::task::block_in_place(|| phone.is("1", "CONFIRMED"));
+    both_hear(&room, &mut phone, "1", PHONE);
+    phone.order("hangup 1");
+    assert_eq!(room.ended(), "SUCCESS");
+    bench.nothing_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_phone_sends_a_guest_on() {
     for attended in [false, true] {
         let skill = Arc::new(Skill::start().await);

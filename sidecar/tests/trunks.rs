@@ -415,6 +415,14 @@ async fn a_target_that_is_down_is_left_out_and_shown() {
         assert!(Instant::now() < until, "{shown}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let metrics = bench.client.get(bench.url("/metrics"));
+    let metrics = metrics.bearer_auth(support::TOKEN).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for (port, up) in [(dead, 0), (port, 1)] {
+        let line =
+            format!("skillcall_trunk_target_up{{trunk=\"pbx\",target=\"127.0.0.1:{port}\"}} {up}");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
     let phone = call(&bench, "csi-down");
     phone.wait("the end", |state| state.failed == Some(486));
     alive.line("INVITE INVITE").unwrap();
@@ -425,6 +433,54 @@ async fn a_target_that_is_down_is_left_out_and_shown() {
         !trace.to_string().contains("the next target is tried"),
         "the dead target was tried"
     );
+    bench.sidecar.shutdown().await;
+}
+
+/// A whole call over IPv6 alone: SIP both ways, audio, and a trunk that has an AAAA record and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_goes_by_ipv6_from_end_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_names, address) = name_server(folder.path(), &["six.pbx.test. 60 IN AAAA ::1".into()]);
+    let desk = Phone::at("::1", 600.0, Behaviour::Answer);
+    let text = format!(
+        "{}[dns]\nservers = [\"{address}\"]\n",
+        trunk_text(&format!(
+            "check-seconds = 1\ntarget = [{{ address = \"six.pbx.test:{}\" }}]",
+            desk.address.port()
+        ))
+    );
+    let bench = Bench::with(bridging_handler().await, None, &text, |config| {
+        config.sip.listen = vec![
+            "udp:[::1]:0".parse().unwrap(),
+            "tcp:[::1]:0".parse().unwrap(),
+        ];
+        config.rtp.address = "::1".parse().unwrap();
+    })
+    .await;
+    let caller = Phone::at("::1", 400.0, Behaviour::Answer);
+    bench.call(&caller, &[]);
+    caller.hears(600.0);
+    desk.hears(400.0);
+    let invite = desk
+        .wait("its INVITE", |state| state.invite.is_some())
+        .invite;
+    let invite = invite.unwrap();
+    for line in ["Via: SIP/2.0/UDP [::1]:", "Contact: <sip:", "c=IN IP6 ::1"] {
+        assert!(invite.contains(line), "{line}: {invite}");
+    }
+    assert!(!invite.contains("127.0.0.1"), "{invite}");
+    // Changes of the session, and digits, inside of it.
+    desk.direct(skillcall_sip::sdp::Direction::SendOnly);
+    desk.wait("the answer", |state| !state.answers.is_empty());
+    desk.direct(skillcall_sip::sdp::Direction::SendRecv);
+    desk.wait("the answer", |state| state.answers.len() == 2);
+    caller.digit('5');
+    desk.wait("a digit", |state| state.digits == "5");
+    desk.hang_up();
+    desk.wait("the end", |state| state.ended);
+    caller.hang_up();
+    caller.wait("its end", |state| state.ended);
+    bench.nothing_is_left().await;
     bench.sidecar.shutdown().await;
 }
 

@@ -4,7 +4,7 @@ mod support;
 
 use serde_json::json;
 use skillcall_sidecar::config::TrunkConfig;
-use support::{Behaviour, Bench, Handler, Phone};
+use support::{Behaviour, Bench, Handler, NUMBER, Phone};
 
 const SAID: [(&str, &str); 6] = [
     ("P-Asserted-Identity", "<sip:+12045550100@carrier.example>"),
@@ -56,6 +56,23 @@ async fn identities_stay_within_the_circle_of_trust() {
         caller.wait("the answer", |state| state.answered);
         let state = desk.wait("a call", |state| state.invite.is_some());
         let invite = state.invite.unwrap();
+        // What we add to the call's way: where it was asked for, and where it leads.
+        let sip = bench.sidecar.sip_udp().unwrap();
+        let (first, second) = if from {
+            ("1.1", "1.1.1;mp=1.1")
+        } else {
+            ("1", "1.1;mp=1")
+        };
+        for line in [
+            format!("History-Info: <sip:{NUMBER}@{sip}>;index={first}\r\n"),
+            format!(
+                "History-Info: <sip:+16075550101@{}>;index={second}\r\n",
+                desk.address
+            ),
+        ] {
+            assert_eq!(invite.contains(&line), to, "{line}:\n{invite}");
+        }
+        assert_eq!(invite.contains("History-Info:"), to, "{invite}");
         for (name, value) in SAID {
             assert_eq!(
                 invite.contains(&format!("{name}: {value}\r\n")),

@@ -1,5 +1,7 @@
 //! HTTP messages as the logic sees them.
 
+use sha2::{Digest, Sha256};
+
 /// The longest body that is taken: 256 KiB. Alexa's requests have a few kilobytes.
 pub const MAX_BODY: usize = 256 * 1024;
 
@@ -37,6 +39,24 @@ pub fn header<'h>(headers: &'h [(String, Vec<u8>)], name: &str) -> Option<&'h st
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .and_then(|(_, value)| std::str::from_utf8(value).ok())
+}
+
+/// A body with its SHA-256, against which the signature is held, and a repetition.
+#[derive(Debug, Clone, Copy)]
+pub struct Body<'b> {
+    /// The bytes.
+    pub bytes: &'b [u8],
+    /// Their SHA-256.
+    pub sha256: [u8; 32],
+}
+
+impl<'b> Body<'b> {
+    /// Of these bytes.
+    #[must_use]
+    pub fn of(bytes: &'b [u8]) -> Self {
+        let sha256 = Sha256::digest(bytes).into();
+        Self { bytes, sha256 }
+    }
 }
 
 /// A response that goes out.

@@ -12,7 +12,7 @@ use skillcall_protocol::alexa::{Envelope, Kind, ProgressiveResponse};
 use skillcall_protocol::ids::ClientSessionId;
 use skillcall_protocol::sma::{Event, InvocationEventType};
 
-pub use message::{JSON, MAX_BODY, PROBLEM, Request, Response, header};
+pub use message::{Body, JSON, MAX_BODY, PROBLEM, Request, Response, header};
 pub use problem::Problem;
 
 use crate::aftermath::Aftermath;
@@ -97,7 +97,8 @@ pub fn serve_trusted<H: Host>(host: &H, body: &[u8]) -> Served {
     let deadline = Deadline::within(host, ALEXA_LIMIT);
     let recorder = Recorder::begin(host, None);
     let read = verify::read(host, &settings, body);
-    answer(host, &settings, &recorder, read, body, deadline)
+    let body = Body::of(body);
+    answer(host, &settings, &recorder, read, &body, deadline)
 }
 
 fn settings<H: Host>(host: &H) -> Result<Settings, Response> {
@@ -113,19 +114,10 @@ fn settings<H: Host>(host: &H) -> Result<Settings, Response> {
 
 fn serve_alexa<H: Host>(host: &H, settings: &Settings, request: &Request) -> Served {
     let deadline = Deadline::within(host, ALEXA_LIMIT);
-    if let Some(warning) = settings.test_trust() {
-        host.log(&warning);
-    }
     let recorder = Recorder::begin(host, request.header("traceparent"));
-    let verified = verify::verify(
-        host,
-        settings,
-        &recorder,
-        &request.headers,
-        &request.body,
-        deadline,
-    );
-    answer(host, settings, &recorder, verified, &request.body, deadline)
+    let body = Body::of(&request.body);
+    let verified = verify::verify(host, settings, &recorder, &request.headers, &body, deadline);
+    answer(host, settings, &recorder, verified, &body, deadline)
 }
 
 fn answer<H: Host>(
@@ -133,7 +125,7 @@ fn answer<H: Host>(
     settings: &Settings,
     recorder: &Recorder,
     verified: Result<Envelope, Refusal>,
-    body: &[u8],
+    body: &Body<'_>,
     deadline: Deadline,
 ) -> Served {
     let (response, courier) = match verified {
@@ -150,7 +142,7 @@ fn answer<H: Host>(
             // The code of a grant is a secret.
             let traced: &[u8] = match envelope.request.kind() {
                 Kind::AuthorizationGrant => b"",
-                _ => body,
+                _ => body.bytes,
             };
             recorder.alexa_request(&envelope, traced);
             let response = answer_once(host, settings, recorder, &envelope, body, deadline);
@@ -177,7 +169,7 @@ fn answer_once<H: Host>(
     settings: &Settings,
     recorder: &Recorder,
     envelope: &Envelope,
-    body: &[u8],
+    body: &Body<'_>,
     deadline: Deadline,
 ) -> Response {
     let id = envelope.request.request_id.as_str();
@@ -186,7 +178,7 @@ fn answer_once<H: Host>(
         if let Kind::CallSignaling(name) = envelope.request.kind()
             && signaling::is_known(name)
         {
-            return signaling::receive(host, settings, recorder, envelope, body);
+            return signaling::receive(host, settings, recorder, envelope, body.bytes);
         }
         let answered = settings.plan().and_then(|plan| {
             let patient = patient(host, settings, recorder, envelope, &plan);

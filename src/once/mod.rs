@@ -9,12 +9,11 @@ mod slots;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 pub use slots::{Claim, Entry, Table};
 
 use crate::host::{Deadline, Host, HostError};
-use crate::http::{Problem, Response};
+use crate::http::{Body, Problem, Response};
 
 /// The answers to requests, by the requests' ids.
 pub const ANSWERS: Table = Table {
@@ -49,12 +48,12 @@ enum Progress {
 pub fn once<H: Host>(
     host: &H,
     id: &str,
-    body: &[u8],
+    body: &Body<'_>,
     ttl: u32,
     deadline: Deadline,
     serve: impl FnOnce() -> Response,
 ) -> Result<Response, HostError> {
-    let body: [u8; 32] = Sha256::digest(body).into();
+    let body = body.sha256;
     let running = encode(&Progress::Running { body })?;
     let mut entry = match ANSWERS.claim(host, id, &running, ttl)? {
         Claim::Mine(entry) => return run(host, &entry, body, ttl, serve),

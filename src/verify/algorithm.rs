@@ -10,6 +10,7 @@ use rustls_pki_types::{
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::chain::SigningKey;
+use crate::http::Body;
 
 /// Which hash goes with RSA.
 #[derive(Debug, Clone, Copy)]
@@ -84,11 +85,11 @@ pub(super) fn prepared(pkcs1: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether `signature` over `message` was made with the key, with SHA-256 (facts B: `Signature-256`).
-pub(super) fn is_signed(key: &SigningKey, message: &[u8], signature: &[u8]) -> bool {
+pub(super) fn is_signed(key: &SigningKey, message: &Body<'_>, signature: &[u8]) -> bool {
     let prepared = key.prepared.as_deref();
     match prepared.map(skillcall_rsa2048::Key::from_bytes) {
-        Some(Ok(key)) => key.verifies(&Sha256::digest(message).into(), signature),
-        Some(Err(_)) | None => by_the_crate(&key.pkcs1, message, signature),
+        Some(Ok(key)) => key.verifies(&message.sha256, signature),
+        Some(Err(_)) | None => by_the_crate(&key.pkcs1, message.bytes, signature),
     }
 }
 

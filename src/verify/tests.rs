@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::host::OutboundReply;
-use crate::http::Request;
+use crate::http::{Body, Request};
 use crate::testing::{
     Leaf, Memory, alexa_api, authority, call_request, installation, pem_reply, signed_alexa,
 };
@@ -18,7 +18,7 @@ fn verified(host: &Memory, request: &Request) -> Result<Envelope, Refusal> {
         &settings,
         &Recorder::begin(host, None),
         &request.headers,
-        &request.body,
+        &Body::of(&request.body),
         Deadline::within(host, Duration::from_secs(7)),
     )
 }

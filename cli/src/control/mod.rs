@@ -61,6 +61,29 @@ impl Control {
         .await
     }
 
+    /// DELETE.
+    pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.send(self.client.delete(format!("{}{path}", self.origin)), path)
+            .await?;
+        Ok(())
+    }
+
+    /// GET of a capture's file, and how the capture stands.
+    pub(crate) async fn download(&self, path: &str) -> anyhow::Result<(Vec<u8>, Option<String>)> {
+        let request = self.client.get(format!("{}{path}", self.origin));
+        let reply = request
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .with_context(|| format!("the {} at {} does not answer", self.what, self.origin))?;
+        if !reply.status().is_success() {
+            bail!("the {} refused {path}: {}", self.what, reply.status());
+        }
+        let state = reply.headers().get("x-capture-state");
+        let state = state.and_then(|state| Some(state.to_str().ok()?.to_owned()));
+        Ok((reply.bytes().await?.to_vec(), state))
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder, path: &str) -> anyhow::Result<Value> {
         let reply = request
             .bearer_auth(&self.token)

@@ -2,6 +2,7 @@
 
 pub(crate) mod gather;
 pub(crate) mod ladder;
+mod packets;
 pub(crate) mod story;
 
 use anyhow::bail;
@@ -68,6 +69,20 @@ pub(crate) async fn run(
     installation.must_exist()?;
     let running = installation.running()?;
     let controls = Controls::of(installation, &running)?;
+    if let Some(file) = &args.pcap {
+        let wanted = packets::Wanted {
+            call: &args.id,
+            next: args.next,
+            rtp: args.rtp,
+        };
+        let bytes = packets::capture(&controls.sidecar, wanted, file).await?;
+        if json {
+            println!("{}", json!({"file": file, "bytes": bytes}));
+        } else {
+            println!("{} ({bytes} bytes)", file.display());
+        }
+        return Ok(());
+    }
     let (trace, unreachable) = controls.trace(&args.id).await;
     if let Some(file) = &args.html {
         let page = report::page(

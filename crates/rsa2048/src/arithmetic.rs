@@ -32,7 +32,7 @@ impl Arithmetic {
             Self::Portable => {
                 let mut power = n.multiply(signature, r_squared);
                 for _ in 0..16 {
-                    power = n.multiply(&power, &power);
+                    power = n.square(&power);
                 }
                 // By the plain number: that takes R away again.
                 n.multiply(&power, signature)

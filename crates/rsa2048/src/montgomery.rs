@@ -8,6 +8,8 @@ pub(crate) const BITS: u32 = 28;
 pub(crate) const MASK: u32 = (1 << BITS) - 1;
 /// Limbs of a number: a multiple of four, for the vectors.
 pub(crate) const LIMBS: usize = 76;
+/// Zeros behind a number, so that rows of all lengths are added four limbs at a time.
+const PADDING: usize = 4;
 /// Bits of the modulus.
 const MODULUS_BITS: u32 = 2048;
 /// Bits of R.
@@ -82,10 +84,43 @@ impl Modulus {
         for (place, limb) in a.iter().enumerate() {
             let lowest = sums[place].wrapping_add(u64::from(*limb) * u64::from(b[0]));
             let q = (lowest as u32).wrapping_mul(self.inverse) & MASK;
-            let window = &mut sums[place..place + LIMBS];
-            add_products(window, *limb, b, q, &self.n);
+            add_products(&mut sums[place..], (*limb, b), (q, &self.n));
             // The lowest limb is a multiple of 2^28 now; what is above goes on.
             sums[place + 1] += sums[place] >> BITS;
+        }
+        carried(&sums[LIMBS..])
+    }
+
+    /// a²/R mod n, below 2n, for a below 2n. A quarter less work than [`Self::multiply`]: a product of two different limbs
+    /// is computed once and counts twice. Two rows are added at a time.
+    pub(crate) fn square(&self, a: &Number) -> Number {
+        let mut sums = [0u64; 2 * LIMBS + PADDING];
+        let (a, n) = (padded(a), padded(&self.n));
+        for row in (0..LIMBS).step_by(2) {
+            let (even, odd) = (a[row], a[row + 1]);
+            sums[2 * row] += u64::from(even) * u64::from(even);
+            sums[2 * row + 1] += 2 * u64::from(even) * u64::from(odd);
+            // What is left of the two rows begins with the odd limb's square, which counts once and is added twice.
+            let left = (LIMBS - 1 - row).next_multiple_of(4);
+            add_products(
+                &mut sums[2 * row + 2..],
+                (2 * even, &a[row + 2..row + 2 + left]),
+                (2 * odd, &a[row + 1..row + 1 + left]),
+            );
+            sums[2 * row + 2] -= u64::from(odd) * u64::from(odd);
+        }
+        for row in (0..LIMBS).step_by(2) {
+            let even = (sums[row] as u32).wrapping_mul(self.inverse) & MASK;
+            sums[row] += u64::from(even) * u64::from(n[0]);
+            sums[row + 1] += u64::from(even) * u64::from(n[1]) + (sums[row] >> BITS);
+            let odd = (sums[row + 1] as u32).wrapping_mul(self.inverse) & MASK;
+            sums[row + 1] += u64::from(odd) * u64::from(n[0]);
+            sums[row + 2] += sums[row + 1] >> BITS;
+            add_products(
+                &mut sums[row + 2..],
+                (even, &n[2..2 + LIMBS]),
+                (odd, &n[1..1 + LIMBS]),
+            );
         }
         carried(&sums[LIMBS..])
     }
@@ -99,7 +134,7 @@ impl Modulus {
         }
         // By squaring and doubling to the form of 2^2128 = R, which is R·R. The highest bit of the exponent is done.
         for bit in (0..R_BITS.ilog2()).rev() {
-            power = self.multiply(&power, &power);
+            power = self.square(&power);
             if R_BITS >> bit & 1 == 1 {
                 power = self.doubled(&power);
             }
@@ -151,17 +186,79 @@ fn difference(a: &Number, b: &Number) -> Option<Number> {
     (borrow == 0).then_some(result)
 }
 
-/// Adds x·b + q·n, limb by limb. In all, a column gets 2·76 products of less than 2^56 and a carry: less than 2^64.
+fn padded(number: &Number) -> [u32; LIMBS + PADDING] {
+    let mut padded = [0; LIMBS + PADDING];
+    padded[..LIMBS].copy_from_slice(number);
+    padded
+}
+
+/// Adds x·b + y·c, limb by limb, four at a time: b and c are equally long, a multiple of four. In all, a column gets 2·76
+/// products of less than 2^56 and a carry: less than 2^64.
 #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-fn add_products(sums: &mut [u64], x: u32, b: &Number, q: u32, n: &Number) {
-    let Some(sums) = sums.first_chunk_mut::<LIMBS>() else {
-        return;
+fn add_products(sums: &mut [u64], (x, b): (u32, &[u32]), (y, c): (u32, &[u32])) {
+    let (sums, _) = sums.as_chunks_mut::<4>();
+    let ((b, _), (c, _)) = (b.as_chunks::<4>(), c.as_chunks::<4>());
+    let (x, y) = (four::repeated(x), four::repeated(y));
+    for ((sums, b), c) in sums.iter_mut().zip(b).zip(c) {
+        *sums = four::sum(sums, (x, b), (y, c));
+    }
+}
+
+/// Four columns in WebAssembly's vectors. Said in so many words, as the compiler finds no vectors in the plain form.
+#[cfg(target_arch = "wasm32")]
+mod four {
+    use core::arch::wasm32::{
+        i64x2_add, u32x4, u32x4_splat, u64x2, u64x2_extmul_high_u32x4, u64x2_extmul_low_u32x4,
+        u64x2_extract_lane, v128,
     };
-    let (x, q) = (u64::from(x), u64::from(q));
-    for ((sum, b), n) in sums.iter_mut().zip(b).zip(n) {
-        *sum = sum
-            .wrapping_add(x * u64::from(*b))
-            .wrapping_add(q * u64::from(*n));
+
+    #[target_feature(enable = "simd128")]
+    pub(super) fn repeated(factor: u32) -> v128 {
+        u32x4_splat(factor)
+    }
+
+    #[target_feature(enable = "simd128")]
+    pub(super) fn sum(
+        sums: &[u64; 4],
+        (x, [b0, b1, b2, b3]): (v128, &[u32; 4]),
+        (y, [c0, c1, c2, c3]): (v128, &[u32; 4]),
+    ) -> [u64; 4] {
+        let (b, c) = (u32x4(*b0, *b1, *b2, *b3), u32x4(*c0, *c1, *c2, *c3));
+        let [first, second, third, fourth] = *sums;
+        let low = i64x2_add(
+            i64x2_add(u64x2(first, second), u64x2_extmul_low_u32x4(b, x)),
+            u64x2_extmul_low_u32x4(c, y),
+        );
+        let high = i64x2_add(
+            i64x2_add(u64x2(third, fourth), u64x2_extmul_high_u32x4(b, x)),
+            u64x2_extmul_high_u32x4(c, y),
+        );
+        [
+            u64x2_extract_lane::<0>(low),
+            u64x2_extract_lane::<1>(low),
+            u64x2_extract_lane::<0>(high),
+            u64x2_extract_lane::<1>(high),
+        ]
+    }
+}
+
+/// Four columns.
+#[cfg(not(target_arch = "wasm32"))]
+mod four {
+    pub(super) fn repeated(factor: u32) -> u64 {
+        u64::from(factor)
+    }
+
+    pub(super) fn sum(
+        sums: &[u64; 4],
+        (x, b): (u64, &[u32; 4]),
+        (y, c): (u64, &[u32; 4]),
+    ) -> [u64; 4] {
+        std::array::from_fn(|at| {
+            sums[at]
+                .wrapping_add(x * u64::from(b[at]))
+                .wrapping_add(y * u64::from(c[at]))
+        })
     }
 }
 
@@ -196,6 +293,7 @@ mod tests {
         let n = Modulus::new(&[0xff; BYTES]).expect("odd, 2048 bits");
         let largest = n.doubled_less_one();
         let one = n.multiply(&largest, &largest);
+        assert_eq!(n.square(&largest), one);
         // −1 · −1 = 1, over R; times R² over R it is R⁰ = 1 again... as ordinary numbers: 1.
         let plain = n.multiply(&one, &n.r_squared());
         let mut expected = [0; LIMBS];

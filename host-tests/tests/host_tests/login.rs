@@ -245,7 +245,7 @@ async fn each_secret_may_be_changed_while_two_are_valid() {
 
     // The key of the calls' ids.
     let former = stage.secrets.session.clone();
-    let fresh = former.replace('A', "B").replace('b', "c");
+    let fresh = "BwcH".repeat(10) + "Bwc=";
     stage
         .settings
         .set("session_key", format!("{fresh},{former}"));

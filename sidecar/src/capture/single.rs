@@ -22,6 +22,28 @@ pub(crate) struct Wanted {
     pub(crate) most_bytes: usize,
 }
 
+/// How a capture stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CaptureState {
+    /// For a call.
+    Waiting,
+    /// Its call runs.
+    Running,
+    /// Its call is over.
+    Over,
+}
+
+impl CaptureState {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Over => "over",
+        }
+    }
+}
+
 /// One call's packets.
 #[derive(Debug)]
 pub(crate) struct CallCapture {
@@ -29,6 +51,7 @@ pub(crate) struct CallCapture {
     pub(crate) id: String,
     wanted: Wanted,
     taken: AtomicBool,
+    over: AtomicBool,
     file: Mutex<Vec<u8>>,
 }
 
@@ -45,6 +68,21 @@ impl CallCapture {
         if file.len() + packet.len() <= self.wanted.most_bytes {
             file.extend(packet);
         }
+    }
+
+    /// How it stands.
+    pub(crate) fn state(&self) -> CaptureState {
+        let said = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        match (said(&self.over), said(&self.taken)) {
+            (true, _) => CaptureState::Over,
+            (false, true) => CaptureState::Running,
+            (false, false) => CaptureState::Waiting,
+        }
+    }
+
+    /// Its call is over; what still comes for it is taken, too.
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
     }
 
     /// The file so far.
@@ -78,8 +116,10 @@ impl Captures {
         };
         let capture = Arc::new(CallCapture {
             id,
+            // A running call's id names who takes it.
+            taken: AtomicBool::new(wanted.number.is_none()),
+            over: AtomicBool::new(false),
             wanted,
-            taken: AtomicBool::new(false),
             file: Mutex::new(pcap::head()),
         });
         all.push(Arc::clone(&capture));
@@ -135,7 +175,9 @@ mod tests {
         };
         captures.add("a".into(), wanted.clone()).unwrap();
         assert!(captures.claim(["+1608", "x"]).is_none());
+        assert_eq!(captures.get("a").unwrap().state(), CaptureState::Waiting);
         let capture = captures.claim(["", "1607"]).unwrap();
+        assert_eq!(captures.get("a").unwrap().state(), CaptureState::Running);
         assert!(captures.claim(["", "1607"]).is_none());
         let packet = Captured {
             at: SystemTime::now(),
@@ -148,6 +190,8 @@ mod tests {
             capture.put(&packet);
         }
         assert_eq!(capture.file().len(), 24 + 94);
+        capture.end();
+        assert_eq!(captures.get("a").unwrap().state(), CaptureState::Over);
         for n in 1..MOST {
             assert!(captures.add(n.to_string(), wanted.clone()).is_some());
         }

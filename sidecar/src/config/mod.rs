@@ -21,6 +21,7 @@ mod lambda;
 mod limits;
 mod live;
 mod locate;
+mod opentelemetry;
 mod phone;
 mod register;
 mod relays;
@@ -53,7 +54,8 @@ pub use lambda::LambdaConfig;
 pub(crate) use lambda::account as lambda_account;
 pub use limits::LimitsConfig;
 pub(crate) use live::Live;
-pub use phone::{DigestAlgorithm, PhoneConfig, PhoneMayCall, PhonesConfig};
+pub use opentelemetry::OpenTelemetryConfig;
+pub use phone::{DigestAlgorithm, DigestQuality, PhoneConfig, PhoneMayCall, PhonesConfig};
 pub use register::RegisterConfig;
 pub use relays::TurnConfig;
 pub(crate) use routing::Answerer;
@@ -119,6 +121,8 @@ pub struct SidecarConfig {
     pub toll: TollConfig,
     /// SIP for a HEP collector.
     pub hep: HepConfig,
+    /// Calls as traces for a collector.
+    pub opentelemetry: OpenTelemetryConfig,
     /// Calls between Alexa devices and phones.
     pub gateway: GatewayConfig,
     /// Where this configuration was read from.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use skillcall_sip::auth::{Hash, Secret};
+use skillcall_sip::auth::{Hash, Qop, Secret};
 
 use super::addresses::SourceNet;
 use super::{SidecarConfig, secrets};
@@ -21,6 +21,9 @@ pub struct PhonesConfig {
     /// Algorithms that challenges offer, best first (RFC 8760: one challenge each); default MD5 alone, as some phones in use
     /// give up when they see two challenges.
     pub algorithms: Vec<DigestAlgorithm>,
+    /// What credentials have to protect, best first: `auth` the request's first line, `auth-int` its body, too (RFC 7616 §3.4.3);
+    /// default `auth` alone, which every phone knows.
+    pub qualities: Vec<DigestQuality>,
     /// Seconds that a nonce is good for, 10 to 86400; default 300.
     pub nonce_seconds: u32,
     /// The shortest registration in seconds, 1 to 3600; what is shorter gets 423. Default 60.
@@ -45,6 +48,7 @@ impl Default for PhonesConfig {
             realm: "skillcall".into(),
             domains: Vec::new(),
             algorithms: vec![DigestAlgorithm::Md5],
+            qualities: vec![DigestQuality::Auth],
             nonce_seconds: 300,
             min_expires: 60,
             default_expires: 3600,
@@ -91,6 +95,26 @@ impl DigestAlgorithm {
         .into_iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .map(|(_, algorithm)| algorithm)
+    }
+}
+
+/// What a digest covers (RFC 7616 §3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum DigestQuality {
+    /// Method and target.
+    Auth,
+    /// The body, too.
+    AuthInt,
+}
+
+impl From<DigestQuality> for Qop {
+    fn from(quality: DigestQuality) -> Self {
+        match quality {
+            DigestQuality::Auth => Self::Auth,
+            DigestQuality::AuthInt => Self::AuthInt,
+        }
     }
 }
 

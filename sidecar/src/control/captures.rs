@@ -82,14 +82,22 @@ pub(super) async fn begin(
     ))
 }
 
+/// Says how a capture stands: `waiting`, `running` or `over`.
+const STATE: header::HeaderName = header::HeaderName::from_static("x-capture-state");
+
 /// The file so far.
 pub(super) async fn file(
     State(control): State<Arc<Control>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let capture = control.captures.get(&id).ok_or_else(none)?;
-    let kind = [(header::CONTENT_TYPE, "application/vnd.tcpdump.pcap")];
-    Ok((kind, capture.file()).into_response())
+    // Before the file is read: what is over has all its packets.
+    let state = capture.state();
+    let headers = [
+        (header::CONTENT_TYPE, "application/vnd.tcpdump.pcap"),
+        (STATE, state.name()),
+    ];
+    Ok((headers, capture.file()).into_response())
 }
 
 /// Ends a capture and forgets it.

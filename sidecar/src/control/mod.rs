@@ -326,6 +326,7 @@ async fn metrics(State(control): State<Arc<Control>>) -> Response {
         figures: Arc::clone(&control.figures),
         sources: control.known.calls(),
         registrations: control.trunks.registrations().list(),
+        trunks: trunks::scrape(&control),
         phones: control.phones.count(),
         port_pairs: control.port_pairs,
         most_calls: control.most_calls,

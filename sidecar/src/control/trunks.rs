@@ -7,7 +7,9 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::Control;
-use crate::trunks::{HealthState, RegistrationState, Trunk};
+use crate::guard::Source;
+use crate::metrics::TrunkScrape;
+use crate::trunks::{HealthState, Reach, RegistrationState, Trunk};
 
 #[derive(Serialize)]
 pub(super) struct TrunkList {
@@ -45,6 +47,28 @@ fn view(trunk: &Arc<Trunk>, registration: Option<RegistrationState>) -> TrunkVie
         targets: targets.collect(),
         registration,
     }
+}
+
+/// What the metrics say of all trunks.
+pub(super) fn scrape(control: &Control) -> Vec<TrunkScrape> {
+    let of = |trunk: &Arc<Trunk>| {
+        let source = control.known.named(trunk.name());
+        let targets = trunk.places.iter().map(|place| {
+            let up = match place.health.now().state {
+                Reach::Unknown => None,
+                Reach::Up => Some(true),
+                Reach::Down => Some(false),
+            };
+            (place.config.address.clone(), up)
+        });
+        TrunkScrape {
+            name: trunk.name().to_owned(),
+            targets: targets.collect(),
+            calls: source.as_ref().map_or(0, Source::calls),
+            refused: source.as_ref().map_or(0, Source::refused),
+        }
+    };
+    control.trunks.now().all().iter().map(of).collect()
 }
 
 /// All trunks, in the file's order.

@@ -68,6 +68,16 @@ impl Naming {
         }
     }
 
+    /// The worker that the responses to a branch are handed to. What an earlier process with more workers has left is
+    /// the first one's.
+    pub(crate) fn of_branch(&self, branch: &[u8]) -> Option<usize> {
+        match self.named(branch.strip_prefix(COOKIE)?) {
+            Named::Own(worker) => Some(worker),
+            Named::Other => Some(0),
+            Named::Nobody => None,
+        }
+    }
+
     /// Whose a message is, as far as its ids tell: a response by its branch, a request by To tag and Call-ID. An INVITE
     /// that is to take the place of a call (RFC 3891) is that call's worker's.
     pub(super) fn owner(&self, seen: &Peek<'_>) -> Named {
@@ -113,6 +123,9 @@ mod tests {
             );
         }
         assert_eq!(naming.named(b"wff-x"), Named::Other);
+        assert_eq!(naming.of_branch(b"z9hG4bKw10-x"), Some(16));
+        assert_eq!(naming.of_branch(b"z9hG4bKwff-x"), Some(0));
+        assert_eq!(naming.of_branch(b"z9hG4bKx"), None);
         for foreign in ["", "w0", "wzz-x", "x00-x", "w00x"] {
             assert_eq!(naming.named(foreign.as_bytes()), Named::Nobody, "{foreign}");
         }

@@ -350,11 +350,11 @@ impl Running {
         seen: &Peek<'_>,
         now: Instant,
     ) -> Option<Bytes> {
-        let worker = match (self.naming.owner(seen), seen.is_request) {
-            (Named::Own(worker), _) => worker,
-            (_, true) => self.naming.by_call_id(seen.call_id),
-            // It answers nothing of ours.
-            (_, false) => return None,
+        let worker = if seen.is_request {
+            self.worker_of(seen)
+        } else {
+            // What is nobody's answers nothing of ours.
+            self.naming.of_branch(seen.branch?)?
         };
         match self.parsed(flow, bytes) {
             Ok(message) => {

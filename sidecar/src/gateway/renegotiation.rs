@@ -73,7 +73,7 @@ impl Session {
     }
 
     /// Tells Alexa of the phone's hold, if it does not know.
-    fn tell_hold(&mut self) {
+    pub(super) fn tell_hold(&mut self) {
         let may = self.alexa == AlexaState::Up && !self.timers.runs(Timer::Update);
         if may && self.told_hold != self.phone_holds {
             self.told_hold = self.phone_holds;

@@ -295,7 +295,11 @@ impl Session {
                     let why = "Alexa's call is in another state";
                     self.end(ResultCode::InternalError, why, 500, now);
                 }
-                Timer::Update => self.note(true, "no CallUpdateResponse came; the call goes on"),
+                Timer::Update => {
+                    self.note(true, "no CallUpdateResponse came; the call goes on");
+                    // What has changed meanwhile is still to be told.
+                    self.tell_hold();
+                }
                 Timer::Cancel => self.phone = PhoneState::Gone,
                 Timer::Farewell => {
                     if self.alexa == AlexaState::Leaving {

@@ -3,7 +3,7 @@
 //! Datagrams with a trunk's address can be forged. Whoever does so takes what that trunk may take, and nothing of the
 //! others'.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -29,6 +29,7 @@ struct Inner {
     name: String,
     limits: SourceLimits,
     calls: AtomicUsize,
+    refused: AtomicU64,
     rate: Mutex<Bucket>,
 }
 
@@ -40,6 +41,7 @@ impl Source {
                 name,
                 limits,
                 calls: AtomicUsize::new(0),
+                refused: AtomicU64::new(0),
                 rate: Mutex::new(Bucket::new(limits.per_second, now)),
             }),
         }
@@ -61,7 +63,17 @@ impl Source {
 
     /// Whether one more call of it may begin now; it is counted for the second.
     pub(crate) fn admits(&self, now: Instant) -> bool {
-        self.calls() < self.inner.limits.calls as usize && locked(&self.inner.rate).take(now)
+        let admits =
+            self.calls() < self.inner.limits.calls as usize && locked(&self.inner.rate).take(now);
+        if !admits {
+            self.inner.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        admits
+    }
+
+    /// Calls of it that its share did not admit.
+    pub(crate) fn refused(&self) -> u64 {
+        self.inner.refused.load(Ordering::Relaxed)
     }
 
     /// Counts a call until the result is dropped.
@@ -106,6 +118,7 @@ mod tests {
         let held: Vec<SourceHeld> = (0..3).map(|_| a.hold()).collect();
         assert!(!a.admits(now));
         assert!(b.admits(now));
+        assert_eq!((a.refused(), b.refused()), (1, 0));
         drop(held);
         assert_eq!((0..500).filter(|_| a.admits(now)).count(), 100);
         assert!(b.admits(now));

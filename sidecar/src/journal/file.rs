@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use skillcall_protocol::sma::CallDetails;
 use skillcall_sip::dialog::SavedDialog;
+use skillcall_sip::endpoint::SavedInvite;
 
 use super::SYNC;
-use super::line::{DialogText, Line};
+use super::disk::Disk;
+use super::line::{DialogText, InviteText, Line};
 
 const NAME: &str = "calls.jsonl";
 /// The smallest bound of the file, in bytes.
@@ -20,6 +22,9 @@ const SMALLEST: u64 = 64 * 1024;
 const AGAIN: Duration = Duration::from_secs(60);
 /// What ended leaves the file within this time: it names who spoke with whom.
 const FORGET: Duration = Duration::from_secs(60);
+
+/// The most places that are kept of one call that rings; beyond, the first ones are forgotten.
+const PLACES: usize = 32;
 
 /// A call that an earlier process has left.
 #[derive(Debug, Clone)]
@@ -30,6 +35,8 @@ pub(crate) struct LeftCall {
     pub(crate) details: CallDetails,
     /// The answered legs' dialogs.
     pub(crate) dialogs: Vec<SavedDialog>,
+    /// Where its unanswered legs ring.
+    pub(crate) ringing: Vec<SavedInvite>,
     /// CallIds of legs that had ended.
     pub(crate) ended: Vec<String>,
 }
@@ -45,6 +52,10 @@ pub(crate) struct LeftSession {
     pub(crate) api_endpoint: Option<String>,
     /// The phone's dialog, if it was answered.
     pub(crate) dialogs: Vec<SavedDialog>,
+    /// Where the phone rings, if it was called and has not answered.
+    pub(crate) ringing: Vec<SavedInvite>,
+    /// The phone's INVITE, if it calls and was not answered.
+    pub(crate) waiting: Option<SavedInvite>,
 }
 
 /// What an earlier process has left.
@@ -64,6 +75,10 @@ struct Live {
     sequence: u32,
     details: Option<Box<CallDetails>>,
     dialogs: BTreeMap<String, DialogText>,
+    /// The INVITEs of legs that are not answered, with the legs' CallIds.
+    ringing: Vec<(String, InviteText)>,
+    /// The INVITE of a peer that waits for an answer, with the leg's CallId.
+    waiting: Option<(String, InviteText)>,
     ended: Vec<String>,
 }
 
@@ -81,6 +96,7 @@ pub(super) struct JournalFile {
     complained: bool,
     /// Held for as long as this process writes.
     _lock: File,
+    disk: Disk,
 }
 
 impl JournalFile {
@@ -120,6 +136,7 @@ impl JournalFile {
             not_before: None,
             complained: false,
             _lock: lock,
+            disk: Disk::start()?,
         };
         // Whole lines again, and no more than is needed.
         journal.write_anew()?;
@@ -159,9 +176,11 @@ impl JournalFile {
     pub(super) fn tend(&mut self) {
         let passed = |since: Option<Instant>, time| since.is_some_and(|at| at.elapsed() >= time);
         if passed(self.dirty_since, SYNC) {
-            self.dirty_since = None;
-            let synced = self.file.sync_data();
-            self.tell(synced);
+            let handed_over = self.file.try_clone().map(|file| self.disk.sync(file));
+            // While it is still busy with the last time's, this one waits.
+            let waits = matches!(handed_over, Ok(false));
+            self.dirty_since = waits.then(Instant::now);
+            self.tell(handed_over.map(drop));
         }
         if passed(self.ended_since, FORGET) {
             self.shorten();
@@ -248,7 +267,26 @@ fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
             dialog,
         } => {
             let call = live.entry(transaction).or_default();
+            call.forget_unanswered(&call_id);
             call.dialogs.insert(call_id, *dialog);
+        }
+        Line::Ringing {
+            transaction,
+            call_id,
+            invite,
+        } => {
+            let call = live.entry(transaction).or_default();
+            if call.ringing.len() >= PLACES {
+                call.ringing.remove(0);
+            }
+            call.ringing.push((call_id, *invite));
+        }
+        Line::Waiting {
+            transaction,
+            call_id,
+            invite,
+        } => {
+            live.entry(transaction).or_default().waiting = Some((call_id, *invite));
         }
         Line::LegEnded {
             transaction,
@@ -256,6 +294,7 @@ fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
         } => {
             if let Some(call) = live.get_mut(&transaction) {
                 call.dialogs.remove(&call_id);
+                call.forget_unanswered(&call_id);
                 call.ended.push(call_id);
             }
         }
@@ -264,9 +303,9 @@ fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
             begins,
             ..
         } => {
-            if begins && !live.contains_key(transaction) {
+            if begins {
                 let call = live.entry(transaction.clone()).or_default();
-                call.signal = Some(Box::new(line));
+                call.signal.get_or_insert_with(|| Box::new(line));
             }
         }
         Line::Ended { transaction } => {
@@ -276,15 +315,28 @@ fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
 }
 
 impl Live {
+    fn left_dialogs(&self) -> Vec<SavedDialog> {
+        let dialogs = self.dialogs.values();
+        dialogs.filter_map(DialogText::dialog).collect()
+    }
+
+    /// A leg is answered, or gone.
+    fn forget_unanswered(&mut self, call_id: &str) {
+        self.ringing.retain(|(leg, _)| leg != call_id);
+        self.waiting = self.waiting.take().filter(|(leg, _)| leg != call_id);
+    }
+
+    fn left_ringing(&self) -> Vec<SavedInvite> {
+        let ringing = self.ringing.iter();
+        ringing.filter_map(|(_, invite)| invite.invite()).collect()
+    }
+
     fn left(&self) -> Option<LeftCall> {
         Some(LeftCall {
             sequence: self.sequence,
             details: self.details.as_deref()?.clone(),
-            dialogs: self
-                .dialogs
-                .values()
-                .filter_map(DialogText::dialog)
-                .collect(),
+            dialogs: self.left_dialogs(),
+            ringing: self.left_ringing(),
             ended: self.ended.clone(),
         })
     }
@@ -303,11 +355,12 @@ impl Live {
             session: transaction.clone(),
             account: account.clone(),
             api_endpoint: api_endpoint.clone(),
-            dialogs: self
-                .dialogs
-                .values()
-                .filter_map(DialogText::dialog)
-                .collect(),
+            dialogs: self.left_dialogs(),
+            ringing: self.left_ringing(),
+            waiting: self
+                .waiting
+                .as_ref()
+                .and_then(|(_, invite)| invite.invite()),
         })
     }
 
@@ -326,7 +379,18 @@ impl Live {
             transaction: transaction.to_owned(),
             call_id: call_id.clone(),
         });
-        signal.into_iter().chain(asked).chain(legs).chain(ended)
+        let ringing = self.ringing.iter().map(|(call_id, invite)| Line::Ringing {
+            transaction: transaction.to_owned(),
+            call_id: call_id.clone(),
+            invite: Box::new(invite.clone()),
+        });
+        let begun = signal.into_iter().chain(asked);
+        let waiting = self.waiting.iter().map(|(call_id, invite)| Line::Waiting {
+            transaction: transaction.to_owned(),
+            call_id: call_id.clone(),
+            invite: Box::new(invite.clone()),
+        });
+        begun.chain(ringing).chain(waiting).chain(legs).chain(ended)
     }
 }
 
@@ -417,7 +481,31 @@ mod tests {
         };
         let (mut journal, _) = JournalFile::open(folder.path(), 0).unwrap();
         assert!(journal.write(signal("s-1", "InitiateOutboundCall", true)));
+        let Line::Ringing {
+            transaction,
+            call_id,
+            invite,
+        } = ringing("s-1", "z9hG4bK1")
+        else {
+            unreachable!()
+        };
+        let waiting = Line::Waiting {
+            transaction,
+            call_id: call_id.clone(),
+            invite,
+        };
+        journal.write(waiting.clone());
         journal.write(leg("s-1"));
+        // Another one is not answered.
+        journal.write(signal("s-0", "InitiateInboundCall", true));
+        let Line::Waiting { invite, .. } = waiting else {
+            unreachable!()
+        };
+        journal.write(Line::Waiting {
+            transaction: "s-0".to_owned(),
+            call_id,
+            invite,
+        });
         // Nobody knows this one: there is nothing to end.
         journal.write(signal("s-2", "CallRingingAck", false));
         journal.write(signal("s-3", "InitiateOutboundCall", true));
@@ -429,10 +517,59 @@ mod tests {
         for _ in 0..2 {
             let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
             assert!(left.calls.is_empty());
-            assert_eq!(left.sessions.len(), 1);
-            assert_eq!(left.sessions[0].session, "s-1");
-            assert_eq!(left.sessions[0].account, "amzn1.ask.account.A");
-            assert_eq!(left.sessions[0].dialogs.len(), 1);
+            assert_eq!(left.sessions.len(), 2);
+            assert!(left.sessions[0].waiting.is_some());
+            let answered = &left.sessions[1];
+            assert_eq!(answered.session, "s-1");
+            assert_eq!(answered.account, "amzn1.ask.account.A");
+            assert_eq!(answered.dialogs.len(), 1);
+            assert_eq!(answered.waiting, None);
+        }
+    }
+
+    fn ringing(transaction: &str, branch: &str) -> Line {
+        let invite = SavedInvite {
+            request: format!(
+                "INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch={branch}\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n"
+            )
+            .into_bytes(),
+            transport: Transport::Tcp,
+            to: "127.0.0.1:5070".parse().unwrap(),
+        };
+        Line::Ringing {
+            transaction: transaction.to_owned(),
+            call_id: format!("{transaction}-a"),
+            invite: Box::new(InviteText::of(&invite)),
+        }
+    }
+
+    #[test]
+    fn what_rings_is_left_until_it_is_answered_or_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = JournalFile::open(folder.path(), 0).unwrap();
+        for transaction in ["answered", "gone", "ringing"] {
+            journal.write(asked(transaction, 1));
+            for place in 0..PLACES + 2 {
+                journal.write(ringing(transaction, &format!("z9hG4bK{place}")));
+            }
+        }
+        journal.write(leg("answered"));
+        journal.write(Line::LegEnded {
+            transaction: "gone".to_owned(),
+            call_id: "gone-a".to_owned(),
+        });
+        drop(journal);
+        // Twice: the file was written anew meanwhile.
+        for _ in 0..2 {
+            let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
+            let rings: Vec<usize> = left.calls.iter().map(|call| call.ringing.len()).collect();
+            assert_eq!(rings, [0, 0, PLACES]);
+            let last = left.calls[2].ringing.last().unwrap();
+            assert_eq!(
+                last.branch().unwrap(),
+                format!("z9hG4bK{}", PLACES + 1).as_bytes()
+            );
+            assert_eq!(last.transport, Transport::Tcp);
         }
     }
 

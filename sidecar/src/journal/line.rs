@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use skillcall_protocol::sma::CallDetails;
 use skillcall_sip::dialog::SavedDialog;
-use skillcall_sip::endpoint::Transport;
+use skillcall_sip::endpoint::{SavedInvite, Transport};
 
 /// One line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,6 +22,20 @@ pub(super) enum Line {
         transaction: String,
         call_id: String,
         dialog: Box<DialogText>,
+    },
+    /// A leg is called at a place.
+    #[serde(rename_all = "camelCase")]
+    Ringing {
+        transaction: String,
+        call_id: String,
+        invite: Box<InviteText>,
+    },
+    /// A peer calls, and waits for an answer.
+    #[serde(rename_all = "camelCase")]
+    Waiting {
+        transaction: String,
+        call_id: String,
+        invite: Box<InviteText>,
     },
     /// A leg has ended.
     #[serde(rename_all = "camelCase")]
@@ -87,6 +101,34 @@ impl DialogText {
             cseq: self.cseq,
             transport: Transport::named(&self.transport)?,
             from: self.from,
+            to: self.to,
+        })
+    }
+}
+
+/// An INVITE in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InviteText {
+    request: String,
+    transport: String,
+    to: SocketAddr,
+}
+
+impl InviteText {
+    pub(super) fn of(invite: &SavedInvite) -> Self {
+        Self {
+            request: hex::encode(&invite.request),
+            transport: invite.transport.as_str().to_owned(),
+            to: invite.to,
+        }
+    }
+
+    /// None for what this program has not written.
+    pub(super) fn invite(&self) -> Option<SavedInvite> {
+        Some(SavedInvite {
+            request: hex::decode(&self.request).ok()?,
+            transport: Transport::named(&self.transport)?,
             to: self.to,
         })
     }

@@ -1,14 +1,15 @@
 //! The dialog journal: which calls run, so that a sidecar that was killed can take leave of them when it starts again.
 //!
 //! One file that is appended to. A line says that a handler was asked (with the call's legs and attributes as they were
-//! then), that a leg is answered (with what a BYE needs), or that a leg or a call has ended. When the file has grown too
+//! then), that a leg rings (with what a CANCEL needs) or is answered (with what a BYE needs), or that a leg or a call has ended. When the file has grown too
 //! long, and within a minute after a call has ended, it is written anew with the calls that still run. A line is with the
 //! system at once, so that it outlives the process; it is on the disk within a second, so that a machine that loses its
 //! power loses at most the last second.
 //!
-//! After a start, every call that the file still holds gets a BYE on each answered leg, and its handler a HANGUP for
+//! After a start, every call that the file still holds gets a BYE on each answered leg, a CANCEL wherever one rings, and its handler a HANGUP for
 //! each leg.
 
+mod disk;
 mod file;
 mod leftover;
 mod line;
@@ -21,12 +22,13 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use skillcall_protocol::signaling::{Forward, Operation, Order};
 use skillcall_protocol::sma::Event;
 use skillcall_sip::dialog::SavedDialog;
+use skillcall_sip::endpoint::SavedInvite;
 use tokio::sync::oneshot;
 
 use file::JournalFile;
 pub(crate) use file::{Left, LeftCall, LeftSession};
 pub(crate) use leftover::take_leave;
-use line::{DialogText, Line};
+use line::{DialogText, InviteText, Line};
 
 /// Lines that may wait for the file.
 const QUEUE: usize = 64 * 1024;
@@ -97,6 +99,28 @@ impl Journal {
                 request: None,
                 operation: order.message.operation.name().to_string(),
                 begins: true,
+            })
+        });
+    }
+
+    /// A leg is called at a place; it may be called at several.
+    pub(crate) fn ringing(&self, transaction: &str, call_id: &str, invite: &SavedInvite) {
+        self.put(|| {
+            Job::Line(Line::Ringing {
+                transaction: transaction.to_owned(),
+                call_id: call_id.to_owned(),
+                invite: Box::new(InviteText::of(invite)),
+            })
+        });
+    }
+
+    /// A peer calls, and waits for an answer.
+    pub(crate) fn waiting(&self, transaction: &str, call_id: &str, invite: &SavedInvite) {
+        self.put(|| {
+            Job::Line(Line::Waiting {
+                transaction: transaction.to_owned(),
+                call_id: call_id.to_owned(),
+                invite: Box::new(InviteText::of(invite)),
             })
         });
     }

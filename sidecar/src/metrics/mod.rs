@@ -11,4 +11,4 @@ mod text;
 pub(crate) use distribution::Distribution;
 pub(crate) use observed::Observed;
 pub(crate) use sip::SipCounts;
-pub(crate) use text::{CONTENT_TYPE, Scrape};
+pub(crate) use text::{CONTENT_TYPE, Scrape, TrunkScrape};

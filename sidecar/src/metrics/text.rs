@@ -24,12 +24,27 @@ pub(crate) struct Scrape {
     pub(crate) sources: Vec<(String, usize)>,
     /// Trunks that are to be registered with, and whether they are.
     pub(crate) registrations: Vec<(String, bool)>,
+    /// All trunks.
+    pub(crate) trunks: Vec<TrunkScrape>,
     /// Registrations of phones.
     pub(crate) phones: usize,
     /// RTP port pairs that there are.
     pub(crate) port_pairs: usize,
     /// Calls that there may be at once.
     pub(crate) most_calls: usize,
+}
+
+/// What a scrape says of a trunk.
+#[derive(Debug)]
+pub(crate) struct TrunkScrape {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its targets, and whether each answers to OPTIONS; none: it is not known.
+    pub(crate) targets: Vec<(String, Option<bool>)>,
+    /// Calls now that came from it.
+    pub(crate) calls: usize,
+    /// Calls of it that its share did not admit.
+    pub(crate) refused: u64,
 }
 
 impl Scrape {
@@ -166,6 +181,14 @@ impl Scrape {
                 (label("reason", "toll"), now.refused_toll),
             ],
         )?;
+        family.counters(
+            "skillcall_spans",
+            "Spans for OpenTelemetry, by whether the collector has taken them",
+            [
+                (label("outcome", "exported"), now.spans_exported),
+                (label("outcome", "dropped"), now.spans_dropped),
+            ],
+        )?;
         family.gauges(
             "skillcall_source_calls",
             "Calls now that came from a known source",
@@ -180,6 +203,7 @@ impl Scrape {
                 .iter()
                 .map(|(trunk, registered)| (trunk.clone(), usize::from(*registered))),
         )?;
+        self.trunks(family)?;
         let observed = &self.figures.observed;
         family.distribution(
             "skillcall_call_duration_seconds",
@@ -231,6 +255,33 @@ impl Scrape {
             family.counter(name, help, value)?;
         }
         Ok(())
+    }
+
+    fn trunks(&self, family: &mut Family<'_, '_>) -> fmt::Result {
+        let mut encoder = family.encoder.encode_descriptor(
+            "skillcall_trunk_target_up",
+            "Whether a trunk's target answers to OPTIONS: 1 or 0; missing where it is not known",
+            None,
+            MetricType::Gauge,
+        )?;
+        for trunk in &self.trunks {
+            for (target, up) in &trunk.targets {
+                let Some(up) = up else { continue };
+                let labels = [("trunk", trunk.name.as_str()), ("target", target.as_str())];
+                ConstGauge::new(i64::from(*up)).encode(encoder.encode_family(&labels)?)?;
+            }
+        }
+        family.gauges(
+            "skillcall_trunk_calls",
+            "Calls now that came from a trunk",
+            "trunk",
+            (self.trunks.iter()).map(|trunk| (trunk.name.clone(), trunk.calls)),
+        )?;
+        family.counters(
+            "skillcall_trunk_calls_refused",
+            "Calls of a trunk that its share did not admit",
+            (self.trunks.iter()).map(|trunk| (label("trunk", &trunk.name), trunk.refused)),
+        )
     }
 
     fn sip(&self, family: &mut Family<'_, '_>, now: &FiguresSnapshot) -> fmt::Result {
@@ -418,6 +469,15 @@ mod tests {
             sources: vec![("192.0.2.0/24".into(), 4)],
             port_pairs: 500,
             most_calls: 2000,
+            trunks: vec![TrunkScrape {
+                name: "pbx".to_owned(),
+                targets: vec![
+                    ("a.example".to_owned(), Some(false)),
+                    ("b.example".to_owned(), None),
+                ],
+                calls: 3,
+                refused: 4,
+            }],
         };
         let text = scrape.into_text().unwrap();
         for line in [

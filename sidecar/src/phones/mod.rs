@@ -93,6 +93,7 @@ impl Phones {
         let authenticator =
             Authenticator::new(Role::Server, settings.realm.clone(), rand::random(), now)
                 .algorithms(hashes)
+                .qualities(settings.qualities.iter().map(|quality| (*quality).into()))
                 .lifetime(now, lifetime, NONCES);
         let registrar = Registrar::new(RegistrarConfig {
             domains: Vec::new(),

@@ -2,10 +2,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use bytes::Bytes;
-use skillcall_sip::auth::{Challenge, Hash};
+use skillcall_sip::auth::{Challenge, Hash, Qop};
 use skillcall_sip::message::{Framing, Message, parse};
 
 use super::*;
+use crate::config::DigestQuality;
 
 const PHONE: &str = "198.51.100.7:40000";
 
@@ -108,6 +109,62 @@ fn a_phone_is_reached_where_it_registered_also_after_a_restart() {
     assert!(again.places("101").is_empty());
     std::fs::write(&file, "no registrations").unwrap();
     assert!(Phones::open(&bench.config).is_err());
+}
+
+#[test]
+fn where_it_is_asked_for_the_body_is_protected_too() {
+    let mut bench = bench("");
+    bench.config.phones.qualities = vec![DigestQuality::AuthInt];
+    let phones = Phones::open(&bench.config).unwrap();
+    let now = Instant::now();
+    let with_body = |cseq: u32, credentials: &str, body: &str| {
+        let wire = register("101", cseq, 5071, 60, credentials);
+        let text = String::from_utf8_lossy(wire.wire()).into_owned();
+        let length = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        let text = text.replace("Content-Length: 0\r\n\r\n", &length);
+        match parse(Bytes::from(text), Framing::Datagram).unwrap() {
+            Message::Request(request) => request,
+            Message::Response(_) => unreachable!(),
+        }
+    };
+    let asked = phones.register(now, &with_body(1, "", "a body"), &flow());
+    let challenge = Challenge::parse(asked.reply.headers[0].value()).unwrap();
+    assert_eq!(challenge.qop, [Qop::AuthInt]);
+    let hash = |text: String| Hash::Sha256.hex(&[text.as_bytes()]);
+    let (realm, nonce) = (&challenge.realm, &challenge.nonce);
+    let who = hash(format!("101:{realm}:sesame"));
+    let answer = |quality: &str, count: u32, what: String| {
+        let response = hash(format!(
+            "{who}:{nonce}:{count:08x}:c:{quality}:{}",
+            hash(what)
+        ));
+        format!(
+            "Authorization: Digest username=\"101\", realm=\"{realm}\", nonce=\"{nonce}\", \
+             uri=\"sip:sip.example\", algorithm=SHA-256, qop={quality}, nc={count:08x}, cnonce=\"c\", \
+             response=\"{response}\"\r\n"
+        )
+    };
+    let digest = hash("a body".to_owned());
+    let whole = |count| {
+        answer(
+            "auth-int",
+            count,
+            format!("REGISTER:sip:sip.example:{digest}"),
+        )
+    };
+    let plain = answer("auth", 1, "REGISTER:sip:sip.example".to_owned());
+    let judged = |cseq, credentials: &str, body: &str| {
+        let request = with_body(cseq, credentials, body);
+        phones.register(now, &request, &flow()).reply.status
+    };
+    let refused = StatusCode::UNAUTHORIZED;
+    assert_eq!(
+        judged(2, &plain, "a body"),
+        refused,
+        "less than was asked for"
+    );
+    assert_eq!(judged(3, &whole(1), "another body"), refused);
+    assert_eq!(judged(4, &whole(1), "a body"), StatusCode::OK);
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::control::{AccessKeys, Control, router};
 use crate::engine::Throttle;
 use crate::failure::{Failures, ThreadFailed};
 use crate::figures::{Figures, FiguresSnapshot};
-use crate::front::{Front, FrontHandle, ToFront};
+use crate::front::{Front, FrontHandle, Naming, ToFront};
 use crate::gateway::Switchboard;
 use crate::guard::{Bans, Known, SharedBans, Toll};
 use crate::handler::{HandlerError, Handlers};
@@ -38,6 +38,7 @@ use crate::reachable::Reachable;
 use crate::recording::RecordingStore;
 use crate::resolve::Names;
 use crate::speech::SpeechService;
+use crate::telemetry::Telemetry;
 use crate::tls::{Tls, TlsError, TlsSetup};
 use crate::trace::{Files, TraceSink, TraceStore};
 use crate::trunks::{TrunkTable, Trunks};
@@ -103,6 +104,7 @@ pub struct Sidecar {
     journal: Journal,
     call_details: Option<CallDetails>,
     front: FrontHandle,
+    naming: Naming,
     reload: Reload,
     phones: Arc<Phones>,
     tap: Tap,
@@ -114,6 +116,7 @@ pub struct Sidecar {
     store_threads: Vec<JoinHandle<()>>,
     end_control: Option<oneshot::Sender<()>>,
     control_task: Option<tokio::task::JoinHandle<()>>,
+    telemetry_task: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Sidecar {
@@ -164,8 +167,12 @@ impl Sidecar {
         let age = Duration::from_secs(u64::from(config.trace.max_age_days) * 86_400);
         let files = Files::new(&folder, config.trace.max_bytes, age)
             .map_err(io(format!("trace folder {}", folder.display())))?;
+        let started = Telemetry::start(&config, Arc::clone(&figures))
+            .map_err(std::io::Error::other)
+            .map_err(io("[opentelemetry]"))?;
+        let (telemetry, telemetry_task) = started.unzip();
         let (trace, trace_thread) =
-            TraceSink::start(files, Arc::clone(&figures)).map_err(io("trace"))?;
+            TraceSink::start(files, Arc::clone(&figures), telemetry).map_err(io("trace"))?;
         let traces = TraceStore::new(folder, trace.clone());
 
         let speech = Arc::new(SpeechService::new(&config.speech));
@@ -289,6 +296,7 @@ impl Sidecar {
             recordings,
             journal,
             call_details,
+            naming: front.naming(),
             front: front.handle(),
             reload: Reload {
                 live,
@@ -312,6 +320,7 @@ impl Sidecar {
             },
             end_control: None,
             control_task: None,
+            telemetry_task,
             config,
         };
         sidecar.start_threads(front, &shared)?;
@@ -352,6 +361,18 @@ impl Sidecar {
         let of_sessions = sessions.iter().flat_map(|call| call.dialogs.clone());
         let dialogs = left.iter().flat_map(|call| call.dialogs.clone());
         worker.send(ToWorker::TakeLeave(dialogs.chain(of_sessions).collect()));
+        let waiting = sessions.iter().filter_map(|call| call.waiting.clone());
+        worker.send(ToWorker::Refuse(waiting.collect()));
+        let of_sessions = sessions.iter().flat_map(|call| call.ringing.clone());
+        let ringing = left.iter().flat_map(|call| call.ringing.clone());
+        // The responses lead to the worker that their branch names.
+        for invite in ringing.chain(of_sessions) {
+            let branch = invite.branch().unwrap_or_default();
+            let named = self.naming.of_branch(&branch);
+            if let Some(worker) = named.and_then(|worker| self.workers.get(worker)) {
+                worker.send(ToWorker::GiveUp(vec![invite]));
+            }
+        }
         match switchboard {
             Some(switchboard) => switchboard.take_leave(sessions),
             None => {
@@ -557,6 +578,10 @@ impl Sidecar {
             join(stores);
         });
         let _ = joined.await;
+        if let Some(task) = self.telemetry_task.take() {
+            // The trace's thread, which sent to it, has ended: it posts what it has left.
+            let _ = tokio::time::timeout(LAST_WORDS, task).await;
+        }
         drop(self.end_control.take());
         if let Some(task) = self.control_task.take() {
             // An idle keep-alive connection must not hold the end up.

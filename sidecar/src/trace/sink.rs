@@ -15,6 +15,7 @@ use super::store::Files;
 use crate::engine::LegId;
 use crate::figures::Figures;
 use crate::recording::Stored;
+use crate::telemetry::Telemetry;
 
 /// Things that may wait to be written.
 const QUEUE: usize = 16 * 1024;
@@ -42,6 +43,7 @@ impl TraceSink {
     pub(crate) fn start(
         mut files: Files,
         figures: Arc<Figures>,
+        telemetry: Option<Telemetry>,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (jobs, queue) = crossbeam_channel::bounded(QUEUE);
         let thread = std::thread::Builder::new()
@@ -52,7 +54,11 @@ impl TraceSink {
                     match job {
                         Job::Entry(entry) => {
                             seq += 1;
-                            files.write(&entry.into_record(seq).to_line());
+                            let record = entry.into_record(seq);
+                            if let Some(telemetry) = &telemetry {
+                                telemetry.take(&record);
+                            }
+                            files.write(&record.to_line());
                         }
                         Job::Line(line) => files.write(&line),
                         Job::Flush(done) => {

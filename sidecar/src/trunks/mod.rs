@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) use health::{Health, Reach, State as HealthState};
 pub(crate) use order::by_priority;
-pub(crate) use registration::{RegistrationState, Registrations, Standing};
+pub(crate) use registration::{Registrar, RegistrationState, Registrations, Standing};
 use skillcall_sip::endpoint::{ConnectionId, Flow};
 
 use skillcall_sip::auth::Wallet;
@@ -211,7 +211,7 @@ impl Trunks {
         by_certificate
             .or_else(|| self.now().of_source(flow.remote.ip()).cloned())
             .or_else(|| {
-                let name = self.registrations.at(flow.remote)?;
+                let name = self.registrations.at(flow)?;
                 self.now().named(&name).cloned()
             })
     }

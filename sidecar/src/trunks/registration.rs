@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use skillcall_sip::endpoint::{Flow, Transport};
 
 /// What is known of a registration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -38,7 +39,43 @@ pub(crate) struct RegistrationState {
     pub(crate) service_route: Vec<String>,
     /// Where the registrar is: its requests are the trunk's.
     #[serde(skip)]
-    pub(crate) registrar: Option<SocketAddr>,
+    pub(crate) registrar: Option<Registrar>,
+}
+
+/// Where a registrar has taken our REGISTER.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Registrar {
+    /// Its address and port.
+    pub(crate) address: SocketAddr,
+    /// By what it was asked.
+    pub(crate) transport: Transport,
+}
+
+impl Registrar {
+    /// Whether this is the path that it was asked on, or ends where it was asked.
+    fn is_at(self, flow: &Flow) -> bool {
+        same_host(self.address, flow.remote)
+            && self.address.port() == flow.remote.port()
+            && self.may_come_by(flow.transport)
+    }
+
+    /// Whether it may have opened this connection itself, from whichever port: a source address of UDP can be forged,
+    /// that of a connection cannot without being on its way.
+    fn may_have_opened(self, flow: &Flow) -> bool {
+        flow.connection.is_some()
+            && same_host(self.address, flow.remote)
+            && self.may_come_by(flow.transport)
+    }
+
+    /// Whoever has shown us a certificate is not believed without TLS.
+    fn may_come_by(self, transport: Transport) -> bool {
+        !self.transport.is_secure() || transport.is_secure()
+    }
+}
+
+/// A socket of IPv6 names an IPv4 peer by a mapped address.
+fn same_host(one: SocketAddr, other: SocketAddr) -> bool {
+    one.ip().to_canonical() == other.ip().to_canonical()
 }
 
 /// All registrations, by the trunks' names.
@@ -59,13 +96,25 @@ impl Registrations {
         })
     }
 
-    /// The trunk whose registrar is there.
-    pub(crate) fn at(&self, address: SocketAddr) -> Option<String> {
+    /// The trunk whose registrar is at the other end: that which was asked at this very address and port, else the only one
+    /// whose registrar may have opened the connection. Two trunks whose registrars share an address are not told apart by
+    /// connections that these open: then neither is named.
+    pub(crate) fn at(&self, flow: &Flow) -> Option<String> {
         self.read(|all| {
-            let found = all
-                .iter()
-                .find(|(_, state)| state.registrar == Some(address));
-            found.map(|(name, _)| name.clone())
+            let registrars = || {
+                let registered = all
+                    .iter()
+                    .filter(|(_, state)| state.state == Standing::Registered);
+                registered.filter_map(|(name, state)| Some((name, state.registrar?)))
+            };
+            if let Some((name, _)) = registrars().find(|(_, registrar)| registrar.is_at(flow)) {
+                return Some(name.clone());
+            }
+            let mut opened = registrars().filter(|(_, registrar)| registrar.may_have_opened(flow));
+            match (opened.next(), opened.next()) {
+                (Some((name, _)), None) => Some(name.clone()),
+                _ => None,
+            }
         })
     }
 
@@ -113,7 +162,7 @@ impl Registrations {
     }
 
     /// What a registrar has said of the way to it.
-    pub(crate) fn note_way(&self, trunk: &str, route: &[String], registrar: SocketAddr) {
+    pub(crate) fn note_way(&self, trunk: &str, route: &[String], registrar: Registrar) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(state) = all.get_mut(trunk) {
             state.service_route = route.to_vec();
@@ -134,6 +183,8 @@ impl Registrations {
 
 #[cfg(test)]
 mod tests {
+    use skillcall_sip::endpoint::ConnectionId;
+
     use super::*;
 
     #[test]
@@ -145,9 +196,13 @@ mod tests {
         let hour = Some(Duration::from_secs(3600));
         assert!(registrations.note("pbx", Standing::Registered, hour, Some("200 OK".into())));
         assert!(!registrations.note("pbx", Standing::Registered, hour, None));
-        let registrar: SocketAddr = "192.0.2.7:5060".parse().unwrap();
+        let registrar = Registrar {
+            address: "192.0.2.7:5060".parse().unwrap(),
+            transport: Transport::Udp,
+        };
         registrations.note_way("pbx", &["<sip:edge;lr>".to_owned()], registrar);
-        assert_eq!(other.at(registrar).as_deref(), Some("pbx"));
+        let at = || other.at(&udp("192.0.2.7:5060"));
+        assert_eq!(at().as_deref(), Some("pbx"));
         assert_eq!(other.service_route("pbx"), ["<sip:edge;lr>"]);
         assert_eq!(other.list(), [("pbx".to_owned(), true)]);
         let state = other.of("pbx").unwrap();
@@ -155,9 +210,54 @@ mod tests {
         assert_eq!(state.last_answer.as_deref(), Some("200 OK"));
         // Who is not registered has no way.
         assert!(registrations.note("pbx", Standing::Off, None, None));
-        assert_eq!(other.at(registrar), None);
+        assert_eq!(at(), None);
         assert!(other.service_route("pbx").is_empty());
         registrations.forget("pbx");
         assert_eq!(other.of("pbx"), None);
+    }
+
+    fn udp(from: &str) -> Flow {
+        Flow::udp("192.0.2.1:5060".parse().unwrap(), from.parse().unwrap())
+    }
+
+    fn connection(transport: Transport, from: &str) -> Flow {
+        let local = "192.0.2.1:5060".parse().unwrap();
+        Flow::stream(transport, local, from.parse().unwrap(), ConnectionId(1))
+    }
+
+    #[test]
+    fn a_registrar_is_known_by_connections_of_its_own() {
+        let registrations = Registrations::default();
+        let register = |name: &str, address: &str, transport| {
+            registrations.note(name, Standing::Registered, None, None);
+            let address = address.parse().unwrap();
+            registrations.note_way(name, &[], Registrar { address, transport });
+        };
+        let at = |flow: &Flow| registrations.at(flow);
+        register("pbx", "192.0.2.7:5060", Transport::Tcp);
+        register("carrier", "192.0.2.8:5061", Transport::Tls);
+        let tcp = |from| connection(Transport::Tcp, from);
+        let tls = |from| connection(Transport::Tls, from);
+        for (flow, expected) in [
+            (tcp("192.0.2.7:5060"), Some("pbx")),
+            (tcp("192.0.2.7:40123"), Some("pbx")),
+            (tcp("[::ffff:192.0.2.7]:40123"), Some("pbx")),
+            (tls("192.0.2.7:40123"), Some("pbx")),
+            // Another host, and a datagram from another port, which anybody can forge.
+            (tcp("192.0.2.9:5060"), None),
+            (udp("192.0.2.7:40123"), None),
+            // Whose certificate was looked at is not believed without one.
+            (tls("192.0.2.8:40123"), Some("carrier")),
+            (tcp("192.0.2.8:40123"), None),
+            (udp("192.0.2.8:5061"), None),
+        ] {
+            assert_eq!(at(&flow).as_deref(), expected, "{flow:?}");
+        }
+        // A second trunk at the same host: only the port tells them apart.
+        register("backup", "192.0.2.7:5070", Transport::Tcp);
+        assert_eq!(at(&tcp("192.0.2.7:40123")), None);
+        assert_eq!(at(&tcp("192.0.2.7:5070")).as_deref(), Some("backup"));
+        registrations.note("backup", Standing::Trying, None, None);
+        assert_eq!(at(&tcp("192.0.2.7:40123")).as_deref(), Some("pbx"));
     }
 }

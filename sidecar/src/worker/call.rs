@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use skillcall_media::prompt::EncodedPrompt;
 use skillcall_protocol::sma::CallId;
-use skillcall_sip::endpoint::CallHandle;
+use skillcall_sip::endpoint::{CallHandle, TransmitId};
 use skillcall_sip::message::ExtraHeader;
 use tokio::task::AbortHandle;
 
 use super::brain::Brain;
+use super::history::History;
 use super::outgoing::Attempt;
 use super::ringing::Fork;
 use super::transfer::Transfer;
@@ -117,10 +118,14 @@ pub(super) struct LegEntry {
     pub(super) trunk: Option<Arc<Trunk>>,
     /// What a trusted trunk said of the caller.
     pub(super) vouched: Vec<ExtraHeader>,
+    /// What it asked for, and the way to here.
+    pub(super) history: Option<History>,
     /// Where else it may be tried, while it is being called.
     pub(super) attempt: Option<Box<Attempt>>,
     /// The places that it rings at, while there are several.
     pub(super) forks: Vec<Fork>,
+    /// Its INVITEs that stand in the journal.
+    pub(super) journalled: Vec<TransmitId>,
     /// Looking up the name of the called host.
     pub(super) lookup: Option<AbortHandle>,
     /// Its place on a route that has a limit.
@@ -141,8 +146,10 @@ impl LegEntry {
             described_reliably: false,
             trunk: None,
             vouched: Vec::new(),
+            history: None,
             attempt: None,
             forks: Vec::new(),
+            journalled: Vec::new(),
             lookup: None,
             route: None,
             _held: held,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use skillcall_protocol::sma::action::SpeechParameters;
 use skillcall_protocol::sma::{ErrorType, Event};
+use skillcall_sip::message::StatusCode;
 
 use super::call::{CallEntry, CallKey};
 use super::view::{CallView, MediaView};
@@ -204,6 +205,22 @@ impl Running {
                     let now = Instant::now();
                     for dialog in &dialogs {
                         self.endpoint.bye_saved(now, dialog);
+                    }
+                }
+                ToWorker::GiveUp(invites) => {
+                    let now = Instant::now();
+                    for invite in &invites {
+                        if !self.endpoint.cancel_saved(now, invite) {
+                            tracing::warn!(to = %invite.to, "a call that was left ringing is not given up");
+                        }
+                    }
+                }
+                ToWorker::Refuse(invites) => {
+                    let (now, status) = (Instant::now(), StatusCode::SERVER_INTERNAL_ERROR);
+                    for invite in &invites {
+                        if !self.endpoint.refuse_saved(now, invite, status) {
+                            tracing::warn!(from = %invite.to, "a call that was left is not refused");
+                        }
                     }
                 }
                 ToWorker::HangUpAll => {

@@ -7,6 +7,7 @@ use mio::Waker;
 use skillcall_media::prompt::EncodedPrompt;
 use skillcall_protocol::signaling::Forward;
 use skillcall_sip::dialog::SavedDialog;
+use skillcall_sip::endpoint::SavedInvite;
 use tokio::sync::oneshot;
 
 use super::call::CallKey;
@@ -124,6 +125,10 @@ pub(crate) enum ToWorker {
     },
     /// End dialogs that an earlier process has left.
     TakeLeave(Vec<SavedDialog>),
+    /// Give up INVITEs that an earlier process has left.
+    GiveUp(Vec<SavedInvite>),
+    /// Refuse the INVITEs of peers that an earlier process has left.
+    Refuse(Vec<SavedInvite>),
     /// End all calls; replies when none is left.
     HangUpAll,
     /// End the thread.

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::call::{CallEntry, CallKey, LegEntry, LegState};
 use super::gateway::G711;
+use super::history::History;
 use super::identity::vouched;
 use super::{AFTERLIFE, Running};
 use crate::applications::Application;
@@ -165,8 +166,10 @@ impl Running {
             },
             headers: surfaced(request),
         };
+        // A trunk that is known by certificate or registration counts for itself, too.
+        let by_trunk = || self.shared.known.named(trunk.as_deref()?.name());
         let source = self.shared.known.source(flow.remote.ip(), now);
-        let source = source.map(|source| source.hold());
+        let source = source.or_else(by_trunk).map(|source| source.hold());
         let caller: Box<str> = inbound.from.as_str().into();
         let called_number = inbound.to.clone();
         let mut engine = Call::inbound(
@@ -188,9 +191,11 @@ impl Running {
         let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming, self.count_leg());
         leg.handle = Some(handle);
         leg.trunk = trunk;
-        if leg.trunk.as_ref().is_some_and(|trunk| trunk.config.trusted) {
+        let trusted = leg.trunk.as_ref().is_some_and(|trunk| trunk.config.trusted);
+        if trusted {
             leg.vouched = vouched(request);
         }
+        leg.history = History::of(request, trusted);
         if leg
             .trunk
             .as_ref()

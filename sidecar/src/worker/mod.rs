@@ -36,6 +36,7 @@ mod cold;
 mod commands;
 mod created;
 mod gateway;
+mod history;
 mod identity;
 mod inbox;
 mod incoming;
@@ -531,6 +532,9 @@ impl Running {
             self.release_leg(key, leg);
         }
         let mut call = self.calls.remove(key.slot);
+        if let Some(capture) = call.ids.capture() {
+            capture.end();
+        }
         self.forget_session(&call);
         // What Alexa could not be told before the stop is told after the next start.
         if !self.stopping || call.engine.as_gateway().is_none() {

@@ -498,9 +498,12 @@ impl Running {
             .is_some_and(|trunk| trunk.config.trusted)
         {
             let caller = self.call(key).and_then(|call| call.leg(LegId::A));
-            invite
-                .headers
-                .extend(caller.into_iter().flat_map(|leg| leg.vouched.clone()));
+            if let Some(leg) = caller {
+                invite.headers.extend(leg.vouched.iter().cloned());
+                let history = leg.history.iter();
+                let added = history.flat_map(|history| history.led_to(&invite.target));
+                invite.headers.extend(added.collect::<Vec<_>>());
+            }
         }
         for (name, value) in dial.headers.iter() {
             let header = ExtraHeader::new(name, value).map_err(|error| (500, error.to_string()))?;

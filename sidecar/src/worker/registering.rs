@@ -12,7 +12,7 @@ use skillcall_sip::registration::{Outcome, Registration, RegistrationConfig, Reg
 use super::{Running, ToWorker};
 use crate::leg::Target;
 use crate::resolve::{Hop, Search};
-use crate::trunks::{Standing, Trunk, TrunkTable};
+use crate::trunks::{Registrar, Standing, Trunk, TrunkTable};
 
 /// The worker that registers.
 const REGISTERING: usize = 0;
@@ -357,7 +357,10 @@ impl Running {
             self.shared.trunks.registrations().note_way(
                 entry.trunk.name(),
                 entry.registration.service_route(),
-                hop.address,
+                Registrar {
+                    address: hop.address,
+                    transport: hop.transport,
+                },
             );
         }
         self.registering.entries.push(entry);

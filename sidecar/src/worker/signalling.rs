@@ -36,6 +36,7 @@ impl Running {
                 self.look_up_next_hop(transmit);
                 continue;
             };
+            self.journal_ringing(transmit.id, transmit.transport, to);
             self.shared.figures.sip.sent(&transmit.bytes);
             self.tell_sent(transmit.transport, to, &transmit.bytes);
             // Whoever is only answered, may be a stranger.
@@ -297,6 +298,32 @@ impl Running {
                 }
             }
         }
+    }
+
+    /// Writes an INVITE down before it is sent, once.
+    fn journal_ringing(&mut self, id: Option<TransmitId>, transport: Transport, to: SocketAddr) {
+        let Some(id) = id.filter(|_| self.shared.journal.is_on()) else {
+            return;
+        };
+        let Some((handle, invite)) = self.endpoint.saved_invite(id, transport, to) else {
+            return;
+        };
+        let Some(&(key, leg)) = self.by_handle.get(&handle) else {
+            return;
+        };
+        let Some(call) = self.call_mut(key) else {
+            return;
+        };
+        let transaction = call.engine.transaction_id().as_str().to_owned();
+        let Some(entry) = call.leg_mut(leg) else {
+            return;
+        };
+        if entry.state != LegState::Dialing || entry.journalled.contains(&id) {
+            return;
+        }
+        entry.journalled.push(id);
+        let call_id = entry.call_id.as_str().to_owned();
+        self.shared.journal.ringing(&transaction, &call_id, &invite);
     }
 
     /// Writes down that a leg is answered, or has ended.

@@ -1,6 +1,7 @@
 //! An Alexa device's media: a WebRTC peer on loopback in a thread, with a tone as its voice.
 
-use std::net::UdpSocket;
+use std::collections::VecDeque;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -36,11 +37,18 @@ struct Inner {
     mute: bool,
     /// Payloads that have come, as they were.
     payloads: Vec<Vec<u8>>,
-    /// Another socket, to which it changes.
-    moved: Option<UdpSocket>,
+    /// Another tone that it says from now on.
+    another: Option<f64>,
     /// In and out, with a codec that the session does not speak.
     transcoders: Option<(Transcoder, Transcoder)>,
+    /// The sockets: the one of its network, then the one before.
+    sockets: Vec<Arc<UdpSocket>>,
+    /// The last protected packets that it sent.
+    sent: VecDeque<Vec<u8>>,
 }
+
+/// Packets that a device remembers, to be played again.
+const REMEMBERED: usize = 64;
 
 /// In and out of what was agreed on, where it is not G.711.
 fn transcoders(audio: &Audio) -> Option<(Transcoder, Transcoder)> {
@@ -101,13 +109,6 @@ impl Device {
         (Self::start(socket, peer, session, frequency), offer)
     }
 
-    /// Changes to another socket: the offer that begins ICE anew.
-    pub(crate) fn move_to(&self, socket: UdpSocket, addresses: &[LocalAddress]) -> String {
-        let mut inner = self.lock();
-        inner.moved = Some(socket);
-        inner.peer.offer_restart(addresses, Instant::now())
-    }
-
     /// A device that is called.
     pub(crate) fn answering(frequency: f64, offer: &str) -> (Self, String) {
         Self::answering_with(frequency, &[Encoding::Pcmu, Encoding::Pcma], offer)
@@ -142,13 +143,15 @@ impl Device {
             lost: None,
             mute: false,
             payloads: Vec::new(),
-            moved: None,
+            another: None,
             transcoders: None,
+            sockets: vec![Arc::new(socket)],
+            sent: VecDeque::new(),
         };
         let inner = Arc::new((Mutex::new(inner), Condvar::new()));
         let quit = Arc::new(AtomicBool::new(false));
         let (shared, stop) = (Arc::clone(&inner), Arc::clone(&quit));
-        let thread = std::thread::spawn(move || run(socket, &shared, &stop, frequency));
+        let thread = std::thread::spawn(move || run(&shared, &stop, frequency));
         Self {
             inner,
             quit,
@@ -169,6 +172,51 @@ impl Device {
 
     pub(crate) fn offer_again(&self, direction: Direction) -> String {
         self.lock().peer.offer_again(direction)
+    }
+
+    /// Changes its network: an offer that begins ICE anew, from another socket.
+    pub(crate) fn moves(&self) -> String {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        self.move_to(socket, &[LocalAddress::Host(address)])
+    }
+
+    /// Changes to this socket, with what is known of its addresses.
+    pub(crate) fn move_to(&self, socket: UdpSocket, addresses: &[LocalAddress]) -> String {
+        socket
+            .set_read_timeout(Some(Duration::from_millis(2)))
+            .unwrap();
+        let mut inner = self.lock();
+        for old in &inner.sockets {
+            old.set_nonblocking(true).unwrap();
+        }
+        inner.sockets.insert(0, Arc::new(socket));
+        inner.sockets.truncate(2);
+        inner.peer.offer_restart(addresses, Instant::now())
+    }
+
+    /// Takes an offer back that got no answer.
+    pub(crate) fn withdraw_offer(&self) {
+        self.lock().peer.withdraw_offer();
+    }
+
+    /// Its own socket and the other side's address: whoever sends by it has the device's address.
+    pub(crate) fn route(&self) -> (Arc<UdpSocket>, SocketAddr) {
+        let inner = self.lock();
+        let route = inner.peer.route().expect("a device that is connected");
+        let of = |socket: &&Arc<UdpSocket>| socket.local_addr().unwrap() == route.local;
+        let socket = inner.sockets.iter().find(of).expect("its socket");
+        (Arc::clone(socket), route.remote)
+    }
+
+    /// The last protected packets that it sent.
+    pub(crate) fn sent(&self) -> Vec<Vec<u8>> {
+        self.lock().sent.iter().cloned().collect()
+    }
+
+    /// All that it has heard since it last forgot.
+    pub(crate) fn heard(&self) -> Vec<i16> {
+        self.lock().heard.clone()
     }
 
     pub(crate) fn answer_again(&self, offer: &str) -> String {
@@ -192,6 +240,11 @@ impl Device {
     /// Sends no audio from now on, or sends again; ICE goes on.
     pub(crate) fn mute(&self, mute: bool) {
         self.lock().mute = mute;
+    }
+
+    /// Says another tone from now on.
+    pub(crate) fn says(&self, frequency: f64) {
+        self.lock().another = Some(frequency);
     }
 
     /// Presses a key, whose tones are in the audio (facts G9: there are no telephone events).
@@ -273,6 +326,21 @@ impl Device {
     }
 }
 
+impl std::fmt::Debug for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let inner = self.lock();
+        write!(
+            f,
+            "connected {}, {:?}, {} samples heard, {:?}, {:?}",
+            inner.connected,
+            inner.lost,
+            inner.heard.len(),
+            inner.peer.figures(),
+            inner.session.figures(),
+        )
+    }
+}
+
 impl Drop for Device {
     fn drop(&mut self) {
         self.quit.store(true, Ordering::Relaxed);
@@ -285,6 +353,16 @@ impl Drop for Device {
     }
 }
 
+fn send(sockets: &[Arc<UdpSocket>], local: SocketAddr, remote: SocketAddr, bytes: &[u8]) {
+    // What it has no socket for any more is lost.
+    if let Some(socket) = sockets
+        .iter()
+        .find(|socket| socket.local_addr().unwrap() == local)
+    {
+        let _ = socket.send_to(bytes, remote);
+    }
+}
+
 fn voice_of(frequency: f64) -> Vec<Frame> {
     tone::sine(frequency, -10.0, 8000)
         .chunks_exact(FRAME_SAMPLES)
@@ -292,23 +370,21 @@ fn voice_of(frequency: f64) -> Vec<Frame> {
         .collect()
 }
 
-fn run(mut socket: UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
-    let mut local = socket.local_addr().unwrap();
-    let voice = voice_of(frequency);
+fn run(inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
+    let mut voice = voice_of(frequency);
     let (mut spoken, mut next_tick) = (0, Instant::now());
     let mut buffer = [0; 2048];
     while !quit.load(Ordering::Relaxed) {
-        let received = socket.recv_from(&mut buffer);
+        let sockets = inner.0.lock().unwrap().sockets.clone();
+        // The one before only has what is already there.
+        let received = sockets.iter().rev().find_map(|socket| {
+            let (len, from) = socket.recv_from(&mut buffer).ok()?;
+            Some((len, from, socket.local_addr().unwrap()))
+        });
         let mut inner_ = inner.0.lock().unwrap();
         let state = &mut *inner_;
         let now = Instant::now();
-        if let Some(moved) = state.moved.take() {
-            socket = moved;
-            socket
-                .set_read_timeout(Some(Duration::from_millis(2)))
-                .unwrap();
-            local = socket.local_addr().unwrap();
-        } else if let Ok((len, from)) = received
+        if let Some((len, from, local)) = received
             && let Received::Rtp(packet) = state.peer.receive(now, local, from, &mut buffer[..len])
         {
             state
@@ -329,12 +405,15 @@ fn run(mut socket: UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool
         loop {
             match state.peer.poll(now) {
                 Output::Transmit(transmit) => {
-                    let _ = socket.send_to(&transmit.bytes, transmit.remote);
+                    send(&sockets, transmit.local, transmit.remote, &transmit.bytes);
                 }
                 Output::Event(Event::Connected) => state.connected = true,
                 Output::Event(Event::Disconnected(why)) => state.lost = Some(why.to_string()),
                 Output::Wait(_) => break,
             }
+        }
+        if let Some(frequency) = state.another.take() {
+            voice = voice_of(frequency);
         }
         if let Some(audio) = state.peer.audio().copied() {
             let mut format = Format::new(audio.encoding.g711().unwrap_or(Codec::Pcmu), None);
@@ -364,17 +443,21 @@ fn run(mut socket: UdpSocket, inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool
                     Outgoing::Nothing
                 };
                 if let Some(len) = state.session.tick(now, outgoing, &mut out) {
-                    let peer = &mut state.peer;
-                    let mut send = |packet: &[u8]| {
+                    let (peer, sent) = (&mut state.peer, &mut state.sent);
+                    let mut say = |packet: &[u8]| {
                         let mut out = [0; MAX_PACKET];
                         out[..packet.len()].copy_from_slice(packet);
                         if let Ok((route, len)) = peer.send_rtp(&mut out, packet.len()) {
-                            let _ = socket.send_to(&out[..len], route.remote);
+                            send(&sockets, route.local, route.remote, &out[..len]);
+                            if sent.len() == REMEMBERED {
+                                sent.pop_front();
+                            }
+                            sent.push_back(out[..len].to_vec());
                         }
                     };
                     match &mut state.transcoders {
-                        None => send(&out[..len]),
-                        Some((_, outbound)) => outbound.push(&out[..len], send).unwrap(),
+                        None => say(&out[..len]),
+                        Some((_, outbound)) => outbound.push(&out[..len], say).unwrap(),
                     }
                 }
                 let mut frame = SILENT_FRAME;

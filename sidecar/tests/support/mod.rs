@@ -11,6 +11,7 @@ pub(crate) mod authority;
 pub(crate) mod baresip;
 pub(crate) mod boto3;
 pub(crate) mod coturn;
+pub(crate) mod crowd;
 pub(crate) mod device;
 pub(crate) mod handler;
 pub(crate) mod kamailio;

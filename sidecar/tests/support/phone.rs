@@ -238,7 +238,12 @@ impl Running {
         state: Arc<(Mutex<State>, Condvar)>,
     ) -> Self {
         let local = sip.local_addr().unwrap();
-        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        // An IPv4 phone's audio is elsewhere than its SIP, wherever that is.
+        let rtp = match local {
+            SocketAddr::V4(_) => UdpSocket::bind("127.0.0.1:0"),
+            SocketAddr::V6(_) => UdpSocket::bind("[::1]:0"),
+        };
+        let rtp = rtp.unwrap();
         rtp.set_nonblocking(true).unwrap();
         // A second of the tone: a whole number of periods for every whole frequency.
         let samples = tone::sine(frequency, -10.0, 8000);

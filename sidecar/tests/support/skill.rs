@@ -1,7 +1,7 @@
 //! A component that forwards Alexa's messages, and takes what is to be said to Alexa.
 
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -17,6 +17,27 @@ use super::{KEYS, LIMIT};
 /// What Alexa answers to a message: an HTTP status, and an exception's name.
 type Answer = Box<dyn Fn(&Value, usize) -> (u16, Option<&'static str>) + Send + Sync>;
 
+/// What becomes of a message on its way to Alexa.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It gets there.
+    Through,
+    /// It does not get there, and its sender hears no answer.
+    Lost,
+    /// It gets there, and its sender hears no answer.
+    AnswerLost,
+    /// It gets there late.
+    Late,
+    /// It gets there after the next one of its session, or late.
+    Overtaken,
+}
+
+/// How late a message is; how long one waits for another to overtake it.
+pub(crate) const LATE: Duration = Duration::from_millis(300);
+pub(crate) const OVERTAKEN: Duration = Duration::from_millis(1500);
+
+type Network = Box<dyn Fn(&Value) -> Way + Send + Sync>;
+
 pub(crate) struct Skill {
     pub(crate) url: String,
     seen: Arc<Seen>,
@@ -28,6 +49,7 @@ struct Seen {
     orders: Mutex<Vec<Value>>,
     changed: Condvar,
     answer: Answer,
+    network: Network,
 }
 
 pub(crate) const ACCOUNT: &str = "amzn1.ask.account.A";
@@ -42,12 +64,21 @@ impl Skill {
     pub(crate) async fn answering(
         answer: impl Fn(&Value, usize) -> (u16, Option<&'static str>) + Send + Sync + 'static,
     ) -> Self {
+        Self::over(|_| Way::Through, answer).await
+    }
+
+    /// The same over a network that says of each message what becomes of it.
+    pub(crate) async fn over(
+        network: impl Fn(&Value) -> Way + Send + Sync + 'static,
+        answer: impl Fn(&Value, usize) -> (u16, Option<&'static str>) + Send + Sync + 'static,
+    ) -> Self {
         // Another test may have been first with the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let seen = Arc::new(Seen {
             orders: Mutex::default(),
             changed: Condvar::new(),
             answer: Box::new(answer),
+            network: Box::new(network),
         });
         let router = axum::Router::new()
             .route("/signaling", axum::routing::post(order))
@@ -117,6 +148,34 @@ impl Skill {
         }
     }
 
+    /// Waits for the `n`th message, from 1, of an operation in the session that is chosen, and gives it.
+    pub(crate) fn wait_in(
+        &self,
+        of: impl Fn(&Value) -> bool,
+        operation: &str,
+        n: usize,
+    ) -> Result<Value, String> {
+        let until = Instant::now() + LIMIT;
+        let kind = format!("Alexa.Comms.CallSignaling.{operation}");
+        let mut orders = self.seen.orders.lock().unwrap();
+        loop {
+            let messages = || orders.iter().map(|order| &order["message"]);
+            let fits = |message: &&Value| message["type"] == kind && of(message);
+            if let Some(message) = messages().filter(fits).nth(n - 1) {
+                return Ok(message.clone());
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let said: Vec<&Value> = messages()
+                    .filter(|message| of(message))
+                    .map(|message| &message["type"])
+                    .collect();
+                return Err(format!("no {operation} {n} in {said:?}"));
+            }
+            orders = self.seen.changed.wait_timeout(orders, left).unwrap().0;
+        }
+    }
+
     /// The operations that were ordered so far.
     pub(crate) fn operations(&self) -> Vec<String> {
         let orders = self.seen.orders.lock().unwrap();
@@ -160,6 +219,24 @@ async fn order(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -
     };
     let signed = verify_request(&keys, parts, &lookup, now()).expect("the sidecar signs");
     let order: Value = serde_json::from_slice(&body).unwrap();
+    let session = order["message"]["sessionId"].clone();
+    let of_session = || {
+        let orders = seen.orders.lock().unwrap();
+        let same = |order: &&Value| order["message"]["sessionId"] == session;
+        orders.iter().filter(same).count()
+    };
+    let way = (seen.network)(&order["message"]);
+    match way {
+        Way::Lost => return StatusCode::BAD_GATEWAY.into_response(),
+        Way::Late => tokio::time::sleep(LATE).await,
+        Way::Overtaken => {
+            let (before, until) = (of_session(), Instant::now() + OVERTAKEN);
+            while of_session() == before && Instant::now() < until {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        Way::Through | Way::AnswerLost => {}
+    }
     let (status, exception) = {
         let mut orders = seen.orders.lock().unwrap();
         let kind = &order["message"]["type"];
@@ -171,6 +248,9 @@ async fn order(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -
         answer
     };
     seen.changed.notify_all();
+    if way == Way::AnswerLost {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
     let body = json!({"status": status, "exception": exception, "message": null});
     let body = serde_json::to_vec(&body).unwrap();
     let reply = SignedReply {

@@ -1,13 +1,14 @@
 //! JSON: one pass from the parser to the redacted text, which keeps the members' order and builds no tree.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::{
-    DIGIT, DIGITS, HIDDEN, any,
+    DIGIT, DIGITS, HIDDEN, free,
     names::{Meaning, meaning},
-    numbers, text, tokens,
+    numbers, tokens, unknown,
 };
 
 /// How many characters of a personal identifier stay.
@@ -17,7 +18,7 @@ const TAIL: usize = 4;
 /// is itself JSON, SIP or SDP is redacted as such. The result is compact. `None` when `input` is not one JSON value.
 #[must_use]
 pub fn json(input: &[u8]) -> Option<String> {
-    let mut out = String::with_capacity(input.len());
+    let mut out = Vec::with_capacity(input.len());
     let mut deserializer = serde_json::Deserializer::from_slice(input);
     Walker {
         name: "",
@@ -28,7 +29,7 @@ pub fn json(input: &[u8]) -> Option<String> {
     .deserialize(&mut deserializer)
     .ok()?;
     deserializer.end().ok()?;
-    Some(out)
+    String::from_utf8(out).ok()
 }
 
 struct Walker<'a> {
@@ -38,7 +39,7 @@ struct Walker<'a> {
     parent: &'a str,
     /// What the object around it is said to be: everything within a secret is secret.
     inherited: Meaning,
-    out: &'a mut String,
+    out: &'a mut Vec<u8>,
 }
 
 impl Walker<'_> {
@@ -51,18 +52,18 @@ impl Walker<'_> {
 
     fn string(&mut self, value: &str) {
         let redacted = match self.meaning() {
-            Meaning::Secret if value.is_empty() => String::new(),
-            Meaning::Secret => HIDDEN.to_owned(),
-            Meaning::Digits => digits(value).to_owned(),
-            Meaning::Number if value.is_empty() || value.starts_with("***") => value.to_owned(),
-            Meaning::Number => numbers::hide(value),
-            Meaning::Personal if value.starts_with("***") => value.to_owned(),
-            Meaning::Personal => format!(
+            Meaning::Secret if value.is_empty() => Cow::Borrowed(""),
+            Meaning::Secret => Cow::Borrowed(HIDDEN),
+            Meaning::Digits => Cow::Borrowed(digits(value)),
+            Meaning::Number if value.is_empty() || value.starts_with("***") => Cow::Borrowed(value),
+            Meaning::Number => Cow::Owned(numbers::hide(value)),
+            Meaning::Personal if value.starts_with("***") => Cow::Borrowed(value),
+            Meaning::Personal => Cow::Owned(format!(
                 "***{}",
                 crate::ids::tail(value, TAIL.min(value.chars().count() / 2))
-            ),
+            )),
             Meaning::Plain => tokens::redact(value),
-            Meaning::Unknown => any(value),
+            Meaning::Unknown => unknown(value),
         };
         push_string(&redacted, self.out);
     }
@@ -73,7 +74,7 @@ impl Walker<'_> {
             Meaning::Secret => push_string(HIDDEN, self.out),
             Meaning::Digits => push_string(digits(&value), self.out),
             Meaning::Number => push_string(&numbers::hide(&value), self.out),
-            _ => self.out.push_str(&value),
+            _ => self.out.extend_from_slice(value.as_bytes()),
         }
     }
 }
@@ -88,9 +89,9 @@ fn digits(value: &str) -> &'static str {
     }
 }
 
-fn push_string(value: &str, out: &mut String) {
-    // Serializing a string cannot fail.
-    out.push_str(&serde_json::to_string(value).unwrap_or_else(|_| "\"\"".to_owned()));
+fn push_string(value: &str, out: &mut Vec<u8>) {
+    // A string always becomes JSON, and memory takes all that is written.
+    let _ = serde_json::to_writer(out, value);
 }
 
 impl<'de> DeserializeSeed<'de> for Walker<'_> {
@@ -108,12 +109,13 @@ impl<'de> Visitor<'de> for Walker<'_> {
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.out.push_str("null");
+        self.out.extend_from_slice(b"null");
         Ok(())
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.out.push_str(if value { "true" } else { "false" });
+        self.out
+            .extend_from_slice(if value { &b"true"[..] } else { b"false" });
         Ok(())
     }
 
@@ -138,12 +140,12 @@ impl<'de> Visitor<'de> for Walker<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        self.out.push('[');
+        self.out.push(b'[');
         loop {
             // The comma is written before it is known whether an element follows, and taken back when none does.
             let before = self.out.len();
-            if before > 0 && !self.out.ends_with('[') {
-                self.out.push(',');
+            if before > 0 && !self.out.ends_with(b"[") {
+                self.out.push(b',');
             }
             let element = Walker {
                 name: self.name,
@@ -156,7 +158,7 @@ impl<'de> Visitor<'de> for Walker<'_> {
                 break;
             }
         }
-        self.out.push(']');
+        self.out.push(b']');
         Ok(())
     }
 
@@ -165,16 +167,16 @@ impl<'de> Visitor<'de> for Walker<'_> {
             Meaning::Secret => Meaning::Secret,
             _ => Meaning::Unknown,
         };
-        self.out.push('{');
+        self.out.push(b'{');
         let mut first = true;
         while let Some(name) = members.next_key::<String>()? {
             if !first {
-                self.out.push(',');
+                self.out.push(b',');
             }
             first = false;
             // A name can hold a number too, as in a map from numbers to people.
-            push_string(&text(&name), self.out);
-            self.out.push(':');
+            push_string(&free(&name), self.out);
+            self.out.push(b':');
             members.next_value_seed(Walker {
                 name: &name,
                 parent: self.name,
@@ -182,7 +184,7 @@ impl<'de> Visitor<'de> for Walker<'_> {
                 out: &mut *self.out,
             })?;
         }
-        self.out.push('}');
+        self.out.push(b'}');
         Ok(())
     }
 }

@@ -19,6 +19,8 @@ mod sdp;
 mod sip;
 mod tokens;
 
+use std::borrow::Cow;
+
 pub use json::json;
 pub use sdp::sdp;
 pub use sip::sip;
@@ -39,6 +41,14 @@ const ROUNDS: usize = 8;
 /// names vanish. Lines of SDP within it follow the rules of [`sdp`].
 #[must_use]
 pub fn text(input: &str) -> String {
+    free(input).into_owned()
+}
+
+/// [`text`], which costs little where nothing is to be hidden.
+fn free(input: &str) -> Cow<'_, str> {
+    if !input.contains('\n') && !sdp::is_secret_line(input) {
+        return plain(input);
+    }
     let mut out = String::with_capacity(input.len());
     for line in input.split_inclusive('\n') {
         if sdp::is_secret_line(line) {
@@ -47,54 +57,68 @@ pub fn text(input: &str) -> String {
             out.push_str(&plain(line));
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// Numbers and tokens in free text.
-fn plain(input: &str) -> String {
-    settled(input, |text| numbers::redact(&tokens::redact(text)))
+fn plain(input: &str) -> Cow<'_, str> {
+    settled(input, |text| then(tokens::redact(text), numbers::redact))
+}
+
+/// Applies `next` to what came before it.
+fn then<'t>(text: Cow<'t, str>, next: impl Fn(&str) -> Cow<'_, str>) -> Cow<'t, str> {
+    match text {
+        Cow::Borrowed(text) => next(text),
+        Cow::Owned(text) => Cow::Owned(next(&text).into_owned()),
+    }
 }
 
 /// Applies `once` until it changes nothing: what is hidden can leave its neighbours looking like a number themselves.
 /// Each round but the last hides something, so few are needed.
-fn settled(input: &str, once: impl Fn(&str) -> String) -> String {
-    let mut before = once(input);
-    if before == input {
-        return before;
-    }
+fn settled(input: &str, once: impl Fn(&str) -> Cow<'_, str>) -> Cow<'_, str> {
+    let mut before = match once(input) {
+        Cow::Owned(changed) if changed != input => changed,
+        _ => return Cow::Borrowed(input),
+    };
     for _ in 0..ROUNDS {
-        let after = once(&before);
-        if after == before {
-            break;
-        }
+        let after = match once(&before) {
+            Cow::Owned(changed) if changed != before => changed,
+            _ => break,
+        };
         before = after;
     }
-    before
+    Cow::Owned(before)
 }
 
 /// Redacts text of unknown form: JSON when it is an object or an array, a SIP message when its first line says so, SDP
 /// when it begins with `v=0`, otherwise free text.
 #[must_use]
 pub fn any(input: &str) -> String {
+    unknown(input).into_owned()
+}
+
+/// [`any`], which costs little where nothing is to be hidden.
+fn unknown(input: &str) -> Cow<'_, str> {
     let start = input.trim_start();
     if start.starts_with(['{', '['])
         && let Some(redacted) = json(input.as_bytes())
     {
-        return redacted;
+        return Cow::Owned(redacted);
     }
     if sip::is_message(start) {
-        return sip(input);
+        return Cow::Owned(sip(input));
     }
     if start.starts_with("v=0\r") || start.starts_with("v=0\n") {
-        return sdp(input);
+        return Cow::Owned(sdp(input));
     }
-    text(input)
+    free(input)
 }
 
 /// Redacts a file's path: like [`text`], but runs of digits that are a date (`20260131`) stay, as folders are named so.
 #[must_use]
 pub fn path(input: &str) -> String {
     settled(input, |text| {
-        numbers::redact_but_dates(&tokens::redact(text))
+        then(tokens::redact(text), numbers::redact_but_dates)
     })
+    .into_owned()
 }

@@ -4,6 +4,8 @@
 //! digits; groups of digits joined by `-`, `.` or a space in the ways numbers are written. Not taken: UUIDs, hex, dates,
 //! times of day, IP addresses, and milli- or microseconds since 1970, none of which is a possible E.164 number.
 
+use std::borrow::Cow;
+
 use super::settled;
 
 /// The fewest digits of what is taken for a phone number.
@@ -12,13 +14,24 @@ const LEAST: usize = 7;
 const KEPT: usize = 4;
 
 /// Replaces each phone number by `***` and its last four digits.
-pub(super) fn redact(input: &str) -> String {
-    settled(input, |text| scan(text, false))
+pub(super) fn redact(input: &str) -> Cow<'_, str> {
+    if has_none(input) {
+        return Cow::Borrowed(input);
+    }
+    settled(input, |text| Cow::Owned(scan(text, false)))
 }
 
 /// Like [`redact`], but eight digits that are a date stay.
-pub(super) fn redact_but_dates(input: &str) -> String {
-    settled(input, |text| scan(text, true))
+pub(super) fn redact_but_dates(input: &str) -> Cow<'_, str> {
+    if has_none(input) {
+        return Cow::Borrowed(input);
+    }
+    settled(input, |text| Cow::Owned(scan(text, true)))
+}
+
+/// Whether there are too few digits for a number.
+fn has_none(input: &str) -> bool {
+    input.bytes().filter(u8::is_ascii_digit).count() < LEAST
 }
 
 /// `***` and the last four digits of a value that is known to be a number, however it is written. Four digits or fewer
@@ -75,6 +88,9 @@ fn scan(input: &str, dates: bool) -> String {
 
 /// The length of a `+` at the start of `text`, however it is written.
 fn plus(text: &str) -> Option<usize> {
+    if !text.starts_with(['+', '%', '\\']) {
+        return None;
+    }
     ["+", "%2B", "%2b", "\\u002b", "\\u002B"]
         .iter()
         .find(|p| text.starts_with(**p))

@@ -1,5 +1,7 @@
 //! Tokens and the values of secret names in free text.
 
+use std::borrow::Cow;
+
 use super::{HIDDEN, names};
 
 /// What tokens of Login with Amazon begin with (facts H).
@@ -8,25 +10,35 @@ const LWA: &[&str] = &["Atza|", "Atzr|", "Atc|"];
 const SCHEMES: &[&str] = &["bearer ", "basic "];
 
 /// Hides bearer and basic credentials, Login with Amazon tokens, JWTs, and what follows a secret name and `=` or `:`.
-pub(super) fn redact(input: &str) -> String {
-    let mut out = String::with_capacity(input.len());
-    let mut rest = input;
-    let mut before: Option<char> = None;
-    while let Some(c) = rest.chars().next() {
-        let starts_word = !before.is_some_and(|b| b.is_ascii_alphanumeric());
-        let (kept, hidden) = secret_at(rest, starts_word);
-        if hidden > 0 {
-            out.push_str(rest.get(..kept).unwrap_or_default());
-            out.push_str(HIDDEN);
-            rest = rest.get(kept + hidden..).unwrap_or_default();
-            before = Some(']');
-            continue;
+pub(super) fn redact(input: &str) -> Cow<'_, str> {
+    let bytes = input.as_bytes();
+    let mut out = String::new();
+    // What lies before `copied` is in `out`; all that begins a secret is ASCII, so `at` is only looked at there.
+    let (mut copied, mut at) = (0, 0);
+    let mut starts_word = true;
+    while let Some(byte) = bytes.get(at) {
+        let is_word = byte.is_ascii_alphanumeric();
+        let may_begin = *byte == b'A'
+            || (starts_word && byte.is_ascii() && (is_word || *byte == b'_' || *byte == b'-'));
+        if may_begin {
+            let (kept, hidden) = secret_at(input.get(at..).unwrap_or_default(), starts_word);
+            if hidden > 0 {
+                out.push_str(input.get(copied..at + kept).unwrap_or_default());
+                out.push_str(HIDDEN);
+                at += kept + hidden;
+                copied = at;
+                starts_word = true;
+                continue;
+            }
         }
-        out.push(c);
-        before = Some(c);
-        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        starts_word = !is_word;
+        at += 1;
     }
-    out
+    if copied == 0 {
+        return Cow::Borrowed(input);
+    }
+    out.push_str(input.get(copied..).unwrap_or_default());
+    Cow::Owned(out)
 }
 
 /// How many bytes at the start of `text` stay, and how many after them are secret (0: none).
@@ -83,16 +95,19 @@ fn named(text: &str) -> (usize, usize) {
     if !(5..=32).contains(&end) {
         return (0, 0);
     }
-    let name = names::plain(text.get(..end).unwrap_or_default());
-    if !names::SECRET.contains(&name.as_str()) {
-        return (0, 0);
-    }
     let tail = text.get(end..).unwrap_or_default();
     let gap = tail
         .find(|c: char| !matches!(c, ' ' | '\t' | '"' | '\'' | '\\' | '=' | ':'))
         .unwrap_or(tail.len());
     let separator = tail.get(..gap).unwrap_or_default();
     if !separator.contains(['=', ':']) {
+        return (0, 0);
+    }
+    let Some(name) = names::plain(text.get(..end).unwrap_or_default()) else {
+        return (0, 0);
+    };
+    let name = name.as_str();
+    if !names::SECRET.contains(&name) {
         return (0, 0);
     }
     let value = tail.get(gap..).unwrap_or_default();

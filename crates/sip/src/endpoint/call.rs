@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::change::OwnChange;
 use super::event::EndedBy;
 use super::event::RequestId;
-use super::flow::Flow;
+use super::flow::{Flow, TransmitId};
 use super::reliable::Reliable;
 use super::reply::ReplyPath;
 use super::session_timer::SessionMemory;
@@ -20,6 +20,15 @@ use crate::message::{ExtraHeader, Headers, Request};
 pub(super) struct TxRef {
     pub(super) index: u32,
     pub(super) serial: u32,
+}
+
+impl From<TransmitId> for TxRef {
+    fn from(id: TransmitId) -> Self {
+        Self {
+            index: (id.0 >> 32) as u32,
+            serial: id.0 as u32,
+        }
+    }
 }
 
 /// Timers of calls, beside those of their transactions.

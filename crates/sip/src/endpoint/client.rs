@@ -82,6 +82,29 @@ pub(super) struct ClientTx {
     pub(super) auth: Option<Box<TxAuth>>,
 }
 
+impl ClientTx {
+    /// The INVITE transaction of another endpoint; no call waits for it.
+    pub(super) const fn restored(
+        serial: u32,
+        nonce: u64,
+        machine: ClientMachine,
+        request: Bytes,
+        path: SendPath,
+    ) -> Self {
+        Self {
+            serial,
+            nonce,
+            method: Method::Invite,
+            machine,
+            request,
+            path,
+            call: None,
+            sent: None,
+            auth: None,
+        }
+    }
+}
+
 impl Endpoint {
     /// Starts a transaction; `write` makes the request from its Via. Its branch names its place in the table.
     pub(super) fn send_request(
@@ -200,16 +223,10 @@ impl Endpoint {
     fn match_response(&self, response: &Response) -> Option<TxRef> {
         let head = response.head();
         let branch = head.bytes(head.core.branch?);
-        let token = branch
-            .get(..7)
-            .filter(|cookie| cookie.eq_ignore_ascii_case(b"z9hG4bK"))?;
-        let Token {
-            index,
-            serial,
-            nonce,
-        } = self.ids.read(branch.get(token.len()..)?)?;
-        let tx = TxRef { index, serial };
-        let found = self.client(tx).filter(|found| found.nonce == nonce)?;
+        let tx = self
+            .named_by(branch)
+            .or_else(|| self.restored.get(branch).copied())?;
+        let found = self.client(tx)?;
         if found.method == head.core.cseq_method {
             return Some(tx);
         }
@@ -219,6 +236,22 @@ impl Endpoint {
             }
             _ => None,
         }
+    }
+
+    /// The transaction whose place a branch of ours names.
+    fn named_by(&self, branch: &[u8]) -> Option<TxRef> {
+        let token = branch
+            .get(..7)
+            .filter(|cookie| cookie.eq_ignore_ascii_case(b"z9hG4bK"))?;
+        let Token {
+            index,
+            serial,
+            nonce,
+        } = self.ids.read(branch.get(token.len()..)?)?;
+        let tx = TxRef { index, serial };
+        self.client(tx)
+            .filter(|found| found.nonce == nonce)
+            .map(|_| tx)
     }
 
     pub(super) fn on_response(&mut self, now: Instant, flow: &Flow, response: &Response) {
@@ -303,10 +336,7 @@ impl Endpoint {
 
     /// Tells that a message could not be sent: the address is unknown or refuses connections (RFC 3261 §17.1.4).
     pub fn transmit_failed(&mut self, now: Instant, id: TransmitId) {
-        let tx = TxRef {
-            index: (id.0 >> 32) as u32,
-            serial: id.0 as u32,
-        };
+        let tx = TxRef::from(id);
         let Some(found) = self.client_mut(tx) else {
             return;
         };
@@ -389,8 +419,8 @@ fn failure_ack(tx: &mut ClientTx, response: Option<&Response>) -> Option<Bytes> 
     memory.failure_ack.clone()
 }
 
-/// Begins an ACK or CANCEL that repeats an INVITE's Request-URI, Via, Route, From, Call-ID and CSeq number.
-fn begin_like(invite: &Request, method: &Method, to: Option<&[u8]>) -> MessageWriter {
+/// Begins a request that repeats an INVITE's Request-URI, Via, Route, From, Call-ID and CSeq number.
+pub(super) fn begin_like(invite: &Request, method: &Method, to: Option<&[u8]>) -> MessageWriter {
     let head = invite.head();
     let mut writer = MessageWriter::request(method, invite.raw_uri());
     writer

@@ -28,6 +28,7 @@ mod reliable;
 mod renewal;
 mod reply;
 mod requests;
+mod saved_invite;
 mod serve;
 mod server;
 mod session_timer;
@@ -50,6 +51,7 @@ pub use event::{CallHandle, EndedBy, Event, FailureCause, RequestId, SentId};
 pub use flow::{ConnectionId, Destination, Flow, Transmit, TransmitId, Transport};
 pub use outgoing::{OutgoingInvite, OutgoingRequest, OwnContact, Party};
 pub use refer::{Referral, refer_to_replacing, replaces_of};
+pub use saved_invite::SavedInvite;
 pub use serve::OwnReply;
 pub use session_timer::{RefreshedBy, SessionTimerPolicy};
 
@@ -58,7 +60,7 @@ pub(crate) use reply::{received_via, response_address};
 use crate::dialog::{Dialog, next_hop};
 use crate::message::{Framing, Message, parse};
 use crate::transaction::{Timer, TimerLanes};
-use call::{Call, CallState, CallTimer, Established};
+use call::{Call, CallState, CallTimer, Established, TxRef};
 use client::ClientTx;
 use ids::{Ids, Token};
 use serve::Surfaced;
@@ -88,6 +90,8 @@ pub struct Endpoint {
     /// Requests of ours whose outcome the user does not hear of.
     quiet: HashSet<SentId>,
     clients: Slab<ClientTx>,
+    /// INVITEs of another endpoint that are given up here, by their branches.
+    restored: HashMap<Box<[u8]>, TxRef>,
     timers: TimerLanes<Due>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
@@ -128,6 +132,10 @@ enum Due {
     Unanswered {
         id: RequestId,
     },
+    Restored {
+        index: u32,
+        serial: u32,
+    },
 }
 
 impl Endpoint {
@@ -150,6 +158,7 @@ impl Endpoint {
             sent: 0,
             quiet: HashSet::new(),
             clients: Slab::new(),
+            restored: HashMap::new(),
             timers: TimerLanes::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -236,6 +245,7 @@ impl Endpoint {
                 } => self.on_client_timer(now, index, serial, timer),
                 Due::Call { handle, timer } => self.on_call_timer(now, handle, timer),
                 Due::Unanswered { id } => self.on_unanswered(id),
+                Due::Restored { index, serial } => self.forget_restored(index, serial),
             }
         }
     }

@@ -5,6 +5,7 @@ mod calls;
 mod gateway;
 mod lambdas;
 mod listening;
+mod opentelemetry;
 mod phones;
 mod ranges;
 mod trunks;
@@ -48,6 +49,7 @@ fn static_findings(config: &SidecarConfig) -> Vec<Finding> {
     calls::routes(config, &at, &mut findings);
     ranges::ranges(config, &at, &mut findings);
     buckets(config, &at, &mut findings);
+    opentelemetry::opentelemetry(config, &at, &mut findings);
     if config.trace.digits {
         findings.push(at.finding(
             Severity::Warning,

@@ -19,6 +19,13 @@ pub(super) fn phones(config: &SidecarConfig, at: &Located<'_>, findings: &mut Ve
             "realm = \"sip.example\"",
         );
     }
+    if settings.qualities.is_empty() {
+        report(
+            "qualities",
+            "phones are asked for credentials of no quality".into(),
+            "qualities = [\"auth\"]",
+        );
+    }
     if settings.algorithms.is_empty() {
         report(
             "algorithms",

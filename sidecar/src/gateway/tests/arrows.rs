@@ -7,13 +7,14 @@ use skillcall_protocol::signaling::ResultCode;
 use super::super::session::Caller;
 use super::world::{Fault, Plot, World};
 
-const PLOTS: [(&str, Plot); 5] = [
+const PLOTS: [(&str, Plot); 7] = [
     (
         "the device calls",
         Plot {
             caller: Caller::Alexa,
             early_media: false,
             holds: false,
+            phone_holds: false,
         },
     ),
     (
@@ -22,6 +23,7 @@ const PLOTS: [(&str, Plot); 5] = [
             caller: Caller::Alexa,
             early_media: true,
             holds: false,
+            phone_holds: false,
         },
     ),
     (
@@ -30,6 +32,7 @@ const PLOTS: [(&str, Plot); 5] = [
             caller: Caller::Alexa,
             early_media: false,
             holds: true,
+            phone_holds: false,
         },
     ),
     (
@@ -38,6 +41,7 @@ const PLOTS: [(&str, Plot); 5] = [
             caller: Caller::Phone,
             early_media: false,
             holds: false,
+            phone_holds: false,
         },
     ),
     (
@@ -46,6 +50,25 @@ const PLOTS: [(&str, Plot); 5] = [
             caller: Caller::Phone,
             early_media: true,
             holds: true,
+            phone_holds: false,
+        },
+    ),
+    (
+        "the device calls, the phone holds and resumes",
+        Plot {
+            caller: Caller::Alexa,
+            early_media: false,
+            holds: false,
+            phone_holds: true,
+        },
+    ),
+    (
+        "the phone calls, holds and resumes",
+        Plot {
+            caller: Caller::Phone,
+            early_media: false,
+            holds: false,
+            phone_holds: true,
         },
     ),
 ];

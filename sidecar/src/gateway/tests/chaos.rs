@@ -21,10 +21,11 @@ fn harmless() -> impl Strategy<Value = Fault> {
 }
 
 fn plot() -> impl Strategy<Value = Plot> {
-    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(alexa, early_media, holds)| Plot {
+    (any::<[bool; 4]>()).prop_map(|[alexa, early_media, holds, phone_holds]| Plot {
         caller: if alexa { Caller::Alexa } else { Caller::Phone },
         early_media,
         holds,
+        phone_holds,
     })
 }
 

@@ -83,6 +83,8 @@ pub(super) struct Plot {
     pub(super) early_media: bool,
     /// The device holds, and resumes.
     pub(super) holds: bool,
+    /// The phone holds, and resumes.
+    pub(super) phone_holds: bool,
 }
 
 /// What came of it.
@@ -113,6 +115,8 @@ pub(super) struct World<F> {
     phone_gone: bool,
     connected: bool,
     talked: bool,
+    /// What Alexa was told last of the phone's hold.
+    held: bool,
     code: Option<ResultCode>,
     over: bool,
 }
@@ -158,11 +162,14 @@ impl<F: FnMut(Arrow) -> Fault> World<F> {
             phone_gone: false,
             connected: false,
             talked: false,
+            held: false,
             code: None,
             over: false,
         };
-        world.after(Duration::from_secs(12), Next::Talk);
-        world.after(Duration::from_secs(15), Next::HangUp);
+        // A hold that Alexa does not answer costs the time of its answer.
+        let (talk, end) = if plot.phone_holds { (18, 20) } else { (12, 15) };
+        world.after(Duration::from_secs(talk), Next::Talk);
+        world.after(Duration::from_secs(end), Next::HangUp);
         world.run();
         assert!(
             world.over,
@@ -226,7 +233,8 @@ impl<F: FnMut(Arrow) -> Fault> World<F> {
                     && self.session.is_up()
                     && self.connected
                     && self.phone_up
-                    && !self.phone_gone;
+                    && !self.phone_gone
+                    && !self.held;
             }
             Next::HangUp => {
                 if self.phone_up && !self.phone_gone {
@@ -315,6 +323,11 @@ impl<F: FnMut(Arrow) -> Fault> World<F> {
                 self.alexa = Alexa::Up;
                 self.hold_later();
             }
+            (Operation::CallUpdate { kind, .. }, Alexa::Up) => {
+                self.held = *kind == RenegotiationKind::CallHold;
+                let (kind, sdp) = (kind.clone(), answer("their new answer"));
+                self.say(Operation::CallUpdateResponse { kind, sdp });
+            }
             (Operation::CallUpdateResponse { .. }, Alexa::Up) => {
                 self.say(Operation::CallUpdateAck);
             }
@@ -331,6 +344,12 @@ impl<F: FnMut(Arrow) -> Fault> World<F> {
     }
 
     fn hold_later(&mut self) {
+        if self.plot.phone_holds {
+            for (seconds, holds) in [(2, true), (5, false)] {
+                let holds = Next::Tell(Input::PhoneHolds(holds));
+                self.after(Duration::from_secs(seconds), holds);
+            }
+        }
         if self.plot.holds {
             for (seconds, kind) in [
                 (2, RenegotiationKind::CallHold),

@@ -4,31 +4,27 @@
 //! Alexa follows from its requestId, so it is known as soon as the request is verified. A request that came with another
 //! trace (of a proxy in front) keeps that as its parent.
 //!
-//! Records are gathered while a request is served, redacted as they are made, and posted to the sidecar once the reply
-//! is out, signed. A failure there costs no call.
+//! Messages are gathered while a request is served. Once the reply is out they are redacted and posted to the sidecar,
+//! signed, so that nobody waits for it; without a sidecar they are dropped. A failure there costs no call.
+
+mod records;
 
 use std::cell::RefCell;
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use skillcall_protocol::alexa::Envelope;
 use skillcall_protocol::ids::{ClientSessionId, SessionId};
 use skillcall_protocol::redact;
-use skillcall_protocol::signing::{KeyRing, RequestParts};
 use skillcall_protocol::sma::Event;
-use skillcall_protocol::trace::{Direction, Ids, Level, Message, Party, Protocol, Record};
+use skillcall_protocol::trace::{Direction, Ids, Level, Party};
 use skillcall_protocol::traceparent::{TRACEPARENT, TraceParent};
 
 use crate::host::{Host, OutboundReply, OutboundRequest, SendError};
 use crate::http::Response;
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::sidecar_link;
 
-/// Where the sidecar takes records.
-const PATH: &str = "/v1/traces";
-const LIMIT: Duration = Duration::from_millis(2000);
+pub use records::Records;
+use records::{Entry, Exchange, Post};
 
 /// The trace of one request.
 pub struct Recorder {
@@ -47,11 +43,6 @@ struct Gathered {
     entries: Vec<(u64, Entry)>,
     /// The request that is being served, until its response is known.
     incoming: Option<Incoming>,
-}
-
-enum Entry {
-    Message(Box<Message>),
-    Note(Level, String),
 }
 
 struct Incoming {
@@ -134,22 +125,21 @@ impl Recorder {
         let reply = host.send(&request);
         let took = host.monotonic_us().saturating_sub(began);
         let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
-        let name = format!("{} /{path}", request.method);
-        let message = Message::new(
-            Party::Component,
-            Party::Alexa,
-            Direction::Sent,
-            Protocol::Http,
-            &name,
-        )
-        .took(took);
-        let message = match &reply {
-            Ok(reply) => message
-                .outcome(&outcome(reply.status, &reply.body))
-                .body(&exchange(&request.body, &reply.body)),
-            Err(error) => message.outcome(&error.to_string()).body(&request.body),
+        let (outcome, answer) = match &reply {
+            Ok(reply) => (Ok(reply.status), reply.body.clone()),
+            Err(error) => (Err(error.to_string()), Vec::new()),
         };
-        self.push(at, Entry::Message(Box::new(message)));
+        let exchange = Exchange {
+            from: Party::Component,
+            to: Party::Alexa,
+            direction: Direction::Sent,
+            name: format!("{} /{path}", request.method),
+            outcome,
+            took_us: took,
+            request: request.body,
+            reply: answer,
+        };
+        self.push(at, Entry::Exchange(Box::new(exchange)));
         reply
     }
 
@@ -232,17 +222,17 @@ impl Recorder {
             return;
         };
         let took = host.monotonic_us().saturating_sub(self.began_monotonic_us);
-        let message = Message::new(
-            incoming.from,
-            Party::Component,
-            Direction::Received,
-            Protocol::Http,
-            &incoming.name,
-        )
-        .outcome(&outcome(response.status, &response.body))
-        .took(took)
-        .body(&exchange(&incoming.body, &response.body));
-        self.push(self.began_us, Entry::Message(Box::new(message)));
+        let exchange = Exchange {
+            from: incoming.from,
+            to: Party::Component,
+            direction: Direction::Received,
+            name: incoming.name,
+            outcome: Ok(response.status),
+            took_us: took,
+            request: incoming.body,
+            reply: response.body.clone(),
+        };
+        self.push(self.began_us, Entry::Exchange(Box::new(exchange)));
     }
 
     fn push(&self, at_us: u64, entry: Entry) {
@@ -257,42 +247,19 @@ impl Recorder {
         };
         let context = self.traceparent(host);
         let mut gathered = self.gathered.borrow_mut();
-        let ids = gathered.ids.clone();
         let mut entries = std::mem::take(&mut gathered.entries);
-        entries.sort_by_key(|(at, _)| *at);
-        let records: Vec<Record> = entries
-            .into_iter()
-            .zip(0u64..)
-            .map(|((at, entry), seq)| {
-                let ids = ids.clone();
-                match entry {
-                    Entry::Message(message) => Record::message(at, Party::Component, ids, *message),
-                    Entry::Note(level, text) => {
-                        Record::note(at, Party::Component, ids, level, &text)
-                    }
-                }
-                .with_seq(seq)
-            })
-            .collect();
-        if records.is_empty() {
+        if entries.is_empty() {
             return Records::default();
         }
-        // Strings and numbers always become JSON.
-        let body = serde_json::to_vec(&Posted { records: &records }).unwrap_or_default();
-        Records {
-            post: Some(Post {
-                url: url.clone(),
-                keys: settings.sidecar_keys.clone(),
-                context,
-                body,
-            }),
-        }
+        entries.sort_by_key(|(at, _)| *at);
+        Records::from(Post {
+            url: url.clone(),
+            keys: settings.sidecar_keys.clone(),
+            context,
+            ids: gathered.ids.clone(),
+            entries,
+        })
     }
-}
-
-#[derive(Serialize)]
-struct Posted<'r> {
-    records: &'r [Record],
 }
 
 /// 8 random bytes for a span's id.
@@ -300,107 +267,4 @@ fn span<H: Host>(host: &H) -> [u8; 8] {
     let mut span = [0; 8];
     host.random(&mut span);
     span
-}
-
-/// A status, and of a refusal the reason that its body gives: `code` and `message` of Alexa's APIs (facts C1, D2), `detail` of
-/// a problem document.
-fn outcome(status: u16, body: &[u8]) -> String {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Refusal {
-        code: Option<String>,
-        message: Option<String>,
-        detail: Option<String>,
-    }
-    let refusal = match status {
-        400.. => serde_json::from_slice(body).unwrap_or_default(),
-        _ => Refusal::default(),
-    };
-    let reason = [refusal.code, refusal.message.or(refusal.detail)]
-        .into_iter()
-        .flatten()
-        .filter(|text| !text.is_empty())
-        .collect::<Vec<_>>()
-        .join(": ");
-    if reason.is_empty() {
-        status.to_string()
-    } else {
-        format!("{status} {reason}")
-    }
-}
-
-/// Both bodies of an exchange as one JSON object, if both are JSON; else what was asked.
-fn exchange(request: &[u8], reply: &[u8]) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Both<'b> {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        request: Option<&'b RawValue>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reply: Option<&'b RawValue>,
-    }
-    let both = Both {
-        request: serde_json::from_slice(request).ok(),
-        reply: serde_json::from_slice(reply).ok(),
-    };
-    if both.request.is_none() && both.reply.is_none() {
-        return request.to_vec();
-    }
-    serde_json::to_vec(&both).unwrap_or_default()
-}
-
-/// Records that are to be posted once the reply is out.
-#[derive(Default)]
-pub struct Records {
-    post: Option<Post>,
-}
-
-struct Post {
-    url: String,
-    keys: KeyRing,
-    context: String,
-    body: Vec<u8>,
-}
-
-impl Records {
-    /// Posts them. What fails here is only logged.
-    pub fn post<H: Host>(self, host: &H) {
-        let Some(Post {
-            url,
-            keys,
-            context,
-            body,
-        }) = self.post
-        else {
-            return;
-        };
-        let mut headers = vec![
-            ("content-type", "application/json".to_owned()),
-            (TRACEPARENT, context),
-        ];
-        headers.extend(sidecar_link::sign(
-            host,
-            &keys,
-            RequestParts {
-                method: "POST",
-                path_and_query: PATH,
-                body: &body,
-            },
-        ));
-        let request = OutboundRequest {
-            method: "POST",
-            url: format!("{url}{PATH}"),
-            headers,
-            body,
-            timeout: LIMIT,
-            max_reply: 4096,
-        };
-        match host.send(&request) {
-            Ok(reply) if reply.status < 300 => {}
-            Ok(reply) => host.log(&format!(
-                "trace: the sidecar answered {} to the records",
-                reply.status
-            )),
-            Err(error) => host.log(&format!("trace: the records were not taken: {error}")),
-        }
-    }
 }

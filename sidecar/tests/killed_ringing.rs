@@ -1,0 +1,293 @@
+//! kill -9 while telephones ring: the next sidecar gives them up, also where one is answered in that moment.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use skillcall_media::encoding::Encoding;
+use support::device::Device;
+use support::pjsua::Pjsua;
+use support::process::{Process, free_port, wait};
+use support::skill::{ACCOUNT, Skill, message};
+use support::{Behaviour, Handler, LIMIT, NUMBER, Phone};
+
+const DEVICE: f64 = 700.0;
+const G711: [Encoding; 2] = [Encoding::Pcmu, Encoding::Pcma];
+
+/// It rings, is cancelled, and wants its 487 acknowledged.
+const RINGS: &str = r#"<scenario name="rings">
+<recv request="INVITE"/>
+<send><![CDATA[
+SIP/2.0 180 Ringing
+[last_Via:]
+[last_From:]
+[last_To:];tag=[pid]rings[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:desk@[local_ip]:[local_port]>
+Content-Length: 0
+
+]]></send>
+<recv request="CANCEL"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:];tag=[pid]rings[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+<send retrans="500"><![CDATA[
+SIP/2.0 487 Request Terminated
+[last_Via:]
+[last_From:]
+[last_To:];tag=[pid]rings[call_number]
+[last_Call-ID:]
+CSeq: 1 INVITE
+Content-Length: 0
+
+]]></send>
+<recv request="ACK"/>
+</scenario>"#;
+
+/// It rings, and is answered before it has heard of the CANCEL: it wants its 200 acknowledged, and a BYE.
+const ANSWERS: &str = r#"<scenario name="answers">
+<recv request="INVITE"/>
+<send><![CDATA[
+SIP/2.0 180 Ringing
+[last_Via:]
+[last_From:]
+[last_To:];tag=[pid]answers[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:desk@[local_ip]:[local_port]>
+Content-Length: 0
+
+]]></send>
+<recv request="CANCEL"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:];tag=[pid]answers[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+<send retrans="500"><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:];tag=[pid]answers[call_number]
+[last_Call-ID:]
+CSeq: 1 INVITE
+Contact: <sip:desk@[local_ip]:[local_port]>
+Content-Type: application/sdp
+Content-Length: [len]
+
+v=0
+o=desk 1 1 IN IP4 [local_ip]
+s=-
+c=IN IP4 [local_ip]
+t=0 0
+m=audio [media_port] RTP/AVP 0
+]]></send>
+<recv request="ACK"/>
+<recv request="BYE"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+</scenario>"#;
+
+/// Writes the configuration of a sidecar that comes back at the same port, as the responses to what it has sent do.
+fn config(folder: &Path, handler: &str, route: Option<SocketAddr>, more: &str) -> PathBuf {
+    let text = support::config_text(folder, handler, route, more);
+    let port = free_port();
+    let text = text.replace("udp:127.0.0.1:0", &format!("udp:127.0.0.1:{port}"));
+    let text = text.replace("tcp:127.0.0.1:0", &format!("tcp:127.0.0.1:{port}"));
+    let file = folder.join("sidecar.toml");
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+fn call_to(address: &str) -> (Device, Value) {
+    let (device, offer) = Device::offering(DEVICE, &G711);
+    let begin = json!({
+        "participants": [
+            {"id": {"type": "RAW_ADDRESS", "value": "room201"}, "isOriginator": true},
+            {"id": {"type": "RAW_ADDRESS", "value": address}, "isOriginator": false},
+        ],
+        "sdpDetails": {"type": "OFFER", "value": offer},
+    });
+    (device, begin)
+}
+
+/// Kills it and starts another one; when that was.
+fn again(mut killed: Process, file: &Path) -> (Process, Instant) {
+    killed.0.kill().unwrap();
+    killed.0.wait().unwrap();
+    let began = Instant::now();
+    let (next, _, _) = Process::sidecar_with_control(file);
+    (next, began)
+}
+
+/// The journal's thread has written so many INVITEs: a moment after they were sent, where the machine is busy.
+fn are_written(folder: &Path, invites: usize) {
+    let journal = folder.join("journal/calls.jsonl");
+    wait("the journal's lines", || {
+        let text = std::fs::read_to_string(&journal).unwrap();
+        (text.matches("\"what\":\"ringing\"").count() >= invites).then_some(())
+    });
+}
+
+/// The journal forgets who was called.
+fn is_forgotten(folder: &Path, file: &Path, ended: usize, last: Process) {
+    let journal = folder.join("journal/calls.jsonl");
+    wait("the journal's end", || {
+        let text = std::fs::read_to_string(&journal).unwrap();
+        (text.matches("\"what\":\"ended\"").count() >= ended).then_some(())
+    });
+    drop(last);
+    let (_third, _) = Process::sidecar(file);
+    assert_eq!(std::fs::read_to_string(journal).unwrap(), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_device_has_called_stops_ringing() {
+    if support::program("sipp").is_none() {
+        return;
+    }
+    let skill = Skill::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let pjsip = Pjsua::start(&json!({"answers": 180}));
+    let ports = [free_port(), free_port()];
+    let mut peers = Vec::new();
+    for (port, name, scenario) in [(ports[0], "rings", RINGS), (ports[1], "answers", ANSWERS)] {
+        let port = port.to_string();
+        let args = ["-p", port.as_str()];
+        peers.push((name, Process::sipp(folder.path(), name, scenario, 1, &args)));
+    }
+    let place = |address: &str, place: &str| {
+        format!("[[gateway.route]]\naddress = \"{address}\"\nuri = \"sip:{address}@{place}\"\n")
+    };
+    let routes = place("rings", &format!("127.0.0.1:{}", ports[0]))
+        + &place("answers", &format!("127.0.0.1:{}", ports[1]))
+        + &place("pjsip", &pjsip.address.to_string());
+    let file = config(
+        folder.path(),
+        "http://127.0.0.1:9/",
+        None,
+        &skill.settings(&routes),
+    );
+    let (first, _, control) = Process::sidecar_with_control(&file);
+    let to = control.to_string();
+    let mut devices = Vec::new();
+    for name in ["rings", "answers", "pjsip"] {
+        let (device, begin) = call_to(name);
+        devices.push(device);
+        let begin = message(&format!("s-{name}"), "InitiateOutboundCall", begin);
+        assert_eq!(
+            skill.forward(&to, &format!("request-{name}"), begin).await,
+            202
+        );
+    }
+    tokio::task::block_in_place(|| {
+        for n in 1..=3 {
+            skill.wait("CallRinging", n);
+        }
+        are_written(folder.path(), 3);
+        let (next, began) = again(first, &file);
+        pjsip.is("1", "DISCONNECTED");
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            began.elapsed()
+        );
+        for (name, peer) in &mut peers {
+            peer.succeeds(name, LIMIT);
+        }
+        for n in 1..=3 {
+            let end = skill.wait("CallEnded", n);
+            assert_eq!(end["callResult"]["code"], "INTERNAL_ERROR");
+        }
+        is_forgotten(folder.path(), &file, 3, next);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_has_called_stops_ringing() {
+    let handler = Handler::start(|event| match event["InvocationEventType"].as_str() {
+        Some("NEW_INBOUND_CALL") => json!([
+            {"Type": "CallAndBridge", "Parameters": {"CallerIdNumber": "+16075550199", "CallTimeoutSeconds": "60",
+                "Endpoints": [{"BridgeEndpointType": "PSTN", "Uri": "+14255550123"}]}},
+        ]),
+        _ => json!([]),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let (caller, desk) = (
+        Phone::start(400.0, Behaviour::Ring),
+        Phone::start(500.0, Behaviour::Ring),
+    );
+    let file = config(folder.path(), &handler.url, Some(desk.address), "");
+    let (first, sip) = Process::sidecar(&file);
+    caller.call(sip, NUMBER, &[]);
+    tokio::task::block_in_place(|| {
+        desk.wait("the INVITE", |state| state.rung);
+        are_written(folder.path(), 1);
+        let (next, began) = again(first, &file);
+        desk.wait("CANCEL", |state| state.cancelled);
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            began.elapsed()
+        );
+        handler.wait("HANGUP", 1);
+        is_forgotten(folder.path(), &file, 1, next);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_calls_a_room_is_refused() {
+    let skill = Skill::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut pjsip = Pjsua::start(&json!({}));
+    let room = format!(
+        "[[gateway.room]]\nnumber = \"101\"\nparticipant = \"room101\"\naccount = \"{ACCOUNT}\"\n"
+    );
+    let settings = skill.settings(&room);
+    let file = config(folder.path(), "http://127.0.0.1:9/", None, &settings);
+    let (first, sip, control) = Process::sidecar_with_control(&file);
+    pjsip.order(&format!("call sip:101@{sip}"));
+    let call = tokio::task::block_in_place(|| skill.wait("InitiateInboundCall", 1));
+    let session = call["sessionId"].as_str().unwrap();
+    let to = control.to_string();
+    skill.says(&to, session, "CallRinging", json!({})).await;
+    tokio::task::block_in_place(|| {
+        pjsip.is("1", "EARLY");
+        let (next, began) = again(first, &file);
+        let state = pjsip.is("1", "DISCONNECTED");
+        assert_eq!(state["code"], 500);
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            began.elapsed()
+        );
+        let end = skill.wait("CallEnded", 1);
+        assert_eq!(end["callResult"]["code"], "INTERNAL_ERROR");
+        is_forgotten(folder.path(), &file, 1, next);
+    });
+}
