@@ -14,8 +14,6 @@ use support::skill::{ACCOUNT, Skill};
 use support::{Bench, Handler};
 
 const ROOM: f64 = 700.0;
-/// What the room says after a hold.
-const AGAIN: f64 = 900.0;
 const PHONE: f64 = 1100.0;
 
 /// A gateway whose desk is at this place, and whose phones speak these codecs.
@@ -60,23 +58,19 @@ async fn opus_on_both_sides_passes_and_is_heard_also_after_a_hold() {
         };
         room.hears(PHONE);
         assert_eq!(spoken(&bench).await, ["opus", "opus"]);
+        // Long enough to be found in what baresip writes down.
+        bench_sends(&bench, 100).await;
+        // How a phone hears a room after a hold, PJSIP shows below: baresip writes down only what comes before one.
         room.holds(true).await;
         room.holds(false).await;
-        room.device.says(AGAIN);
         room.hears(PHONE);
-        // Long enough to be found in what baresip writes down.
-        let sent = sent_by_the_gateway(&bench).await;
-        bench_sends(&bench, sent + 100).await;
         room.hangs_up("SUCCESS").await;
-        tokio::task::block_in_place(|| {
-            phone.has_heard(ROOM);
-            phone.has_heard(AGAIN);
-        });
+        tokio::task::block_in_place(|| phone.has_heard(ROOM));
         bench.nothing_is_left().await;
     }
 }
 
-/// Packets that the phone was sent.
+/// Packets that each leg was sent at least.
 async fn sent_by_the_gateway(bench: &Bench) -> u64 {
     let calls = bench.get("/v1/calls").await;
     calls["calls"][0]["media"][0]["packetsSent"]

@@ -24,7 +24,7 @@ impl Baresip {
         let listens = free_port();
         let account =
             format!("<sip:desk@{listens}>;regint=0;answermode=auto;audio_codecs={codec}\n");
-        (Self::run(listens, &account, hz), listens)
+        (Self::run(listens, &account, &opus_voice(hz)), listens)
     }
 
     /// A phone of `user`, that registers with `registrar` by this transport and says a tone of `hz`.
@@ -40,19 +40,15 @@ impl Baresip {
             "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};regint=120;\
              answermode=auto;audio_codecs=PCMU\n"
         );
-        Self::run(anywhere, &account, hz)
+        let voice = wav::to_bytes(&tone::sine(hz, -13.0, 8000 * 30), 1).unwrap();
+        Self::run(anywhere, &account, &voice)
     }
 
-    fn run(listens: SocketAddr, account: &str, hz: f64) -> Self {
+    fn run(listens: SocketAddr, account: &str, voice: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().display().to_string();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-        let voice = tone::sine(hz, -13.0, 8000 * 30);
-        fs::write(
-            folder.path().join("tone.wav"),
-            wav::to_bytes(&voice, 1).unwrap(),
-        )
-        .unwrap();
+        fs::write(folder.path().join("tone.wav"), voice).unwrap();
         let modules = [
             "/usr/lib/baresip/modules",
             "/usr/lib64/baresip/modules",
@@ -138,6 +134,30 @@ impl Baresip {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// A tone as baresip wants it for Opus: a file of 48 kHz and two channels.
+fn opus_voice(hz: f64) -> Vec<u8> {
+    // What takes a second at 8 kHz takes a sixth of one here.
+    let voice = tone::sine(hz / 6.0, -13.0, 48_000 * 30);
+    let len = u32::try_from(voice.len() * 4).unwrap();
+    let mut file = Vec::with_capacity(voice.len() * 4 + 44);
+    file.extend(b"RIFF");
+    file.extend((len + 36).to_le_bytes());
+    file.extend(b"WAVEfmt ");
+    file.extend(16_u32.to_le_bytes());
+    // PCM, two channels.
+    file.extend([1, 0, 2, 0]);
+    file.extend(48_000_u32.to_le_bytes());
+    file.extend((48_000_u32 * 4).to_le_bytes());
+    file.extend([4, 0, 16, 0]);
+    file.extend(b"data");
+    file.extend(len.to_le_bytes());
+    for sample in voice {
+        file.extend(sample.to_le_bytes());
+        file.extend(sample.to_le_bytes());
+    }
+    file
 }
 
 impl Drop for Baresip {
