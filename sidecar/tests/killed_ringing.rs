@@ -17,6 +17,9 @@ use support::{Behaviour, Handler, LIMIT, NUMBER, Phone};
 const DEVICE: f64 = 700.0;
 const G711: [Encoding; 2] = [Encoding::Pcmu, Encoding::Pcma];
 
+/// One at a time: each of them waits for what has to be there within seconds.
+static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// It rings, is cancelled, and wants its 487 acknowledged.
 const RINGS: &str = r#"<scenario name="rings">
 <recv request="INVITE"/>
@@ -170,6 +173,7 @@ async fn what_a_device_has_called_stops_ringing() {
     if support::program("sipp").is_none() {
         return;
     }
+    let _one = ONE.lock().await;
     let skill = Skill::start().await;
     let folder = tempfile::tempdir().unwrap();
     let pjsip = Pjsua::start(&json!({"answers": 180}));
@@ -229,6 +233,7 @@ async fn what_a_device_has_called_stops_ringing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_handler_has_called_stops_ringing() {
+    let _one = ONE.lock().await;
     let handler = Handler::start(|event| match event["InvocationEventType"].as_str() {
         Some("NEW_INBOUND_CALL") => json!([
             {"Type": "CallAndBridge", "Parameters": {"CallerIdNumber": "+16075550199", "CallTimeoutSeconds": "60",
@@ -262,6 +267,7 @@ async fn what_a_handler_has_called_stops_ringing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_calls_a_room_is_refused() {
+    let _one = ONE.lock().await;
     let skill = Skill::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut pjsip = Pjsua::start(&json!({}));
