@@ -281,7 +281,8 @@ mod tests {
         let held = known
             .source("192.0.2.7".parse().unwrap(), now)
             .unwrap()
-            .hold();
+            .hold()
+            .unwrap();
         let other = known.source("2001:db8::1".parse().unwrap(), now).unwrap();
         assert_eq!((other.calls(), held.name()), (1, "pbx"));
         assert_eq!(known.calls().len(), 2);

@@ -76,10 +76,20 @@ impl Source {
         self.inner.refused.load(Ordering::Relaxed)
     }
 
-    /// Counts a call until the result is dropped.
-    pub(crate) fn hold(&self) -> SourceHeld {
-        self.inner.calls.fetch_add(1, Ordering::Relaxed);
-        SourceHeld(Arc::clone(&self.inner))
+    /// Counts a call until the result is dropped, unless there are as many as there may be: what [`Self::admits`] said is
+    /// a moment old, and calls that come at the same moment all pass it.
+    pub(crate) fn hold(&self) -> Option<SourceHeld> {
+        let most = self.inner.limits.calls as usize;
+        let one_more = |calls| (calls < most).then_some(calls + 1);
+        let counted = self
+            .inner
+            .calls
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        if counted.is_err() {
+            self.inner.refused.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(SourceHeld(Arc::clone(&self.inner)))
     }
 }
 
@@ -115,10 +125,16 @@ mod tests {
             Source::new("a".into(), limits, now),
             Source::new("b".into(), limits, now),
         );
-        let held: Vec<SourceHeld> = (0..3).map(|_| a.hold()).collect();
+        let held: Vec<SourceHeld> = (0..3).filter_map(|_| a.hold()).collect();
+        assert_eq!(held.len(), 3);
         assert!(!a.admits(now));
+        assert!(
+            a.hold().is_none(),
+            "a call that was admitted before the third began"
+        );
+        assert_eq!(a.calls(), 3);
         assert!(b.admits(now));
-        assert_eq!((a.refused(), b.refused()), (1, 0));
+        assert_eq!((a.refused(), b.refused()), (2, 0));
         drop(held);
         assert_eq!((0..500).filter(|_| a.admits(now)).count(), 100);
         assert!(b.admits(now));

@@ -25,6 +25,7 @@ use crate::engine::{Call, InboundCall, LegId, Now};
 use crate::figures::Held;
 use crate::front::ToFront;
 use crate::front::client_session_id;
+use crate::guard::SourceHeld;
 use crate::leg::{Agreed, LegOffers};
 use crate::trace::CallIds;
 use crate::trunks::Trunk;
@@ -125,11 +126,15 @@ impl Running {
                 "there are as many calls as [limits] calls allows",
             );
         };
+        let trunk = self.shared.trunks.of_flow(&flow);
+        let source = match self.take_share(&flow, trunk.as_deref(), now) {
+            Ok(source) => source,
+            Err(why) => return refuse(self, StatusCode::SERVICE_UNAVAILABLE, &why),
+        };
         let slot = match self.take_media(now) {
             Ok(slot) => slot,
             Err(error) => return refuse(self, StatusCode::SERVICE_UNAVAILABLE, &error),
         };
-        let trunk = self.shared.trunks.of_flow(&flow);
         let mut offers = LegOffers::new(self.media_session(
             slot,
             flow.remote.ip(),
@@ -166,10 +171,6 @@ impl Running {
             },
             headers: surfaced(request),
         };
-        // A trunk that is known by certificate or registration counts for itself, too.
-        let by_trunk = || self.shared.known.named(trunk.as_deref()?.name());
-        let source = self.shared.known.source(flow.remote.ip(), now);
-        let source = source.or_else(by_trunk).map(|source| source.hold());
         let caller: Box<str> = inbound.from.as_str().into();
         let called_number = inbound.to.clone();
         let mut engine = Call::inbound(
@@ -236,6 +237,30 @@ impl Running {
             figures.refused_overload.fetch_add(1, Ordering::Relaxed);
         }
         place
+    }
+
+    /// Counts one more call of its source, if it comes from a known one.
+    ///
+    /// # Errors
+    /// Why there is no room for it.
+    pub(super) fn take_share(
+        &self,
+        flow: &Flow,
+        trunk: Option<&Trunk>,
+        now: Instant,
+    ) -> Result<Option<SourceHeld>, String> {
+        let known = &self.shared.known;
+        // A trunk that is known by certificate or registration counts for itself, too.
+        let source = known.source(flow.remote.ip(), now);
+        let Some(source) = source.or_else(|| known.named(trunk?.name())) else {
+            return Ok(None);
+        };
+        source.hold().map(Some).ok_or_else(|| {
+            format!(
+                "{} has as many calls as [guard] source-calls allows",
+                source.name()
+            )
+        })
     }
 
     /// Whether a call that begins now is traced.

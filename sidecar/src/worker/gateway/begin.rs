@@ -131,8 +131,11 @@ impl Running {
         let held = self
             .take_place()
             .ok_or_else(|| busy("there are as many calls as [limits] calls allows"))?;
-        let phone_slot = self.take_media(now).map_err(|error| busy(&error))?;
         let trunk = self.shared.trunks.of_flow(flow);
+        let source = self
+            .take_share(flow, trunk.as_deref(), now)
+            .map_err(|why| busy(&why))?;
+        let phone_slot = self.take_media(now).map_err(|error| busy(&error))?;
         let mut offers = LegOffers::new(self.media_session(
             phone_slot,
             flow.remote.ip(),
@@ -224,8 +227,6 @@ impl Running {
         if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(LegId::A)) {
             entry.trunk = trunk;
         }
-        let source = self.shared.known.source(flow.remote.ip(), now);
-        let source = source.map(|source| source.hold());
         if let Some(call) = self.call_mut(key) {
             call.source = source;
         }
