@@ -75,19 +75,22 @@ struct Attribute {
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 enum AnyValue {
-    StringValue(String),
-    IntValue(String),
-    DoubleValue(f64),
+    #[serde(rename = "stringValue")]
+    Text(String),
+    #[serde(rename = "intValue")]
+    Whole(String),
+    #[serde(rename = "doubleValue")]
+    Double(f64),
 }
 
 impl Span {
     fn attribute(&self, key: &str) -> Option<&str> {
         let found = self.attributes.iter().find(|found| found.key == key)?;
         match &found.value {
-            AnyValue::StringValue(text) | AnyValue::IntValue(text) => Some(text),
-            AnyValue::DoubleValue(_) => None,
+            AnyValue::Text(text) | AnyValue::Whole(text) => Some(text),
+            AnyValue::Double(_) => None,
         }
     }
 
@@ -163,7 +166,7 @@ impl Collector {
             .flat_map(|resource| {
                 let named = resource.resource.attributes.iter().any(|attribute| {
                     attribute.key == "service.name"
-                        && attribute.value == AnyValue::StringValue("front desk".into())
+                        && attribute.value == AnyValue::Text("front desk".into())
                 });
                 assert!(named, "{resource:?}");
                 resource.scope_spans

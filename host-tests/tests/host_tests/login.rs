@@ -201,7 +201,8 @@ async fn each_secret_may_be_changed_while_two_are_valid() {
     assert_eq!(messages::post(&stage).await, StatusCode::ACCEPTED);
 
     // The keys of the sidecar.
-    let new_keys = old_keys.replacen("k1:", "k2:", 1).replace('A', "B");
+    let fresh = "BwcH".repeat(10) + "Bwc=";
+    let new_keys = format!("k2:{fresh}");
     stage
         .settings
         .set("sidecar_keys", format!("{new_keys},{old_keys}"));
@@ -217,7 +218,7 @@ async fn each_secret_may_be_changed_while_two_are_valid() {
 
     // The keys that encrypt tokens.
     let old = stage.secrets.token_keys.clone();
-    let new = old.replacen("t1:", "t2:", 1).replace('A', "B");
+    let new = format!("t2:{fresh}");
     stage.settings.set("token_keys", format!("{new},{old}"));
     assert_eq!(messages::post(&stage).await, StatusCode::ACCEPTED);
     assert_eq!(figures().clients, 1, "the old key still opens");
@@ -245,7 +246,6 @@ async fn each_secret_may_be_changed_while_two_are_valid() {
 
     // The key of the calls' ids.
     let former = stage.secrets.session.clone();
-    let fresh = "BwcH".repeat(10) + "Bwc=";
     stage
         .settings
         .set("session_key", format!("{fresh},{former}"));
