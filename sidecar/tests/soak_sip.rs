@@ -86,7 +86,7 @@ impl Load {
     }
 
     fn dial(&mut self, to: SocketAddr) {
-        let user = if self.outcome.begun % BRIDGED == 0 {
+        let user = if self.outcome.begun.is_multiple_of(BRIDGED) {
             "+16075550198"
         } else {
             "+16075550199"
