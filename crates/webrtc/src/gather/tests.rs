@@ -152,11 +152,12 @@ fn refused_credentials_are_told_and_tried_again_later() {
         "{refused}"
     );
 
-    // It gives up, pauses, and asks anew: nothing else is told meanwhile.
+    // It pauses, asks anew, and is refused again: nothing else is told meanwhile.
     let mut asked = Vec::new();
     let end = begin + Duration::from_secs(240);
     while now < end {
         while let Some((_, datagram)) = gatherer.poll(now) {
+            gatherer.receive(now, server, &refusal(&datagram, 401));
             asked.push((now, datagram));
         }
         assert!(asked.len() < 64);
