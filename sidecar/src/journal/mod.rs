@@ -13,6 +13,7 @@ mod disk;
 mod file;
 mod leftover;
 mod line;
+mod live;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,9 +27,9 @@ use skillcall_sip::endpoint::SavedInvite;
 use tokio::sync::oneshot;
 
 use file::JournalFile;
-pub(crate) use file::{Left, LeftCall, LeftSession};
 pub(crate) use leftover::take_leave;
 use line::{DialogText, InviteText, Line};
+pub(crate) use live::{Left, LeftCall, LeftSession};
 
 /// Lines that may wait for the file.
 const QUEUE: usize = 64 * 1024;

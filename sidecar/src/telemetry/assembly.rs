@@ -3,13 +3,18 @@
 //! What is over is given at once, under parents whose ids are known from the beginning; a leg and the call itself follow once
 //! every leg has ended and nothing has come for a while.
 
+mod exchange;
+mod leg;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use skillcall_protocol::trace::{Direction, Kind, Level, MediaFigures, Message, Protocol, Record};
+use skillcall_protocol::trace::{Kind, Level, MediaFigures, Message, Protocol, Record};
 
 use super::span::{Attribute, Span, SpanEvent, SpanId, SpanKind, Value};
+use exchange::exchange;
+use leg::Leg;
 
 /// Calls that are followed at a time; the one that was silent longest is given unfinished for another.
 const MOST_CALLS: usize = 10_000;
@@ -37,33 +42,6 @@ struct Call {
     events: Vec<SpanEvent>,
     legs: Vec<Leg>,
     error: Option<String>,
-}
-
-struct Leg {
-    id: SpanId,
-    /// The Call-ID.
-    dialog: String,
-    /// The CallId that events give it, if any.
-    call: Option<String>,
-    kind: SpanKind,
-    start: u64,
-    end: u64,
-    over: bool,
-    attributes: Vec<Attribute>,
-    events: Vec<SpanEvent>,
-    error: Option<String>,
-    open: Vec<Transaction>,
-    closed: Vec<(bool, String)>,
-}
-
-struct Transaction {
-    id: SpanId,
-    /// Whether we sent the request, and its CSeq.
-    key: (bool, String),
-    method: String,
-    start: u64,
-    again: u64,
-    in_dialog: bool,
 }
 
 impl Assembly {
@@ -245,30 +223,7 @@ impl Call {
             if self.legs.len() >= MOST || message.name.as_str() != "INVITE" {
                 return None;
             }
-            let (kind, peer) = match message.direction {
-                Direction::Sent => (SpanKind::Client, &message.to),
-                Direction::Received => (SpanKind::Server, &message.from),
-            };
-            let attributes: Vec<Attribute> = vec![
-                ("network.protocol.name", "sip".into()),
-                ("network.protocol.version", "2.0".into()),
-                ("sip.call_id", dialog.into()),
-                ("skillcall.peer", peer.name().into()),
-            ];
-            self.legs.push(Leg {
-                id,
-                dialog: dialog.to_owned(),
-                call: None,
-                kind,
-                start: record.at,
-                end: record.at,
-                over: false,
-                attributes,
-                events: Vec::new(),
-                error: None,
-                open: Vec::new(),
-                closed: Vec::new(),
-            });
+            self.legs.push(Leg::new(id, dialog, record.at, message));
         }
         let at = known.unwrap_or(self.legs.len().saturating_sub(1));
         let leg = self.legs.get_mut(at)?;
@@ -302,191 +257,6 @@ impl Call {
     }
 }
 
-impl Leg {
-    /// A message of the leg; the transaction that ends with it.
-    fn message(&mut self, trace: &str, at: u64, message: &Message, id: SpanId) -> Option<Span> {
-        self.end = self.end.max(at);
-        let sequence = header(message, "CSeq", "CSeq")?.to_owned();
-        let sent = message.direction == Direction::Sent;
-        let Some(status) = status(message) else {
-            self.request(at, message, (sent, sequence), id);
-            return None;
-        };
-        // An answer goes the other way.
-        let key = (!sent, sequence);
-        let place = self.open.iter().position(|open| open.key == key)?;
-        let first = self.open.get(place)?;
-        let opening = first.method == "INVITE" && !first.in_dialog;
-        let event = match status {
-            101..=199 if opening => Some("ringing"),
-            200..=299 if opening => Some("answered"),
-            _ => None,
-        };
-        if let Some(event) = event {
-            let attributes = vec![("sip.status_code", status.into())];
-            note(&mut self.events, at, event, attributes);
-        }
-        if status < 200 {
-            return None;
-        }
-        let transaction = self.open.swap_remove(place);
-        if self.closed.len() < MOST {
-            self.closed.push(key);
-        }
-        let challenged = matches!(status, 401 | 407);
-        if transaction.method == "BYE" || (opening && status >= 300 && !challenged) {
-            self.over = true;
-        }
-        if opening && status >= 300 && !challenged {
-            self.error = Some(message.name.to_string());
-        }
-        Some(self.transaction(trace, transaction, at, Some((status, message))))
-    }
-
-    fn request(&mut self, at: u64, message: &Message, key: (bool, String), id: SpanId) {
-        let method = message.name.to_string();
-        if let Some(open) = self.open.iter_mut().find(|open| open.key == key) {
-            open.again += 1;
-            return;
-        }
-        // An ACK has no answer; what was answered may come again.
-        if method == "ACK" || self.closed.contains(&key) || self.open.len() >= MOST {
-            return;
-        }
-        if method == "INVITE" {
-            // Another one after a challenge or a redirection.
-            self.over = false;
-            self.error = None;
-        }
-        self.open.push(Transaction {
-            id,
-            key,
-            method,
-            start: at,
-            again: 0,
-            in_dialog: header(message, "To", "t").is_some_and(|to| to.contains("tag=")),
-        });
-    }
-
-    fn transaction(
-        &self,
-        trace: &str,
-        transaction: Transaction,
-        end: u64,
-        answer: Option<(u16, &Message)>,
-    ) -> Span {
-        let sent = transaction.key.0;
-        let mut attributes: Vec<Attribute> = vec![
-            ("network.protocol.name", "sip".into()),
-            ("network.protocol.version", "2.0".into()),
-            ("sip.method", transaction.method.clone().into()),
-            ("sip.cseq", transaction.key.1.into()),
-            ("sip.call_id", self.dialog.clone().into()),
-        ];
-        if transaction.again > 0 {
-            attributes.push(("sip.request.resend_count", transaction.again.into()));
-        }
-        let mut error = None;
-        match answer {
-            Some((status, message)) => {
-                attributes.push(("sip.status_code", status.into()));
-                // As for HTTP: what we refuse is no error of ours.
-                if status >= if sent { 400 } else { 500 } {
-                    attributes.push(("error.type", status.to_string().into()));
-                    error = Some(message.name.to_string());
-                }
-            }
-            None => {
-                attributes.push(("error.type", "timeout".into()));
-                error = Some("no final answer".to_owned());
-            }
-        }
-        Span {
-            trace: trace.to_owned(),
-            id: transaction.id,
-            parent: Some(self.id),
-            name: transaction.method,
-            kind: if sent {
-                SpanKind::Client
-            } else {
-                SpanKind::Server
-            },
-            start: transaction.start,
-            end,
-            attributes,
-            events: Vec::new(),
-            error,
-        }
-    }
-
-    fn give(mut self, trace: &str, parent: SpanId) -> Span {
-        // What has no answer by now is told as an event: its span would have no end.
-        for open in std::mem::take(&mut self.open) {
-            let attributes = vec![("sip.method", open.method.into())];
-            note(&mut self.events, open.start, "unanswered", attributes);
-        }
-        Span {
-            trace: trace.to_owned(),
-            id: self.id,
-            parent: Some(parent),
-            name: "leg".to_owned(),
-            kind: self.kind,
-            start: self.start,
-            end: self.end,
-            attributes: self.attributes,
-            events: self.events,
-            error: self.error,
-        }
-    }
-}
-
-/// A request to the handler and its reply.
-fn exchange(trace: &str, parent: SpanId, at: u64, message: &Message, id: SpanId) -> Span {
-    let mut words = message.name.split(' ');
-    let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-    let event = words.next().unwrap_or("");
-    let attempt = message
-        .name
-        .rsplit_once("(attempt ")
-        .and_then(|(_, rest)| rest.trim_end_matches(')').parse::<u64>().ok());
-    let outcome = message
-        .outcome
-        .as_ref()
-        .map_or("", |outcome| outcome.as_str());
-    let status: Option<u16> = outcome.split(' ').next().and_then(|word| word.parse().ok());
-    let mut attributes: Vec<Attribute> = vec![
-        ("http.request.method", method.into()),
-        ("url.path", path.into()),
-        ("network.protocol.name", "http".into()),
-        ("skillcall.event", event.into()),
-        ("skillcall.peer", message.to.name().into()),
-    ];
-    if let Some(attempt) = attempt {
-        attributes.push(("http.request.resend_count", (attempt - 1).into()));
-    }
-    if let Some(status) = status {
-        attributes.push(("http.response.status_code", status.into()));
-    }
-    let mut error = None;
-    if message.is_failure() {
-        let kind = status.map_or_else(|| "_OTHER".to_owned(), |status| status.to_string());
-        attributes.push(("error.type", kind.into()));
-        error = Some(outcome.to_owned());
-    }
-    Span {
-        trace: trace.to_owned(),
-        id,
-        parent: Some(parent),
-        name: format!("{method} {path}"),
-        kind: SpanKind::Client,
-        start: at,
-        end: at.saturating_add(message.duration_us.unwrap_or(0)),
-        attributes,
-        events: Vec::new(),
-        error,
-    }
-}
-
 fn note(events: &mut Vec<SpanEvent>, at: u64, name: &'static str, attributes: Vec<Attribute>) {
     if events.len() < MOST {
         events.push(SpanEvent {
@@ -503,29 +273,6 @@ fn end_of(record: &Record) -> u64 {
         Kind::Message(message) => record.at.saturating_add(message.duration_us.unwrap_or(0)),
         _ => record.at,
     }
-}
-
-/// The status of a SIP response; none for a request.
-fn status(message: &Message) -> Option<u16> {
-    let first = message.name.split(' ').next()?;
-    first
-        .parse()
-        .ok()
-        .filter(|status| (100..700).contains(status))
-}
-
-/// The first value of a header in what a message carried.
-fn header<'a>(message: &'a Message, name: &str, compact: &str) -> Option<&'a str> {
-    let body = message.body.as_ref()?.as_str();
-    body.lines()
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_once(':'))
-        .find(|(found, _)| {
-            let found = found.trim();
-            found.eq_ignore_ascii_case(name) || found.eq_ignore_ascii_case(compact)
-        })
-        .map(|(_, value)| value.trim())
 }
 
 fn first_bytes(digest: &[u8]) -> SpanId {

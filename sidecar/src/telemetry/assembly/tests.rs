@@ -1,6 +1,6 @@
 //! Calls as records, and the spans that come of them.
 
-use skillcall_protocol::trace::{Ids, Party};
+use skillcall_protocol::trace::{Direction, Ids, Party};
 
 use super::*;
 
