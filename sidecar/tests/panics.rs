@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use skillcall_media::tone;
+use skillcall_sip::sdp;
 use support::{Behaviour, Bench, Handler, LIMIT, Phone, skill_headers};
 
 /// A handler that keeps its calls: it says something for as long as they last.
@@ -176,6 +177,9 @@ async fn without_its_front_a_sidecar_says_that_it_failed_and_ends_its_calls() {
     let bench = bench().await;
     let phone = Phone::start(400.0, Behaviour::Answer);
     place(&bench, &phone, "csi-1");
+    // Nobody hangs up before the ACK has come (RFC 3261 §15): it has, when what was sent after it is answered.
+    phone.direct(sdp::Direction::SendOnly);
+    phone.wait("an answer to its change", |state| !state.answers.is_empty());
     bench.sidecar.make_front_panic();
     let failed = tokio::time::timeout(LIMIT, bench.sidecar.failed())
         .await

@@ -213,12 +213,11 @@ async fn a_phone_that_is_not_there_is_not_available_and_tcp_works() {
     config.device.transport = skillcall_simulator::config::SipTransport::Tcp;
     config.device.recordings = Some(folder.path().join("recordings"));
     let simulator = Simulator::start(config).await.expect("started");
-    // A port that was free a moment ago refuses TCP at once.
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("bound")
-        .local_addr()
-        .expect("an address");
-    simulator.set_sip_target(free);
+    // A port that is taken, and nobody listens at, refuses TCP at once.
+    let taken = tokio::net::TcpSocket::new_v4().expect("a socket");
+    let nobody = "127.0.0.1:0".parse().expect("an address");
+    taken.bind(nobody).expect("bound");
+    simulator.set_sip_target(taken.local_addr().expect("an address"));
     let id = call(&simulator).await;
     let call_ = wait(&simulator, &id, |call| call.spoken.is_some()).await;
     assert_eq!(call_.ended.expect("ended").status, 503);

@@ -130,7 +130,9 @@ impl<'de> Visitor<'de> for Walker<'_> {
     }
 
     fn visit_f64<E>(mut self, value: f64) -> Result<(), E> {
-        self.number(serde_json::Value::from(value));
+        // In 15 digits: the parser may be wrong in the 17th, and what was redacted is to read as the same again.
+        let rounded = format!("{value:.14e}").parse().unwrap_or(value);
+        self.number(serde_json::Value::from(rounded));
         Ok(())
     }
 
@@ -247,6 +249,15 @@ mod tests {
             redacted(r#"{"body":"{\"accessToken\":\"abc\"}","sdp":"v=0\r\na=ice-pwd:hush\r\n"}"#),
             r#"{"body":"{\"accessToken\":\"[hidden]\"}","sdp":"v=0\r\na=ice-pwd:[hidden]\r\n"}"#
         );
+    }
+
+    #[test]
+    fn a_long_fraction_is_the_same_when_it_is_redacted_again() {
+        assert_eq!(
+            redacted("[0.1,1.5,-2.25e-7,77777777777777777777.77777777777777777]"),
+            "[0.1,1.5,-2.25e-7,7.77777777777778e+19]"
+        );
+        redacted(&format!("[{}0131]", "7".repeat(176)));
     }
 
     #[test]
