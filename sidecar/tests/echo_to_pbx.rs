@@ -268,15 +268,8 @@ async fn gateway_and_pbx_know_each_other() {
             .pbx
             .wait("Avail", || contacts().lines().any(of_gateway));
     });
-    let until = std::time::Instant::now() + support::LIMIT;
-    loop {
-        let trunks = hotel.bench.get("/v1/trunks").await;
-        if trunks["trunks"][0]["targets"][0]["state"] == "up" {
-            break;
-        }
-        assert!(std::time::Instant::now() < until, "{trunks}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let up = |trunks: &serde_json::Value| trunks["trunks"][0]["targets"][0]["state"] == "up";
+    hotel.bench.shows("/v1/trunks", "Asterisk is up", up).await;
     hotel.closes().await;
 }
 

@@ -83,18 +83,6 @@ async fn bench(target: &str, more: &str) -> Bench {
     .await
 }
 
-async fn is_registered(bench: &Bench) {
-    let until = Instant::now() + LIMIT;
-    loop {
-        let trunks = bench.get("/v1/trunks").await;
-        if trunks["trunks"][0]["registration"]["state"] == "registered" {
-            return;
-        }
-        assert!(Instant::now() < until, "{trunks}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 /// A proxy that leads to the desk, and the gateway behind it, registered.
 async fn behind(desk: &Phone, algorithm: &str, max_expires: u32) -> (Kamailio, Bench) {
     behind_by("udp", desk, algorithm, max_expires).await
@@ -119,7 +107,7 @@ async fn behind_by(
         "",
     )
     .await;
-    is_registered(&bench).await;
+    bench.is_registered().await;
     (proxy, bench)
 }
 
@@ -264,7 +252,7 @@ async fn a_proxy_is_known_by_its_certificate_and_knows_us_by_ours() {
         &more,
     )
     .await;
-    is_registered(&bench).await;
+    bench.is_registered().await;
     calls_pass(&bench, &proxy, &desk).await;
     bench.sidecar.shutdown().await;
 }

@@ -20,9 +20,8 @@ const G711: [Encoding; 2] = [Encoding::Pcmu, Encoding::Pcma];
 /// One at a time: each of them waits for what has to be there within seconds.
 static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// It rings, is cancelled, and wants its 487 acknowledged.
-const RINGS: &str = r#"<scenario name="rings">
-<recv request="INVITE"/>
+/// It rings, and is cancelled.
+const BEGINS: &str = r#"<recv request="INVITE"/>
 <send><![CDATA[
 SIP/2.0 180 Ringing
 [last_Via:]
@@ -45,7 +44,10 @@ SIP/2.0 200 OK
 Content-Length: 0
 
 ]]></send>
-<send retrans="500"><![CDATA[
+"#;
+
+/// It wants its 487 acknowledged.
+const GIVES_UP: &str = r#"<send retrans="500"><![CDATA[
 SIP/2.0 487 Request Terminated
 [last_Via:]
 [last_From:]
@@ -56,38 +58,14 @@ Content-Length: 0
 
 ]]></send>
 <recv request="ACK"/>
-</scenario>"#;
+"#;
 
-/// It rings, and is answered before it has heard of the CANCEL: it wants its 200 acknowledged, and a BYE.
-const ANSWERS: &str = r#"<scenario name="answers">
-<recv request="INVITE"/>
-<send><![CDATA[
-SIP/2.0 180 Ringing
-[last_Via:]
-[last_From:]
-[last_To:];tag=[pid]answers[call_number]
-[last_Call-ID:]
-[last_CSeq:]
-Contact: <sip:desk@[local_ip]:[local_port]>
-Content-Length: 0
-
-]]></send>
-<recv request="CANCEL"/>
-<send><![CDATA[
+/// It was answered before it had heard of the CANCEL: it wants its 200 acknowledged, and a BYE.
+const IS_ANSWERED: &str = r#"<send retrans="500"><![CDATA[
 SIP/2.0 200 OK
 [last_Via:]
 [last_From:]
-[last_To:];tag=[pid]answers[call_number]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>
-<send retrans="500"><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:];tag=[pid]answers[call_number]
+[last_To:];tag=[pid]rings[call_number]
 [last_Call-ID:]
 CSeq: 1 INVITE
 Contact: <sip:desk@[local_ip]:[local_port]>
@@ -113,7 +91,12 @@ SIP/2.0 200 OK
 Content-Length: 0
 
 ]]></send>
-</scenario>"#;
+"#;
+
+/// A phone for SIPp that rings, and then goes on so.
+fn rings(then: &str) -> String {
+    format!("<scenario name=\"rings\">\n{BEGINS}{then}</scenario>")
+}
 
 /// Writes the configuration of a sidecar that comes back at the same port, as the responses to what it has sent do.
 fn config(folder: &Path, handler: &str, route: Option<SocketAddr>, more: &str) -> PathBuf {
@@ -179,10 +162,16 @@ async fn what_a_device_has_called_stops_ringing() {
     let pjsip = Pjsua::start(&json!({"answers": 180}));
     let ports = [free_port(), free_port()];
     let mut peers = Vec::new();
-    for (port, name, scenario) in [(ports[0], "rings", RINGS), (ports[1], "answers", ANSWERS)] {
+    for (port, name, scenario) in [
+        (ports[0], "rings", rings(GIVES_UP)),
+        (ports[1], "answers", rings(IS_ANSWERED)),
+    ] {
         let port = port.to_string();
         let args = ["-p", port.as_str()];
-        peers.push((name, Process::sipp(folder.path(), name, scenario, 1, &args)));
+        peers.push((
+            name,
+            Process::sipp(folder.path(), name, &scenario, 1, &args),
+        ));
     }
     let place = |address: &str, place: &str| {
         format!("[[gateway.route]]\naddress = \"{address}\"\nuri = \"sip:{address}@{place}\"\n")

@@ -3,11 +3,11 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::asterisk::{Asterisk, Dialplan, free_port};
-use support::{Behaviour, Bench, Handler, LIMIT, NUMBER, Phone, hang_up_all, write_secret};
+use support::{Behaviour, Bench, Handler, NUMBER, Phone, hang_up_all, write_secret};
 
 const PASSWORD: &str = "a word between us";
 
@@ -48,24 +48,6 @@ async fn registering(target: &str, register: &str, password: &str) -> Bench {
     .await
 }
 
-/// What the control API says of the registration, once it fits.
-async fn registration(bench: &Bench, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-    let until = Instant::now() + LIMIT;
-    loop {
-        let trunks = bench.get("/v1/trunks").await;
-        let state = &trunks["trunks"][0]["registration"];
-        if fits(state) {
-            return state.clone();
-        }
-        assert!(Instant::now() < until, "{what}: {trunks}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn is_registered(bench: &Bench) -> Value {
-    registration(bench, "registered", |state| state["state"] == "registered").await
-}
-
 /// An account of Asterisk's that registers: its calls are challenged, too.
 fn plan(pjsip: &str) -> Dialplan<'_> {
     Dialplan {
@@ -88,14 +70,15 @@ async fn a_registered_gateway_is_called_and_calls_with_credentials() {
     let target = format!("sip:{sip};transport=tcp");
     let bench = registering(&target, &contact, PASSWORD).await;
     // Nobody is there yet; it is tried again.
-    registration(&bench, "a failure", |state| {
-        state["state"] == "trying" && state["lastAnswer"] == "it cannot be reached"
-    })
-    .await;
+    bench
+        .registration("a failure", |state| {
+            state["state"] == "trying" && state["lastAnswer"] == "it cannot be reached"
+        })
+        .await;
     let Some(pbx) = Asterisk::start(sip, &plan(ACCOUNT)) else {
         return;
     };
-    is_registered(&bench).await;
+    bench.is_registered().await;
     let contacts = pbx.cli("pjsip show contacts");
     assert!(contacts.contains(&format!("sip:{NUMBER}@")), "{contacts}");
     let health = bench.get("/health").await;
@@ -137,11 +120,13 @@ async fn a_registered_gateway_is_called_and_calls_with_credentials() {
         request.bearer_auth(support::TOKEN).send()
     };
     assert!(drain(true).await.unwrap().status().is_success());
-    registration(&bench, "taken back", |state| state["state"] == "off").await;
+    bench
+        .registration("taken back", |state| state["state"] == "off")
+        .await;
     let nobody = |pbx: &Asterisk| !pbx.cli("pjsip show contacts").contains("sip:+");
     pbx.wait("no contact is left", || nobody(&pbx));
     assert!(drain(false).await.unwrap().status().is_success());
-    is_registered(&bench).await;
+    bench.is_registered().await;
     assert!(!nobody(&pbx));
     bench.sidecar.shutdown().await;
     assert!(nobody(&pbx), "{}", pbx.cli("pjsip show contacts"));
@@ -156,17 +141,18 @@ async fn a_binding_is_renewed_before_it_ends() {
         return;
     };
     let bench = registering(&sip.to_string(), "{ retry-seconds = 1 }", PASSWORD).await;
-    let first = is_registered(&bench).await;
+    let first = bench.is_registered().await;
     let end = |state: &Value| {
         state["until"]
             .as_str()
             .map(|until| until.parse::<jiff::Timestamp>())
     };
     let first_end = end(&first).unwrap().unwrap();
-    let later = registration(&bench, "renewed twice", |state| {
-        end(state).is_some_and(|until| until.unwrap() > first_end + Duration::from_secs(5))
-    })
-    .await;
+    let later = bench
+        .registration("renewed twice", |state| {
+            end(state).is_some_and(|until| until.unwrap() > first_end + Duration::from_secs(5))
+        })
+        .await;
     assert_eq!(later["since"], first["since"], "it never was unregistered");
     bench.sidecar.shutdown().await;
 }
@@ -178,12 +164,13 @@ async fn a_wrong_password_is_said_and_not_tried_again_and_again() {
         return;
     };
     let bench = registering(&sip.to_string(), "{ retry-seconds = 1 }", "another word").await;
-    let state = registration(&bench, "the refusal", |state| {
-        state["lastAnswer"]
-            .as_str()
-            .is_some_and(|answer| answer.starts_with("401"))
-    })
-    .await;
+    let state = bench
+        .registration("the refusal", |state| {
+            state["lastAnswer"]
+                .as_str()
+                .is_some_and(|answer| answer.starts_with("401"))
+        })
+        .await;
     assert_eq!(state["state"], "trying");
     let asked = |log: String| log.matches("REGISTER sip:").count();
     assert!(asked(pbx.log()) <= 4, "{}", pbx.log());

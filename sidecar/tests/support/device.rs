@@ -47,6 +47,18 @@ struct Inner {
     sent: VecDeque<Vec<u8>>,
 }
 
+impl Inner {
+    /// A packet in G.711. Digits are found in what was sent, not in what is played: a thread that gets no time would hear one twice.
+    fn hear(&mut self, now: Instant, packet: &[u8]) {
+        let codes = packet.get(12..).unwrap_or_default();
+        let mut said = vec![0; codes.len()];
+        self.session.format().codec.decode(codes, &mut said);
+        self.digits
+            .extend(self.tones.push(&said).map(Digit::as_char));
+        let _ = self.session.receive_rtp(now, packet);
+    }
+}
+
 /// Packets that a device remembers, to be played again.
 const REMEMBERED: usize = 64;
 
@@ -390,15 +402,11 @@ fn run(inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
             state
                 .payloads
                 .push(packet.get(12..).unwrap_or_default().to_vec());
-            match &mut state.transcoders {
-                None => {
-                    let _ = state.session.receive_rtp(now, packet);
-                }
-                Some((inbound, _)) => {
-                    let session = &mut state.session;
-                    let _ = inbound.push(packet, |packet| {
-                        let _ = session.receive_rtp(now, packet);
-                    });
+            match state.transcoders.take() {
+                None => state.hear(now, packet),
+                Some((mut inbound, outbound)) => {
+                    let _ = inbound.push(packet, |packet| state.hear(now, packet));
+                    state.transcoders = Some((inbound, outbound));
                 }
             }
         }
@@ -463,9 +471,6 @@ fn run(inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
                 let mut frame = SILENT_FRAME;
                 state.session.hear(&mut frame);
                 state.heard.extend(frame);
-                state
-                    .digits
-                    .extend(state.tones.push(&frame).map(Digit::as_char));
             }
         }
         drop(inner_);

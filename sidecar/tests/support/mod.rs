@@ -150,6 +150,52 @@ impl Bench {
         response.json().await.unwrap()
     }
 
+    /// What the control API says at `path`, once it fits.
+    pub(crate) async fn shows(
+        &self,
+        path: &str,
+        what: &str,
+        fits: impl Fn(&serde_json::Value) -> bool,
+    ) -> serde_json::Value {
+        let until = std::time::Instant::now() + LIMIT;
+        loop {
+            let shown = self.get(path).await;
+            if fits(&shown) {
+                return shown;
+            }
+            assert!(std::time::Instant::now() < until, "{what}: {shown}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What it says of the first trunk's registration, once it fits.
+    pub(crate) async fn registration(
+        &self,
+        what: &str,
+        fits: impl Fn(&serde_json::Value) -> bool,
+    ) -> serde_json::Value {
+        let of = |trunks: &serde_json::Value| trunks["trunks"][0]["registration"].clone();
+        of(&self
+            .shows("/v1/trunks", what, |trunks| fits(&of(trunks)))
+            .await)
+    }
+
+    /// The same, once it is registered.
+    pub(crate) async fn is_registered(&self) -> serde_json::Value {
+        self.registration("registered", |state| state["state"] == "registered")
+            .await
+    }
+
+    /// Waits until each leg of the first call was sent so many packets.
+    pub(crate) async fn sends(&self, packets: u64) {
+        self.shows("/v1/calls", "packets to each leg", |calls| {
+            let media = calls["calls"][0]["media"].as_array().unwrap();
+            let sent = media.iter().map(|leg| leg["packetsSent"].as_u64());
+            sent.min().flatten() >= Some(packets)
+        })
+        .await;
+    }
+
     /// Waits until all that calls have held is given back.
     pub(crate) async fn nothing_is_left(&self) {
         self.figures_become("everything is given back", |now| {
