@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Measures, and gives the figures as Markdown.
 pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
     cores::leave_the_sidecars()?;
-    let calls = if pace.quick { 50 } else { 500 };
+    let calls = if pace.quick { 10 } else { 100 };
     let (device, nobody) = (Side::bind()?, Side::bind()?);
     let mut parties = Parties::new(device.address, nobody.address)?.unbridged();
     let actions = json!([{"Type": "PlayAudio", "Parameters": {

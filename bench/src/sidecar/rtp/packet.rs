@@ -6,8 +6,12 @@ use std::time::Duration;
 pub(super) const LEN: usize = 12 + 160;
 /// Samples in a packet.
 const SAMPLES: u32 = 160;
-/// Where the time stands in the packet: at the payload's beginning.
-const TIME: usize = 12;
+/// What the payload of our packets begins with: prompts and mixed speech do not.
+const MARK: [u8; 8] = *b"bench \xe2\x8f";
+/// Where the mark stands in the packet.
+const MARKED: usize = 12;
+/// Where the time stands in the packet.
+const TIME: usize = MARKED + MARK.len();
 
 /// What is sent on one leg (RFC 3550 §5.1, payload type 0).
 #[derive(Debug, Clone)]
@@ -33,6 +37,7 @@ impl Stream {
         packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
         packet[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
         packet[8..12].copy_from_slice(&self.source.to_be_bytes());
+        packet[MARKED..TIME].copy_from_slice(&MARK);
         packet[TIME..TIME + 8].copy_from_slice(&nanos(now).to_be_bytes());
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(SAMPLES);
@@ -41,7 +46,7 @@ impl Stream {
 
 /// When a packet was sent that was relayed; none if it is none of ours.
 pub(super) fn sent_at(packet: &[u8]) -> Option<Duration> {
-    if packet.len() != LEN {
+    if packet.len() != LEN || packet.get(MARKED..TIME)? != MARK {
         return None;
     }
     let time = packet.get(TIME..TIME + 8)?.try_into().ok()?;
