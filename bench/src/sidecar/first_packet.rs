@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Measures, and gives the figures as Markdown.
 pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
     cores::leave_the_sidecars()?;
-    let calls = if pace.quick { 10 } else { 100 };
+    let calls = if pace.quick { 50 } else { 500 };
     let (device, nobody) = (Side::bind()?, Side::bind()?);
     let mut parties = Parties::new(device.address, nobody.address)?.unbridged();
     let actions = json!([{"Type": "PlayAudio", "Parameters": {
@@ -27,8 +27,8 @@ pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
     let sidecar = Sidecar::start(&Setup::new(actions))?;
     let mut delays = Vec::with_capacity(calls);
     for call in 1..=calls {
-        // What the calls before were still being told has ended.
-        while device.first_packet(Duration::from_millis(100))?.is_some() {}
+        // What came last of the call before is read.
+        device.first_packet(Duration::ZERO)?;
         parties.call_until(sidecar.sip, call)?;
         let until = Instant::now() + PATIENCE;
         let came = loop {
@@ -44,6 +44,8 @@ pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
         if let Some(replied) = sidecar.replied() {
             delays.push(came.saturating_sub(replied));
         }
+        parties.hang_up()?;
+        sidecar.becomes_idle()?;
     }
     delays.sort_unstable();
     ensure!(!delays.is_empty(), "the handler was never asked");

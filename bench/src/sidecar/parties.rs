@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use skillcall_sip::endpoint::{
     Destination, Endpoint, EndpointConfig, Event, Flow, OutgoingInvite, Party,
 };
-use skillcall_sip::message::{ExtraHeader, Uri};
+use skillcall_sip::message::{ExtraHeader, StatusCode, Uri};
 use skillcall_sip::sdp::{Capabilities, Codec, MediaSession};
 
 use super::process::{NUMBER, SKILL};
@@ -164,6 +164,13 @@ impl Parties {
         }
         self.device.send()?;
         self.phone.send()
+    }
+
+    /// Ends the devices' calls.
+    pub(super) fn hang_up(&mut self) -> anyhow::Result<()> {
+        let status = StatusCode::REQUEST_TERMINATED;
+        self.device.endpoint.end_all(Instant::now(), status);
+        self.pump()
     }
 
     fn invite(&mut self, sidecar: SocketAddr) -> anyhow::Result<()> {

@@ -17,6 +17,8 @@ const BITS: u32 = 51;
 const MASK: u64 = (1 << BITS) - 1;
 /// Limbs of a number: an even number, for the vectors.
 const LIMBS: usize = 42;
+/// Limbs in one turn of a loop, a divisor of [`LIMBS`]: as in the portable arithmetic.
+const STRIDE: usize = 14;
 /// 1.5·2^103: what is added to it is rounded to a multiple of 2^51.
 const HIGH: f64 = (3u128 << 102) as f64;
 /// 1.5·2^52: what is added to it is rounded to an integer.
@@ -141,17 +143,27 @@ const HIGH_BEGINS: Columns = begins(HIGH);
 fn add_products(low: &mut [i64], high: &mut [i64], xb: (f64, &Doubles), qn: (f64, &Doubles)) {
     let (x, q) = (Pair::both(xb.0), Pair::both(qn.0));
     let (round, exact) = (Pair::both(HIGH), Pair::both(BOTH));
-    let limbs = xb.1.as_chunks::<2>().0.iter().zip(qn.1.as_chunks::<2>().0);
-    let sums = low.as_chunks_mut::<2>().0.iter_mut();
-    let sums = sums.zip(high.as_chunks_mut::<2>().0);
-    for ((low, high), (b, n)) in sums.zip(limbs) {
-        let (b, n) = (Pair::of(*b), Pair::of(*n));
-        let upper_b = x.multiply_add(b, round);
-        let upper_n = q.multiply_add(n, round);
-        let lower_b = x.multiply_add(b, exact.less(upper_b));
-        let lower_n = q.multiply_add(n, exact.less(upper_n));
-        *high = pair::sum(*high, upper_b, upper_n);
-        *low = pair::sum(*low, lower_b, lower_n);
+    let (low, high) = (
+        low.as_chunks_mut::<STRIDE>().0,
+        high.as_chunks_mut::<STRIDE>().0,
+    );
+    let (b, n) = (xb.1.as_chunks::<STRIDE>().0, qn.1.as_chunks::<STRIDE>().0);
+    for (((low, high), b), n) in low.iter_mut().zip(high).zip(b).zip(n) {
+        let sums = low
+            .as_chunks_mut::<2>()
+            .0
+            .iter_mut()
+            .zip(high.as_chunks_mut::<2>().0);
+        let limbs = b.as_chunks::<2>().0.iter().zip(n.as_chunks::<2>().0);
+        for ((low, high), (b, n)) in sums.zip(limbs) {
+            let (b, n) = (Pair::of(*b), Pair::of(*n));
+            let upper_b = x.multiply_add(b, round);
+            let upper_n = q.multiply_add(n, round);
+            let lower_b = x.multiply_add(b, exact.less(upper_b));
+            let lower_n = q.multiply_add(n, exact.less(upper_n));
+            *high = pair::sum(*high, upper_b, upper_n);
+            *low = pair::sum(*low, lower_b, lower_n);
+        }
     }
 }
 

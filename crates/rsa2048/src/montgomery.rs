@@ -10,6 +10,9 @@ pub(crate) const MASK: u32 = (1 << BITS) - 1;
 pub(crate) const LIMBS: usize = 76;
 /// Zeros behind a number, so that rows of all lengths are added four limbs at a time.
 const PADDING: usize = 4;
+/// Four limbs that many times in one turn of a loop: at the end of each turn, an engine that can be interrupted looks whether
+/// it is, and saves its registers for that.
+const STRIDE: usize = 6;
 /// Bits of the modulus.
 const MODULUS_BITS: u32 = 2048;
 /// Bits of R.
@@ -196,12 +199,21 @@ fn padded(number: &Number) -> [u32; LIMBS + PADDING] {
 /// products of less than 2^56 and a carry: less than 2^64.
 #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
 fn add_products(sums: &mut [u64], (x, b): (u32, &[u32]), (y, c): (u32, &[u32])) {
+    let (x, y) = (four::repeated(x), four::repeated(y));
     let (sums, _) = sums.as_chunks_mut::<4>();
     let ((b, _), (c, _)) = (b.as_chunks::<4>(), c.as_chunks::<4>());
-    let (x, y) = (four::repeated(x), four::repeated(y));
-    for ((sums, b), c) in sums.iter_mut().zip(b).zip(c) {
-        *sums = four::sum(sums, (x, b), (y, c));
+    let add = |sums: &mut [[u64; 4]], b: &[[u32; 4]], c: &[[u32; 4]]| {
+        for ((sums, b), c) in sums.iter_mut().zip(b).zip(c) {
+            *sums = four::sum(sums, (x, b), (y, c));
+        }
+    };
+    let sums = &mut sums[..b.len()];
+    let (sum_strides, sums) = sums.as_chunks_mut::<STRIDE>();
+    let ((b_strides, b), (c_strides, c)) = (b.as_chunks::<STRIDE>(), c.as_chunks::<STRIDE>());
+    for ((sums, b), c) in sum_strides.iter_mut().zip(b_strides).zip(c_strides) {
+        add(sums, b, c);
     }
+    add(sums, b, c);
 }
 
 /// Four columns in WebAssembly's vectors. Said in so many words, as the compiler finds no vectors in the plain form.
