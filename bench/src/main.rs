@@ -11,6 +11,11 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+/// As `skillcall` serves the component.
+#[cfg(feature = "component")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures the component and the sidecar, prints the figures, and writes them into bench/README.md.
 #[derive(Parser)]
 #[command(max_term_width = 100)]
