@@ -53,6 +53,8 @@ pub(super) struct Parties {
     /// Whether each call is put through to the phone.
     bridged: bool,
     lost: Vec<String>,
+    /// Calls of ours that we have ended, and not been told so yet.
+    hung_up: usize,
 }
 
 impl Parties {
@@ -66,6 +68,7 @@ impl Parties {
             called: 0,
             bridged: true,
             lost: Vec::new(),
+            hung_up: 0,
         })
     }
 
@@ -138,6 +141,7 @@ impl Parties {
                 Event::Failed { status, reason, .. } => {
                     self.lost.push(format!("{status} {reason}"));
                 }
+                Event::Ended { .. } if self.hung_up > 0 => self.hung_up -= 1,
                 Event::Ended { reason, .. } => {
                     self.lost
                         .push(format!("BYE {}", reason.unwrap_or_default()));
@@ -166,8 +170,9 @@ impl Parties {
         self.phone.send()
     }
 
-    /// Ends the devices' calls.
+    /// Ends the device's one call.
     pub(super) fn hang_up(&mut self) -> anyhow::Result<()> {
+        self.hung_up += 1;
         let status = StatusCode::REQUEST_TERMINATED;
         self.device.endpoint.end_all(Instant::now(), status);
         self.pump()
