@@ -564,6 +564,11 @@ impl LegMedia {
         }
     }
 
+    /// Whether it plays something, and has sent nothing before.
+    pub(crate) fn begins_to_speak(&self) -> bool {
+        self.playing.is_some() && self.session.figures().packets_sent == 0
+    }
+
     /// Goes on by 20 ms: sends the packet that is due. Returns what it was, and whether the playing ended. `cleaned` is
     /// what the bridged leg says, when its packets are not relayed because its noise is suppressed.
     pub(crate) fn tick(

@@ -358,8 +358,14 @@ impl Running {
                 Player::repeating(prompt, NonZeroU32::new(times).unwrap_or(NonZeroU32::MIN), 0)
             }
         };
-        match self.leg_media(key, leg) {
-            Some(media) => media.playing = Some(Playing { play, player }),
+        let slot = self.media_slot(key, leg);
+        match slot.and_then(|slot| Some((slot, self.media.get_mut(slot)?))) {
+            Some((slot, media)) => {
+                media.playing = Some(Playing { play, player });
+                if media.begins_to_speak() {
+                    self.beginning.push(slot);
+                }
+            }
             None => {
                 let failure = Failure::new(ErrorType::SystemException, "the leg has no audio");
                 self.input(key, Input::PlayFailed { play, failure });

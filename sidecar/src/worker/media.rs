@@ -264,8 +264,10 @@ impl Running {
     pub(super) fn tick_if_due(&mut self, now: Instant) {
         self.forget_dialogs(now);
         if self.calls.is_empty() {
+            self.beginning.clear();
             return;
         }
+        self.begin_to_speak(now);
         let behind = now.saturating_duration_since(self.next_tick);
         if behind > MOST_BEHIND {
             self.shared
@@ -287,31 +289,45 @@ impl Running {
         self.look_for_silence(now);
     }
 
+    /// The first frame of legs on which nothing was said before goes out at once; the others follow by the clock.
+    fn begin_to_speak(&mut self, now: Instant) {
+        let mut out = [0; MAX_PACKET];
+        while let Some(slot) = self.beginning.pop() {
+            if self.media.get(slot).is_some_and(LegMedia::begins_to_speak) {
+                self.tick_leg(slot, now, &mut out);
+            }
+        }
+    }
+
     fn tick(&mut self, now: Instant) {
         let mut out = [0; MAX_PACKET];
         self.listen();
         for slot in 0..self.media_owner.len() {
-            let Some(&Some((key, leg))) = self.media_owner.get(slot) else {
-                continue;
-            };
-            self.tick_device(slot, now);
-            let cleaned = self
-                .media
-                .get(slot)
-                .and_then(|media| self.media.get(media.bridged?))
-                .filter(|other| other.focus.is_some())
-                .map(|other| other.heard);
-            let Some(media) = self.media.get_mut(slot) else {
-                continue;
-            };
-            let (sent, ended) = media.tick(now, cleaned.as_ref(), &mut out);
-            if let Some(play) = ended {
-                self.input(key, Input::PlayEnded { play });
-            }
-            self.record(slot, key, leg, sent);
-            self.read_digits(slot);
-            self.read_sent_digits(slot);
+            self.tick_leg(slot, now, &mut out);
         }
+    }
+
+    fn tick_leg(&mut self, slot: usize, now: Instant, out: &mut [u8; MAX_PACKET]) {
+        let Some(&Some((key, leg))) = self.media_owner.get(slot) else {
+            return;
+        };
+        self.tick_device(slot, now);
+        let cleaned = self
+            .media
+            .get(slot)
+            .and_then(|media| self.media.get(media.bridged?))
+            .filter(|other| other.focus.is_some())
+            .map(|other| other.heard);
+        let Some(media) = self.media.get_mut(slot) else {
+            return;
+        };
+        let (sent, ended) = media.tick(now, cleaned.as_ref(), out);
+        if let Some(play) = ended {
+            self.input(key, Input::PlayEnded { play });
+        }
+        self.record(slot, key, leg, sent);
+        self.read_digits(slot);
+        self.read_sent_digits(slot);
     }
 
     /// First half of a tick: what each peer said, where somebody needs it.

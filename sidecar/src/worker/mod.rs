@@ -272,6 +272,8 @@ struct Running {
     next_keeping: Instant,
     serial: u64,
     next_tick: Instant,
+    /// Legs that are to say something for the first time.
+    beginning: Vec<usize>,
     /// Legs whose sockets were not read empty.
     unread: Vec<usize>,
     packet: Box<[u8; 2048]>,
@@ -334,6 +336,7 @@ impl Running {
             next_keeping: Instant::now(),
             serial: 0,
             next_tick: Instant::now(),
+            beginning: Vec::new(),
             unread: Vec::new(),
             packet: Box::new([0; 2048]),
             waits: Waits::new(gauge),
@@ -394,7 +397,7 @@ impl Running {
     }
 
     fn wait(&self) -> Option<Duration> {
-        if !self.unread.is_empty() || !self.front_queue.is_empty() {
+        if !self.unread.is_empty() || !self.beginning.is_empty() || !self.front_queue.is_empty() {
             return Some(Duration::ZERO);
         }
         let tick = (!self.calls.is_empty()).then_some(self.next_tick);
