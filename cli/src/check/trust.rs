@@ -64,7 +64,11 @@ fn public_addresses(installation: &Installation, host: &Host) -> Vec<String> {
     }
     if let Ok(sidecar) = SidecarConfig::load(&installation.sidecar()) {
         let listeners = sidecar.sip.listen.iter().map(|listen| listen.address.ip());
-        if listeners.chain(sidecar.sip.public_address).any(is_public) {
+        let named = sidecar.sip.public_address.as_ref();
+        // Whoever asks a STUN server means to be reached from outside.
+        let asked = named.is_some_and(|named| named.server().is_some());
+        let named = named.and_then(|named| named.fixed());
+        if asked || listeners.chain(named).any(is_public) {
             public.push("the sidecar's SIP".to_owned());
         }
         if is_public(sidecar.control.listen.ip()) {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::endpoint::{received_via, response_address};
+use crate::endpoint::{Transport, received_via, response_address};
 use crate::message::{ExtraHeader, HeaderName, MessageWriter, NameAddr, StatusCode, Via, trim};
 
 /// Bytes of a message that are looked at.
@@ -75,6 +75,19 @@ fn scan<'a>(message: &'a [u8], mut line: impl FnMut(HeaderName, &'a [u8])) -> Op
         }
     }
     start
+}
+
+/// Where a request says that its sender takes requests over the connection that it came by: `sent-by` of a top Via with
+/// `alias` (RFC 5923 §5). The port is the transport's where none is written. `None`: it says nothing of that.
+pub fn alias(request: &[u8], transport: Transport) -> Option<(String, u16)> {
+    let lines = lines(request).filter(|lines| !lines.start.starts_with(b"SIP/"))?;
+    let via = Via::parse_first(lines.via?).ok().filter(Via::has_alias)?;
+    let usual = if transport.is_secure() { 5061 } else { 5060 };
+    let host = match via.host.ip() {
+        Some(address) => address.to_string(),
+        None => via.host.to_owned().to_string().to_ascii_lowercase(),
+    };
+    Some((host, via.port.unwrap_or(usual)))
 }
 
 fn lines(message: &[u8]) -> Option<Lines<'_>> {
@@ -202,7 +215,7 @@ pub fn stateless_response(
         }
         if first {
             let mut via = Vec::with_capacity(value.len() + 48);
-            received_via(&unfolded, &top, source, &mut via);
+            received_via(&unfolded, &top, source, None, &mut via);
             writer.header(HeaderName::Via, via);
         } else {
             writer.header(HeaderName::Via, value);

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use skillcall_sip::headers::{
-    Diversion, Encoding, HistoryEntry, Identities, Privacy, PrivacyValue, Reason, SignedIdentity,
-    TargetKind, UserToUser, Verstat,
+    Diversion, Encoding, HistoryEntry, Identities, MAX_BYTES, MAX_VALUES, Privacy, PrivacyValue,
+    Reason, SignedIdentity, TargetKind, UserToUser, Verstat,
 };
 use skillcall_sip::message::{Framing, HeaderName, Message, StatusCode, UriRef, parse};
 
@@ -223,6 +223,54 @@ fn user_to_user_in_every_form() {
     assert_eq!(of_uri[1].data().unwrap(), b"x");
 }
 
+#[test]
+fn user_to_user_keeps_its_order_its_parameters_and_its_bounds() {
+    // What is written again says the same; what cannot be read is left out, whatever stands around it.
+    for (came, kept) in [
+        ("00c8;encoding=hex", "00c8;encoding=hex"),
+        (
+            "00c8;Encoding=HEX;purpose=isdn-uui;content=isdn-uui",
+            "00c8;purpose=isdn-uui;content=isdn-uui;encoding=hex",
+        ),
+        ("\"a;b,c\";purpose=\"x y\"", "\"a;b,c\";purpose=\"x y\""),
+        ("token;v=1;bare;note=\"a;b\"", "token;v=1;bare;note=\"a;b\""),
+        ("one, \"t, wo\" ,three;x", "one | \"t, wo\" | three;x"),
+        ("one, ;encoding=hex, two", "one | two"),
+        ("\"open;encoding=hex", ""),
+        ("a b", ""),
+        ("a;=", ""),
+        ("\"\";encoding=hex", "\"\";encoding=hex"),
+    ] {
+        let message = with(&format!("User-to-User: {came}\r\n"));
+        let carried = UserToUser::carried(message.headers());
+        let written: Vec<String> = carried.values.iter().map(ToString::to_string).collect();
+        assert_eq!(written.join(" | "), kept, "{came}");
+        for (value, written) in carried.values.iter().zip(&written) {
+            assert_eq!(UserToUser::parse(written.as_bytes()).as_ref(), Ok(value));
+        }
+    }
+    let message = with("User-to-User: a, a b\r\nX: y\r\nUser-to-User: b;purpose=p, c\r\n");
+    let carried = UserToUser::carried(message.headers());
+    let written: Vec<&str> = carried.values.iter().map(|v| v.written.as_str()).collect();
+    assert_eq!((written, carried.left_out), (vec!["a", "b", "c"], 1));
+    assert!(carried.values[0].is_for_the_same(&carried.values[2]));
+    assert!(!carried.values[0].is_for_the_same(&carried.values[1]));
+    let many = with(&"User-to-User: 00\r\n".repeat(MAX_VALUES + 2));
+    let carried = UserToUser::carried(many.headers());
+    assert_eq!((carried.values.len(), carried.left_out), (MAX_VALUES, 2));
+    let long = "0".repeat(MAX_BYTES - 1);
+    let long = with(&format!("User-to-User: 0\r\nUser-to-User: {long}, 1\r\n"));
+    let carried = UserToUser::carried(long.headers());
+    assert_eq!((carried.values.len(), carried.left_out), (2, 1));
+    let uri = "sip:a@b?User-to-User=00C8%3Bencoding%3Dhex%2C%22x%22&Subject=1&user-to-user=a%20b";
+    let carried = UserToUser::carried_by(&UriRef::parse(uri.as_bytes()).unwrap());
+    let written: Vec<String> = carried.values.iter().map(ToString::to_string).collect();
+    assert_eq!(written, ["00C8;encoding=hex", "\"x\""]);
+    assert_eq!(carried.left_out, 1);
+    let read: Vec<&[u8]> = UserToUser::readable(b"a;b=c, a b, \"x\"").collect();
+    assert_eq!(read, [&b"a;b=c"[..], b"\"x\""]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -234,7 +282,7 @@ proptest! {
         let text = reason.to_string();
         prop_assert!(!text.contains(['\r', '\n']));
         prop_assert_eq!(Reason::parse(text.as_bytes()), Ok(Reason { text: Some(clean.clone()), ..reason }));
-        let uui = UserToUser { written: written.clone(), quoted: cause % 2 == 0, encoding: Encoding::Other(other.clone()), purpose: Some(other), content: None };
+        let uui = UserToUser { written: written.clone(), quoted: cause % 2 == 0, encoding: Encoding::Other(other.clone()), purpose: Some(other), content: None, others: Vec::new() };
         let text = uui.to_string();
         prop_assert!(!text.contains(['\r', '\n']));
         let again = UserToUser::parse(text.as_bytes()).unwrap();

@@ -108,6 +108,92 @@ impl From<ListenAddress> for String {
     }
 }
 
+/// An address at which peers reach us: `203.0.113.9`; or `stun:stun.example.com`, `stun:HOST:PORT` (RFC 7064): at which that
+/// server sees us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "schema", schemars(with = "String"))]
+pub enum PublicAddress {
+    /// This one.
+    Fixed(IpAddr),
+    /// What a STUN server sees: its host and port.
+    Stun(String),
+}
+
+/// The port of STUN (RFC 8489 §8.1).
+const STUN_PORT: u16 = 3478;
+
+impl PublicAddress {
+    /// The address, if the file says it.
+    pub const fn fixed(&self) -> Option<IpAddr> {
+        match self {
+            Self::Fixed(address) => Some(*address),
+            Self::Stun(_) => None,
+        }
+    }
+
+    /// The STUN server's host and port, if one is to be asked.
+    pub fn server(&self) -> Option<&str> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Stun(server) => Some(server),
+        }
+    }
+}
+
+impl FromStr for PublicAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Fixed(address));
+        }
+        let wrong = || {
+            format!(
+                "`{text}` is no public address: expected an address, or `stun:HOST:PORT` to ask a STUN server for it"
+            )
+        };
+        let server = text.strip_prefix("stun:").ok_or_else(wrong)?;
+        // Without its port an address of IPv6 has colons, too; it stands in brackets then.
+        let (host, port) = match server.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, port.parse().map_err(|_| wrong())?)
+            }
+            _ => (server, STUN_PORT),
+        };
+        let bracketed = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let is_address = bracketed.is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
+        let is_name = !host.is_empty()
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+        if port == 0 || !(is_address || is_name) {
+            return Err(wrong());
+        }
+        Ok(Self::Stun(format!("{host}:{port}")))
+    }
+}
+
+impl TryFrom<String> for PublicAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<PublicAddress> for String {
+    fn from(address: PublicAddress) -> Self {
+        match address {
+            PublicAddress::Fixed(address) => address.to_string(),
+            PublicAddress::Stun(server) => format!("stun:{server}"),
+        }
+    }
+}
+
 /// A source network: `10.1.0.0/16`, or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -247,6 +333,28 @@ mod tests {
         }
         assert!(PortRange::new(40001, 40002).is_err());
         assert!(PortRange::new(80, 1000).is_err());
+    }
+
+    #[test]
+    fn public_addresses() {
+        for (text, expected) in [
+            ("203.0.113.9", Some("203.0.113.9")),
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("stun:stun.example.com", Some("stun:stun.example.com:3478")),
+            ("stun:192.0.2.1:3479", Some("stun:192.0.2.1:3479")),
+            ("stun:[2001:db8::1]", Some("stun:[2001:db8::1]:3478")),
+            ("stun:[2001:db8::1]:99", Some("stun:[2001:db8::1]:99")),
+            ("stun:", None),
+            ("stun:a:b", None),
+            ("stun:a:0", None),
+            ("stun:a b", None),
+            ("stun:2001:db8::1", None),
+            ("turn:a", None),
+            ("gateway.example", None),
+        ] {
+            let parsed = text.parse::<PublicAddress>().ok().map(String::from);
+            assert_eq!(parsed.as_deref(), expected, "{text}");
+        }
     }
 
     #[test]

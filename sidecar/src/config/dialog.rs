@@ -84,7 +84,8 @@ impl DialogConfig {
             endpoint.methods.push(Method::Refer);
             endpoint.supported.push("norefersub".to_owned());
         }
-        endpoint.supported.push("replaces".to_owned());
+        let known = ["replaces", "uui"].map(str::to_owned);
+        endpoint.supported.extend(known);
         endpoint.session_timer = (self.session_seconds > 0).then_some(SessionTimerPolicy {
             expires: self.session_seconds,
             min_se: self.least_session_seconds,

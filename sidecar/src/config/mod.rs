@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
+pub use addresses::{ListenAddress, PortRange, PublicAddress, SipTransport, SourceNet};
 pub use bot::{BotConfig, BotSpeech, RecognizerConfig};
 pub use buckets::{BucketConfig, BucketProblem, RemoteBucket};
 pub use capture::HepConfig;

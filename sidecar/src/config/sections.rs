@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
+use super::addresses::{ListenAddress, PortRange, PublicAddress, SipTransport, SourceNet};
 
 /// SIP listeners and admission.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -15,14 +15,21 @@ use super::addresses::{ListenAddress, PortRange, SipTransport, SourceNet};
 pub struct SipConfig {
     /// Listeners, at most one of each transport (`udp`, `tcp`, `tls`, `ws`, `wss`); default UDP and TCP on 127.0.0.1:5060.
     pub listen: Vec<ListenAddress>,
-    /// The address that Via, Contact and SDP name; default: the listener's own.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
-    pub public_address: Option<IpAddr>,
+    /// The address that Via, Contact and SDP name: `203.0.113.9`, or `stun:HOST:PORT` for the one at which that STUN
+    /// server sees us (RFC 8489); default: the listener's own.
+    pub public_address: Option<PublicAddress>,
+    /// Seconds after which STUN servers of `public-address` are asked again, 1 to 86400; default 60. Another address holds
+    /// for calls and registrations that begin from then on; without an answer the last one holds.
+    pub stun_seconds: u32,
     /// Networks whose peers reach us at another address than all others; the first that has a peer is taken.
     pub network: Vec<SipNetwork>,
     /// Seconds of silence after which a connection that we have made is pinged: CRLF CRLF (RFC 5626 §3.5.1), or
-    /// WebSocket's own ping; 0: never; default 95.
+    /// WebSocket's own ping; 0: never; default 95. Unless it is 0, our REGISTERs, and INVITEs through an address
+    /// translation, offer keep-alives (RFC 6223), which are sent as often as the answer asks for.
     pub keep_alive_seconds: u16,
+    /// How often peers that offer keep-alives over UDP (RFC 6223) are asked to send them, in seconds; 0: their offer is not
+    /// taken up; default 28. Over connections it is 120.
+    pub peer_keep_alive_seconds: u16,
     /// Whether a private address in a peer's Contact or Record-Route gives way to the public address that it sent from, and
     /// one that its own Via names to any other;
     /// default true. False: requests go where the peer says, as RFC 3261 has it.
@@ -47,9 +54,8 @@ pub struct SipConfig {
 pub struct SipNetwork {
     /// Networks of the peers.
     pub peers: Vec<SourceNet>,
-    /// The address that Via, Contact and SDP name to them.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub public_address: IpAddr,
+    /// The address that Via, Contact and SDP name to them, as `sip.public-address` says it.
+    pub public_address: PublicAddress,
 }
 
 impl SipNetwork {
@@ -74,8 +80,10 @@ impl Default for SipConfig {
                 },
             ],
             public_address: None,
+            stun_seconds: 60,
             network: Vec::new(),
             keep_alive_seconds: 95,
+            peer_keep_alive_seconds: 28,
             correct_contacts: true,
             sources: None,
             unlisted_source: UnlistedSource::Refuse,

@@ -35,7 +35,7 @@ pub struct TrunkConfig {
     #[serde(default)]
     pub tls_name: Option<String>,
     /// Domains of client certificates that are this trunk's: a connection that shows one is the trunk's, wherever it
-    /// comes from; default: none.
+    /// comes from; where it says `alias`, our calls go by it, too (RFC 5923); default: none.
     #[serde(default)]
     pub certificate_names: Vec<String>,
     /// Seconds between the OPTIONS that ask each target whether it lives; 0 (default): none are sent.
@@ -49,7 +49,8 @@ pub struct TrunkConfig {
     #[serde(default)]
     pub srtp: SrtpMode,
     /// Whether it belongs to the same circle of trust as this sidecar (RFC 3325): what it says of a caller's identity, of the
-    /// wish to hide it and of the call's way goes on to other trusted trunks, and theirs to it; default false.
+    /// wish to hide it and of the call's way goes on to other trusted trunks, and theirs to it, and so does User-to-User (RFC
+    /// 7433); default false.
     #[serde(default)]
     pub trusted: bool,
     /// The user that answers its challenges (401 and 407); needs `password-file`; default: they are not answered.

@@ -47,6 +47,7 @@ use crate::journal::Journal;
 use crate::meetings::Meetings;
 use crate::metrics::{CONTENT_TYPE, Scrape};
 use crate::phones::Phones;
+use crate::reachable::Reachable;
 use crate::sidecar::Reload;
 use crate::speech::{SpeechFigures, SpeechService};
 use crate::trace::TraceStore;
@@ -94,6 +95,8 @@ pub(crate) struct Control {
     /// No new calls are taken.
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) front: FrontHandle,
+    /// Where peers reach us.
+    pub(crate) reachable: Arc<Reachable>,
     pub(crate) reload: Reload,
     pub(crate) captures: Arc<Captures>,
     /// The gateway, if there is one.
@@ -326,6 +329,7 @@ async fn metrics(State(control): State<Arc<Control>>) -> Response {
         figures: Arc::clone(&control.figures),
         sources: control.known.calls(),
         registrations: control.trunks.registrations().list(),
+        stun_servers: control.reachable.answers(),
         trunks: trunks::scrape(&control),
         phones: control.phones.count(),
         port_pairs: control.port_pairs,

@@ -61,7 +61,10 @@ pub(super) fn scrape(control: &Control) -> Vec<TrunkScrape> {
             };
             (place.config.address.clone(), up)
         });
+        let counts = control.trunks.counts().of(trunk.name());
         TrunkScrape {
+            placed: counts.placed(),
+            fates: counts.fates(),
             name: trunk.name().to_owned(),
             targets: targets.collect(),
             calls: source.as_ref().map_or(0, Source::calls),

@@ -40,6 +40,7 @@ pub(crate) use pressure::{Gauge, Waits};
 use running::Running;
 pub(crate) use stream::StreamTarget;
 use stream::Streams;
+pub(crate) use stun::binding_request;
 use udp::UdpListener;
 
 const UDP: Token = Token(0);
@@ -83,6 +84,8 @@ pub(crate) enum ToFront {
         /// When the registration ends.
         until: std::time::Instant,
     },
+    /// Show that a connection of ours lives, if it is open (RFC 6223).
+    KeepAlive(StreamTarget),
     /// End the thread.
     Stop,
     /// Panic, as a mistake would.

@@ -473,6 +473,13 @@ impl Running {
                         streams.keep(connection, until);
                     }
                 }
+                ToFront::KeepAlive(to) => {
+                    if let Some(streams) = &mut self.front.streams {
+                        streams.ping(self.front.poll.registry(), &to);
+                        let failed = streams.take_failed();
+                        self.report_failed(failed);
+                    }
+                }
                 ToFront::Stop => self.stopping = true,
                 #[cfg(feature = "injected-panics")]
                 ToFront::Panic => panic!("injected"),

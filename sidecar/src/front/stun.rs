@@ -17,6 +17,16 @@ pub(super) fn is_stun(datagram: &[u8]) -> bool {
         && datagram.get(4..8) == Some(&COOKIE[..])
 }
 
+/// A binding request that keeps a flow alive (RFC 5626 §4.4.2).
+pub(crate) fn binding_request(id: [u8; 12]) -> Bytes {
+    let mut out = Vec::with_capacity(HEADER);
+    out.extend(REQUEST);
+    out.extend([0, 0]);
+    out.extend(COOKIE);
+    out.extend(id);
+    out.into()
+}
+
 /// The answer to a binding request: which address it came from. None to anything else.
 pub(super) fn answer(datagram: &[u8], from: SocketAddr) -> Option<Bytes> {
     if datagram.get(..2) != Some(&REQUEST[..]) {
@@ -59,6 +69,7 @@ mod tests {
         ];
         let mut request = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
         request.extend(id);
+        assert_eq!(binding_request(id), request);
         assert!(is_stun(&request));
         let answer = answer(&request, "192.0.2.1:32853".parse().unwrap()).unwrap();
         assert_eq!(&answer[..4], [1, 1, 0, 12]);

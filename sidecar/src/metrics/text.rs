@@ -24,6 +24,8 @@ pub(crate) struct Scrape {
     pub(crate) sources: Vec<(String, usize)>,
     /// Trunks that are to be registered with, and whether they are.
     pub(crate) registrations: Vec<(String, bool)>,
+    /// STUN servers that say our public address, and whether each has answered when it was asked last.
+    pub(crate) stun_servers: Vec<(String, bool)>,
     /// All trunks.
     pub(crate) trunks: Vec<TrunkScrape>,
     /// Registrations of phones.
@@ -43,6 +45,10 @@ pub(crate) struct TrunkScrape {
     pub(crate) targets: Vec<(String, Option<bool>)>,
     /// Calls now that came from it.
     pub(crate) calls: usize,
+    /// Calls now that we have placed by it.
+    pub(crate) placed: usize,
+    /// What its INVITEs have come to: `in` or `out`, the outcome, how often.
+    pub(crate) fates: Vec<(&'static str, &'static str, u64)>,
     /// Calls of it that its share did not admit.
     pub(crate) refused: u64,
 }
@@ -203,6 +209,14 @@ impl Scrape {
                 .iter()
                 .map(|(trunk, registered)| (trunk.clone(), usize::from(*registered))),
         )?;
+        family.gauges(
+            "skillcall_stun_server_answers",
+            "Whether a STUN server of a public address has answered when it was asked last: 1 or 0",
+            "server",
+            self.stun_servers
+                .iter()
+                .map(|(server, answers)| (server.clone(), usize::from(*answers))),
+        )?;
         self.trunks(family)?;
         let observed = &self.figures.observed;
         family.distribution(
@@ -276,6 +290,26 @@ impl Scrape {
             "Calls now that came from a trunk",
             "trunk",
             (self.trunks.iter()).map(|trunk| (trunk.name.clone(), trunk.calls)),
+        )?;
+        family.gauges(
+            "skillcall_trunk_calls_placed",
+            "Calls now that the sidecar has placed by a trunk",
+            "trunk",
+            (self.trunks.iter()).map(|trunk| (trunk.name.clone(), trunk.placed)),
+        )?;
+        family.counters(
+            "skillcall_trunk_invites",
+            "What INVITEs of a trunk (in) and to it (out) have come to",
+            self.trunks.iter().flat_map(|trunk| {
+                trunk.fates.iter().map(|(way, fate, count)| {
+                    let labels = [
+                        ("trunk", trunk.name.clone()),
+                        ("direction", (*way).to_owned()),
+                        ("outcome", (*fate).to_owned()),
+                    ];
+                    (labels, *count)
+                })
+            }),
         )?;
         family.counters(
             "skillcall_trunk_calls_refused",
@@ -464,6 +498,7 @@ mod tests {
         figures.observed.handler.add(0.03);
         let scrape = Scrape {
             registrations: vec![("pbx".to_owned(), true)],
+            stun_servers: vec![("192.0.2.1:3478".to_owned(), true)],
             phones: 3,
             figures,
             sources: vec![("192.0.2.0/24".into(), 4)],
@@ -476,6 +511,8 @@ mod tests {
                     ("b.example".to_owned(), None),
                 ],
                 calls: 3,
+                placed: 2,
+                fates: vec![("out", "4xx", 5)],
                 refused: 4,
             }],
         };
@@ -484,6 +521,8 @@ mod tests {
             "skillcall_calls{state=\"unanswered\"} 1",
             "skillcall_calls{state=\"answered\"} 2",
             "skillcall_sip_responses_total{direction=\"sent\",status=\"486\"} 1",
+            "skillcall_trunk_calls_placed{trunk=\"pbx\"} 2",
+            "skillcall_trunk_invites_total{trunk=\"pbx\",direction=\"out\",outcome=\"4xx\"} 5",
             "skillcall_source_calls{source=\"192.0.2.0/24\"} 4",
             "skillcall_handler_duration_seconds_bucket{le=\"0.05\"} 1",
             "skillcall_handler_duration_seconds_count 1",

@@ -30,8 +30,8 @@ use crate::config::{DigestAlgorithm, SidecarConfig};
 const DOMAIN: &str = "phones";
 /// Nonces that are remembered as used.
 const NONCES: usize = 100_000;
-/// Seconds within which a phone on a connection has to be heard, as it is told (RFC 5626 §5.4).
-const FLOW_TIMER: u32 = 120;
+/// Seconds within which a peer on a connection has to be heard, as it is told (RFC 5626 §5.4, RFC 6223 §4.3).
+pub(crate) const FLOW_TIMER: u32 = 120;
 
 /// The registrar, as all threads share it.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ use crate::leg::DeviceSettings;
 use crate::meetings::Meetings;
 use crate::phones::Phones;
 use crate::playback::{FilePrompts, prompt_of_file};
-use crate::reachable::Reachable;
+use crate::reachable::{Asking, Reachable};
 use crate::recording::RecordingStore;
 use crate::resolve::Names;
 use crate::speech::SpeechService;
@@ -45,7 +45,7 @@ use crate::trunks::{TrunkTable, Trunks};
 use crate::worker::{Shared, ToWorker, WorkerHandle};
 pub(crate) use reload::Reload;
 pub use reload::Reloaded;
-use threads::{advertised, join, usable};
+use threads::{join, usable};
 
 /// After the calls were hung up, so long their handlers may take to hear of it.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -117,6 +117,8 @@ pub struct Sidecar {
     end_control: Option<oneshot::Sender<()>>,
     control_task: Option<tokio::task::JoinHandle<()>>,
     telemetry_task: Option<tokio::task::JoinHandle<()>>,
+    reachable: Arc<Reachable>,
+    asking_task: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Sidecar {
@@ -206,10 +208,11 @@ impl Sidecar {
         let names = Names::new(&config.dns, usable(sip_udp))
             .map_err(std::io::Error::other)
             .map_err(io("[dns] name servers"))?;
-        let sip_host = advertised(
-            &config,
-            sip_udp.or(sip_tcp).or(sip_tls).or(sip_ws).or(sip_wss),
-        );
+        let bound = sip_udp.or(sip_tcp).or(sip_tls).or(sip_ws).or(sip_wss);
+        let bound = bound.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5060)));
+        let reachable = Arc::new(Reachable::new(&config, bound));
+        let mut asking = Asking::new(Arc::clone(&reachable), bound.ip());
+        asking.ask().await;
         let switchboard = Switchboard::new(
             &config.gateway,
             &secrets,
@@ -277,7 +280,7 @@ impl Sidecar {
             names: Arc::new(names),
             switchboard: switchboard.clone(),
             devices,
-            reachable: Reachable::new(&config, sip_host),
+            reachable: Arc::clone(&reachable),
         });
 
         let mut sidecar = Self {
@@ -321,9 +324,21 @@ impl Sidecar {
             end_control: None,
             control_task: None,
             telemetry_task,
+            reachable,
+            asking_task: None,
             config,
         };
         sidecar.start_threads(front, &shared)?;
+        if asking.is_needed() {
+            let every = Duration::from_secs(sidecar.config.sip.stun_seconds.max(1).into());
+            let workers = sidecar.workers.clone();
+            let changed = move || {
+                workers
+                    .iter()
+                    .for_each(|worker| worker.send(ToWorker::Readdress))
+            };
+            sidecar.asking_task = Some(tokio::spawn(asking.keep_asking(every, changed)));
+        }
         sidecar.leave(left, &applications, &handlers, switchboard.as_ref());
         sidecar
             .start_control(secrets, speech, applications, meetings, switchboard)
@@ -441,6 +456,7 @@ impl Sidecar {
             reload: self.reload.clone(),
             captures: Arc::clone(&self.tap.single),
             front: self.front.clone(),
+            reachable: Arc::clone(&self.reachable),
         });
         let (end, ended) = oneshot::channel::<()>();
         self.end_control = Some(end);
@@ -613,6 +629,9 @@ impl Drop for Sidecar {
     /// Without [`Sidecar::shutdown`] the threads are only told to end.
     fn drop(&mut self) {
         self.stop_threads();
+        if let Some(task) = &self.asking_task {
+            task.abort();
+        }
         if !self.store_threads.is_empty() {
             self.recordings.stop();
             self.journal.stop();

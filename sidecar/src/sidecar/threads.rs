@@ -1,6 +1,6 @@
 //! The workers' threads and the front's.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -10,11 +10,10 @@ use skillcall_sip::endpoint::{Advertised, EndpointConfig, Limits as SipLimits, T
 use skillcall_sip::message::Method;
 
 use super::{Sidecar, StartError, io};
-use crate::config::SidecarConfig;
 use crate::failure::said;
 use crate::front::{Front, FrontParts, ToFront};
+use crate::phones::FLOW_TIMER;
 use crate::ports::PortPool;
-use crate::reachable;
 use crate::resolve::Usable;
 use crate::worker::{Shared, ToWorker, Worker};
 
@@ -31,17 +30,22 @@ impl Sidecar {
         let mut ports = Vec::with_capacity(count);
         for index in 0..count {
             let mut endpoint =
-                EndpointConfig::new(advertised(&config, self.any_listener()), rand::random());
+                EndpointConfig::new(self.advertised(self.any_listener()), rand::random());
             let at = |bound: Option<SocketAddr>| {
-                bound.map(|bound| Advertised::from(advertised(&config, Some(bound))))
+                bound.map(|bound| Advertised::from(self.advertised(Some(bound))))
             };
             endpoint.tcp = at(self.sip_tcp);
             endpoint.tls = at(self.sip_tls);
             endpoint.ws = at(self.sip_ws);
             endpoint.wss = at(self.sip_wss);
-            endpoint.views = reachable::views(&config);
+            shared.reachable.name(&mut endpoint);
             endpoint.resolves_names = true;
             endpoint.correct_contacts = config.sip.correct_contacts;
+            // Who shows a certificate of its own may be sent requests over the connections that it opens.
+            endpoint.alias = config.tls.certificate.is_some();
+            let asked = config.sip.peer_keep_alive_seconds;
+            endpoint.keep_datagrams = (asked > 0).then_some(asked.into());
+            endpoint.keep_connections = (asked > 0).then_some(FLOW_TIMER);
             endpoint.id_prefix = front.naming().prefix(index);
             if let Some(product) = &config.sip.product {
                 endpoint.product.clone_from(product);
@@ -97,6 +101,11 @@ impl Sidecar {
         Ok(())
     }
 
+    fn advertised(&self, bound: Option<SocketAddr>) -> SocketAddr {
+        let bound = bound.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5060)));
+        self.reachable.at(bound)
+    }
+
     fn any_listener(&self) -> Option<SocketAddr> {
         [
             self.sip_udp,
@@ -124,14 +133,6 @@ pub(super) fn join(threads: Vec<JoinHandle<()>>) {
             tracing::error!("a thread of the sidecar panicked");
         }
     }
-}
-
-pub(super) fn advertised(config: &SidecarConfig, bound: Option<SocketAddr>) -> SocketAddr {
-    let bound = bound.unwrap_or_else(|| SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 5060));
-    SocketAddr::new(
-        config.sip.public_address.unwrap_or(bound.ip()),
-        bound.port(),
-    )
 }
 
 /// What the listeners can send by.

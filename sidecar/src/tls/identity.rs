@@ -1,6 +1,8 @@
 //! Who a certificate says that its holder is, in SIP's terms (RFC 5922 §7).
 
-use rustls::pki_types::CertificateDer;
+use rustls::client::verify_server_name;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ParsedCertificate;
 use webpki::EndEntityCert;
 
 /// The SIP domain identities of a certificate: the hosts of its `sip:` URIs without user part; if it has none, its DNS
@@ -35,6 +37,15 @@ pub(super) fn matches(identities: &[String], name: &str) -> bool {
     identities
         .iter()
         .any(|identity| identity.eq_ignore_ascii_case(name.trim_end_matches('.')))
+}
+
+/// Whether a certificate is its holder's for a domain, as [`identities`] has them, or for an IP address.
+pub(crate) fn proves(certificate: &CertificateDer<'_>, name: &str) -> bool {
+    match ServerName::try_from(name) {
+        Ok(address @ ServerName::IpAddress(_)) => ParsedCertificate::try_from(certificate)
+            .is_ok_and(|parsed| verify_server_name(&parsed, &address).is_ok()),
+        _ => matches(&identities(certificate), name),
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 
 use crate::config::{SecretError, SidecarConfig, read_secret_file};
-pub(crate) use identity::identities;
+pub(crate) use identity::{identities, proves};
 use verify::PeerVerifier;
 
 /// Certificates that cannot be used.

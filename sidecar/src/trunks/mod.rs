@@ -1,5 +1,6 @@
 //! Trunks at work: whose a source address is, and in which order a trunk's targets are tried.
 
+mod counts;
 mod health;
 mod order;
 mod registration;
@@ -8,6 +9,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub(crate) use counts::{Counts, Fate, Placed, Way};
 pub(crate) use health::{Health, Reach, State as HealthState};
 pub(crate) use order::by_priority;
 pub(crate) use registration::{Registrar, RegistrationState, Registrations, Standing};
@@ -177,6 +179,7 @@ pub(crate) struct Trunks {
     /// Connections that have shown a trunk's certificate.
     connections: Arc<RwLock<HashMap<ConnectionId, Arc<Trunk>>>>,
     registrations: Registrations,
+    counts: Counts,
 }
 
 impl Trunks {
@@ -185,12 +188,18 @@ impl Trunks {
             table: Arc::new(RwLock::new(Arc::new(table))),
             connections: Arc::default(),
             registrations: Registrations::default(),
+            counts: Counts::default(),
         }
     }
 
     /// How our registrations with trunks stand.
     pub(crate) const fn registrations(&self) -> &Registrations {
         &self.registrations
+    }
+
+    /// What has become of trunks' calls.
+    pub(crate) const fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// The table of this moment.

@@ -10,6 +10,7 @@ use super::Running;
 use super::call::{CallKey, LegState};
 use crate::config::ReliableProvisional;
 use crate::engine::LegId;
+use crate::trunks::{Fate, Way};
 
 impl Running {
     /// 180, or 183 with early media: reliably where the caller takes that (RFC 3262).
@@ -39,6 +40,7 @@ impl Running {
         if sdp.is_some() {
             self.open_media(key, leg);
         }
+        let told = self.take_told(key, leg);
         let now = Instant::now();
         let sent = if reliable {
             let sdp = sdp.filter(|_| !described);
@@ -46,9 +48,10 @@ impl Running {
                 entry.described_reliably |= sdp.is_some();
             }
             self.endpoint
-                .provisional_reliable(now, handle, status, "", &[], sdp)
+                .provisional_reliable(now, handle, status, "", &told, sdp)
         } else {
-            self.endpoint.provisional(now, handle, status, "", &[], sdp)
+            self.endpoint
+                .provisional(now, handle, status, "", &told, sdp)
         };
         self.note_refused(key, "ring", sent.err().map(|e| e.to_string()));
     }
@@ -82,8 +85,12 @@ impl Running {
             let answer = entry.answer.clone();
             answer.or_else(|| self.own_offer(key, leg))
         };
-        match self.endpoint.accept(Instant::now(), handle, &[], sdp) {
-            Ok(()) => self.set_state(key, leg, LegState::Connected),
+        let told = self.take_told(key, leg);
+        match self.endpoint.accept(Instant::now(), handle, &told, sdp) {
+            Ok(()) => {
+                self.count_call(key, leg, Way::In, Fate::Answered);
+                self.set_state(key, leg, LegState::Connected);
+            }
             Err(error) => self.note_refused(key, "answer", Some(error.to_string())),
         }
     }

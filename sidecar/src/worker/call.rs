@@ -16,13 +16,14 @@ use super::history::History;
 use super::outgoing::Attempt;
 use super::ringing::Fork;
 use super::transfer::Transfer;
+use super::user_to_user::Told;
 use crate::applications::Application;
 use crate::engine::{LegId, PlayId, RecordingEnd, RecordingId, SpeechId, TurnId};
 use crate::figures::Held;
 use crate::guard::{RouteHeld, SourceHeld};
 use crate::leg::LegOffers;
 use crate::trace::CallIds;
-use crate::trunks::Trunk;
+use crate::trunks::{Placed, Trunk};
 
 /// A call of a worker: its place, and a serial number that tells it from an earlier call in the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,8 +117,12 @@ pub(super) struct LegEntry {
     pub(super) described_reliably: bool,
     /// The trunk that it came or went by.
     pub(super) trunk: Option<Arc<Trunk>>,
+    /// It was placed by that trunk.
+    pub(super) placed: Option<Placed>,
     /// What a trusted trunk said of the caller.
     pub(super) vouched: Vec<ExtraHeader>,
+    /// What its party tells the other one.
+    pub(super) told: Told,
     /// What it asked for, and the way to here.
     pub(super) history: Option<History>,
     /// Where else it may be tried, while it is being called.
@@ -145,7 +150,9 @@ impl LegEntry {
             answer: None,
             described_reliably: false,
             trunk: None,
+            placed: None,
             vouched: Vec::new(),
+            told: Told::default(),
             history: None,
             attempt: None,
             forks: Vec::new(),

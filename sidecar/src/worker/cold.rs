@@ -201,6 +201,7 @@ impl Running {
                     let made = self.create(&application, *call);
                     let _ = reply.send(made);
                 }
+                ToWorker::Readdress => self.readdress(Instant::now()),
                 ToWorker::TakeLeave(dialogs) => {
                     let now = Instant::now();
                     for dialog in &dialogs {

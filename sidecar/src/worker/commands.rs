@@ -19,6 +19,7 @@ use super::{Running, ToWorker};
 use crate::engine::{Command, Failure, Input, LegId, PlayId, PlaySource, Severity};
 use crate::leg::Playing;
 use crate::recording::{Report, Reporter};
+use crate::trunks::{Fate, Way};
 
 impl Running {
     pub(super) fn carry_out_one(&mut self, key: CallKey, command: Command) {
@@ -266,9 +267,11 @@ impl Running {
             return;
         };
         let status = StatusCode::new(status).unwrap_or(StatusCode::TEMPORARILY_UNAVAILABLE);
+        let told = self.take_told(key, leg);
         let sent = self
             .endpoint
-            .reject(Instant::now(), handle, status, "", &[]);
+            .reject(Instant::now(), handle, status, "", &told);
+        self.count_call(key, leg, Way::In, Fate::of(status.get()));
         self.note_refused(key, "reject", sent.err().map(|e| e.to_string()));
         self.by_handle.remove(&handle);
         self.set_state(key, leg, LegState::Gone);
@@ -277,8 +280,9 @@ impl Running {
 
     pub(super) fn hang_up(&mut self, key: CallKey, leg: LegId) {
         if let Some(handle) = self.call(key).and_then(|call| call.leg(leg)?.handle) {
+            let told = self.take_told(key, leg);
             // It may have ended just now; then there is nothing to send.
-            let _ = self.endpoint.bye(Instant::now(), handle, &[]);
+            let _ = self.endpoint.bye(Instant::now(), handle, &told);
             self.by_handle.remove(&handle);
         }
         self.set_state(key, leg, LegState::Gone);

@@ -123,6 +123,8 @@ pub(crate) enum ToWorker {
         call: Box<OutboundCall>,
         reply: oneshot::Sender<bool>,
     },
+    /// Peers reach us at another address from now on.
+    Readdress,
     /// End dialogs that an earlier process has left.
     TakeLeave(Vec<SavedDialog>),
     /// Give up INVITEs that an earlier process has left.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use skillcall_protocol::sma::{CallId, SipHeaders, TransactionId};
 use skillcall_protocol::trace::Direction;
 use skillcall_sip::endpoint::{CallHandle, Flow};
-use skillcall_sip::message::{ExtraHeader, NameAddr, Request, StatusCode, text};
+use skillcall_sip::message::{ExtraHeader, HeaderName, NameAddr, Request, StatusCode, text};
 use skillcall_sip::sdp::{Capabilities, Codec, MediaSession};
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ use super::call::{CallEntry, CallKey, LegEntry, LegState};
 use super::gateway::G711;
 use super::history::History;
 use super::identity::vouched;
+use super::user_to_user::readable;
 use super::{AFTERLIFE, Running};
 use crate::applications::Application;
 use crate::engine::{Call, InboundCall, LegId, Now};
@@ -28,7 +29,7 @@ use crate::front::client_session_id;
 use crate::guard::SourceHeld;
 use crate::leg::{Agreed, LegOffers};
 use crate::trace::CallIds;
-use crate::trunks::Trunk;
+use crate::trunks::{Fate, Trunk, Way};
 
 /// Seconds after which a caller may try again when no RTP port was free.
 const RETRY_AFTER: u32 = 5;
@@ -60,6 +61,10 @@ impl Running {
             let why = format!("refused with {}: {why}", status.get());
             worker.trace_refusal(now, request, csi.clone(), &why);
             let _ = worker.endpoint.reject(now, handle, status, "", headers);
+            if let Some(trunk) = worker.shared.trunks.of_flow(&flow) {
+                let counts = worker.shared.trunks.counts().of(trunk.name());
+                counts.count(Way::In, Fate::of(status.get()));
+            }
             if let Some(csi) = &csi {
                 worker
                     .shared
@@ -224,6 +229,7 @@ impl Running {
         self.own_media(slot, key, LegId::A);
         self.note_dialog(handle, key, LegId::A);
         self.tell_invite(&ids, &flow, request.wire());
+        self.hear_asking(key, LegId::A, request);
         let _ = self.endpoint.trying(now, handle);
         self.carry_out(key);
     }
@@ -340,7 +346,11 @@ fn surfaced(request: &Request) -> SipHeaders {
     let mut headers = SipHeaders::new();
     for field in request.headers().iter() {
         let name = text(field.raw_name);
-        if SipHeaders::is_surfaced(&name) {
+        if field.name == HeaderName::UserToUser {
+            if let Some(values) = readable(field.value) {
+                headers.insert(name.into_owned(), values);
+            }
+        } else if SipHeaders::is_surfaced(&name) {
             headers.insert(name.into_owned(), field.text().into_owned());
         }
     }

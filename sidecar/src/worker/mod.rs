@@ -9,9 +9,11 @@
 //! | `incoming`, `outgoing` | a call that comes in, a leg that goes out |
 //! | `answering` | what a caller is told before the answer, and the answer |
 //! | `identity` | who calls, as one trunk vouches for it and another one is told |
+//! | `user_to_user` | what one party of a call tells the other one |
 //! | `next_hop` | a request inside a dialog whose next hop is a name |
 //! | `checks` | whether trunks' targets live |
 //! | `registering` | our registrations with trunks |
+//! | `keep_alives` | flows that peers want to be kept alive |
 //! | `phones`, `ringing` | phones that register with us; a leg that rings at all their places |
 //! | `brain`, `gateway` | calls between Alexa devices and phones |
 //! | `created` | a call that is made through the API; the records of legs |
@@ -41,6 +43,7 @@ mod identity;
 mod inbox;
 mod incoming;
 mod inside;
+mod keep_alives;
 mod media;
 mod meeting;
 mod next_hop;
@@ -54,6 +57,7 @@ mod signalling;
 mod supervision;
 mod transfer;
 mod trunk_way;
+mod user_to_user;
 mod view;
 mod wire;
 
@@ -101,6 +105,7 @@ use call::CallEntry;
 pub(crate) use call::CallKey;
 use checks::Checks;
 pub(crate) use inbox::{ToWorker, WorkerHandle};
+use keep_alives::KeepAlives;
 use next_hop::NextHop;
 pub(crate) use orders::LegOrder;
 use registering::Registering;
@@ -155,7 +160,7 @@ pub(crate) struct Shared {
     /// How the gateway speaks with devices; none without one.
     pub(crate) devices: Option<Arc<DeviceSettings>>,
     /// Where peers reach us.
-    pub(crate) reachable: Reachable,
+    pub(crate) reachable: Arc<Reachable>,
 }
 
 /// A worker before it runs.
@@ -269,6 +274,7 @@ struct Running {
     resolved: VecDeque<Transmit>,
     checks: Checks,
     registering: Registering,
+    keep_alives: KeepAlives,
     next_keeping: Instant,
     serial: u64,
     next_tick: Instant,
@@ -333,6 +339,7 @@ impl Running {
             resolved: VecDeque::new(),
             checks: Checks::new(Instant::now()),
             registering: Registering::new(Instant::now()),
+            keep_alives: KeepAlives::default(),
             next_keeping: Instant::now(),
             serial: 0,
             next_tick: Instant::now(),
@@ -387,6 +394,7 @@ impl Running {
             self.tick_if_due(now);
             self.check_trunks(now);
             self.keep_registered(now);
+            self.send_keep_alives(now);
             self.keep_registrations(now);
             self.gather(now);
             self.settle();
@@ -408,6 +416,7 @@ impl Running {
             afterlife,
             self.next_check(),
             self.next_registering(),
+            self.next_keep_alive(),
             self.next_keeping(),
             self.next_gathering(),
         ]

@@ -7,6 +7,7 @@ use std::time::Instant;
 use skillcall_protocol::sma::action::BridgeEndpoint;
 use skillcall_protocol::sma::{CallId, SipHeaders};
 use skillcall_sip::endpoint::{FailureCause, OutgoingInvite, Party, Transport};
+use skillcall_sip::headers::UserToUser;
 use skillcall_sip::message::{ExtraHeader, Response, StatusCode, Uri};
 use skillcall_sip::registration::Binding;
 
@@ -18,7 +19,7 @@ use crate::figures::count;
 use crate::guard::{RouteBounds, RouteHeld};
 use crate::leg::{LegOffers, Target};
 use crate::resolve::{Hop, Search};
-use crate::trunks::Trunk;
+use crate::trunks::{Fate, Trunk, Way};
 
 /// What an outgoing leg asks for.
 pub(super) struct Dial {
@@ -51,6 +52,8 @@ pub(super) struct Attempt {
     by_udp: bool,
     /// How often it was sent elsewhere by 3xx.
     redirects: u8,
+    /// What the last 3xx has for whom it names.
+    redirected_with: Vec<UserToUser>,
     /// Where a phone is registered, to be rung at all at once.
     pub(super) bindings: Vec<Binding>,
     /// It goes to a phone.
@@ -212,9 +215,11 @@ impl Running {
     ) -> Result<Attempt, Refusal> {
         let slot = self.take_media(now).map_err(|error| (503, error))?;
         self.own_media(slot, key, dial.leg);
+        let placed = self.placed_by(trunk.as_deref());
         if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(dial.leg)) {
             entry.media = Some(slot);
             entry.trunk = trunk.clone();
+            entry.placed = placed;
             entry.route = held;
         }
         Ok(Attempt {
@@ -226,6 +231,7 @@ impl Running {
             current: None,
             by_udp: false,
             redirects: 0,
+            redirected_with: Vec::new(),
             bindings: Vec::new(),
             rings_phone: false,
             failure: (503, "no target is left".into()),
@@ -246,13 +252,14 @@ impl Running {
         let targets = response.headers().redirect_targets();
         let permitted = targets
             .iter()
-            .find_map(|target| self.redirected(key, &target.uri));
+            .find_map(|target| Some((self.redirected(key, &target.uri)?, &target.uri)));
         let most = self.shared.config.dialog.redirects;
         let now = Instant::now();
         let Some(mut attempt) = self.take_attempt(key, leg) else {
             return false;
         };
-        let (Some((uri, target, bounds)), true) = (permitted, attempt.redirects < most) else {
+        let (Some(((uri, target, bounds), named)), true) = (permitted, attempt.redirects < most)
+        else {
             self.note(
                 key,
                 true,
@@ -264,14 +271,22 @@ impl Running {
         let Ok(held) = self.take_toll(key, &bounds, now) else {
             return false;
         };
+        // Its credentials, its proxy and what it is trusted with stay behind with the trunk that sends the call elsewhere.
+        let trunk = self.shared.trunks.now().of_target(&target).cloned();
+        let next = trunk.as_ref().and_then(|trunk| self.first_hop(trunk).1);
+        let placed = self.placed_by(trunk.as_deref());
         if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) {
             entry.handle = None;
             entry.route = held;
+            entry.placed = placed;
+            entry.trunk.clone_from(&trunk);
         }
+        attempt.trunk = trunk;
         self.note(key, false, &format!("{status}: its target is called"));
         attempt.redirects += 1;
+        attempt.redirected_with = self.redirected_with(key, named);
         attempt.hops.clear();
-        attempt.places = VecDeque::from([(uri, target)]);
+        attempt.places = VecDeque::from([(uri, next.unwrap_or(target))]);
         attempt.failure = (status, response.reason().into_owned());
         self.try_next(key, leg, attempt, now);
         true
@@ -283,7 +298,9 @@ impl Running {
         let (endpoint, direct) = self.permitted(key, &uri.as_ref())?;
         let config = self.shared.live.now();
         let (text, bounds) = match direct {
-            Some(text) => {
+            Some(_) => {
+                // What stands behind `?` is no part of a Request-URI (RFC 3261 §19.1.5).
+                let text = uri.as_ref().without_headers().to_owned();
                 let target = Target::parse(&text).ok()?;
                 (text, self.bounds_of_target(key, &target)?)
             }
@@ -411,7 +428,10 @@ impl Running {
         }
         match hops {
             Ok(hops) => attempt.hops = hops.into(),
-            Err(reason) => attempt.failure = (503, reason),
+            Err(reason) => {
+                self.count_call(key, leg, Way::Out, Fate::Unreachable);
+                attempt.failure = (503, reason);
+            }
         }
         self.try_next(key, leg, attempt, Instant::now());
     }
@@ -484,6 +504,8 @@ impl Running {
         let mut invite = OutgoingInvite::new(uri, hop.address, Party::new(from), Some(offer));
         invite.transport = hop.transport;
         invite.udp_only = attempt.udp_only() || attempt.by_udp;
+        let translated = self.shared.reachable.is_translated(hop.address.ip());
+        invite.keep = translated && self.offers_keep_alives();
         self.expect_peer(hop, attempt.trunk.as_deref());
         invite.wallet = attempt
             .trunk
@@ -492,11 +514,11 @@ impl Running {
         if let Some(trunk) = &attempt.trunk {
             invite.routes = self.first_hop(trunk).0;
         }
-        if attempt
+        let trusted = attempt
             .trunk
             .as_ref()
-            .is_some_and(|trunk| trunk.config.trusted)
-        {
+            .is_some_and(|trunk| trunk.config.trusted);
+        if trusted {
             let caller = self.call(key).and_then(|call| call.leg(LegId::A));
             if let Some(leg) = caller {
                 invite.headers.extend(leg.vouched.iter().cloned());
@@ -505,6 +527,10 @@ impl Running {
                 invite.headers.extend(added.collect::<Vec<_>>());
             }
         }
+        // What the handler says stands in the caller's words' place.
+        let caller_speaks = trusted && dial.headers.get("User-to-User").is_none();
+        let told = self.uui_of_invite(key, caller_speaks, &attempt.redirected_with);
+        invite.headers.extend(told);
         for (name, value) in dial.headers.iter() {
             let header = ExtraHeader::new(name, value).map_err(|error| (500, error.to_string()))?;
             invite.headers.push(header);
@@ -557,6 +583,11 @@ impl Running {
 }
 
 impl Attempt {
+    /// Where the last INVITE went.
+    pub(super) const fn current(&self) -> Option<&Hop> {
+        self.current.as_ref()
+    }
+
     fn udp_only(&self) -> bool {
         self.trunk
             .as_ref()

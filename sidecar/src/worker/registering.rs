@@ -9,6 +9,7 @@ use skillcall_sip::endpoint::{FailureCause, Party, SentId};
 use skillcall_sip::message::{Response, StatusCode, Uri, escaped_user};
 use skillcall_sip::registration::{Outcome, Registration, RegistrationConfig, RegistrationState};
 
+use super::keep_alives::Whose;
 use super::{Running, ToWorker};
 use crate::leg::Target;
 use crate::resolve::{Hop, Search};
@@ -44,6 +45,8 @@ struct Entry {
     looking: bool,
     /// The trunk registers no more: it ends with the answer.
     leaving: bool,
+    /// Our address is another one than the REGISTER says that is on its way.
+    moved: bool,
 }
 
 impl Registering {
@@ -56,6 +59,15 @@ impl Registering {
             serial: 0,
             off: false,
         }
+    }
+
+    /// Whether a registration stands.
+    pub(super) fn is_registered(&self, id: u64, now: Instant) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| {
+            let state = entry.registration.state(now);
+            entry.id == id && matches!(state, RegistrationState::Registered { .. })
+        })
     }
 
     fn entry(&mut self, id: u64) -> Option<&mut Entry> {
@@ -93,6 +105,7 @@ impl Registering {
                     current: None,
                     looking: false,
                     leaving: false,
+                    moved: false,
                 });
             }
         }
@@ -282,6 +295,7 @@ impl Running {
         request.destination = hop.address.into();
         request.transport = hop.transport;
         request.udp_only = trunk.config.udp_only;
+        request.keep = self.offers_keep_alives();
         request.routes.extend(trunk.route());
         self.expect_peer(&hop, Some(&trunk));
         match self.endpoint.request(now, request) {
@@ -293,6 +307,21 @@ impl Running {
                 self.on_registered(now, id, status, None, Some(error.to_string()));
             }
         }
+    }
+
+    /// Peers reach us at another address: new calls say so, and registrars are told at once.
+    pub(super) fn readdress(&mut self, now: Instant) {
+        self.shared.reachable.name(&mut self.sip);
+        self.endpoint.advertise(&self.sip);
+        if self.registering.off {
+            return;
+        }
+        let entries = self.registering.entries.iter_mut();
+        for entry in entries.filter(|entry| !entry.leaving) {
+            entry.moved = entry.current.is_some();
+            entry.registration.register(now);
+        }
+        self.registering.next_look = now;
     }
 
     /// An answer to one of ours. False: it is none.
@@ -352,8 +381,14 @@ impl Running {
                 tracing::warn!(trunk = name, answer, elsewhere, "REGISTER failed");
             }
         }
+        if std::mem::take(&mut entry.moved) && !entry.leaving && !self.registering.off {
+            entry.registration.register(now);
+        }
         self.note_registration(&entry, now, Some(answer.clone()));
         if let (Outcome::Registered { .. }, Some(hop)) = (outcome, &current) {
+            if let Some(response) = response {
+                self.note_keep(Whose::Registration(id), hop, response, now);
+            }
             self.shared.trunks.registrations().note_way(
                 entry.trunk.name(),
                 entry.registration.service_route(),

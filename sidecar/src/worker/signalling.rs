@@ -7,14 +7,18 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
-use skillcall_sip::endpoint::{CallHandle, EndedBy, Event, Flow, TransmitId, Transport};
+use skillcall_sip::endpoint::{
+    CallHandle, EndedBy, Event, FailureCause, Flow, TransmitId, Transport,
+};
 use skillcall_sip::message::{HeaderName, Message, Method, Response, StatusCode};
 
 use super::Running;
 use super::call::{CallKey, LegState};
+use super::keep_alives::Whose;
 use crate::engine::{Input, LegId};
 use crate::figures::Held;
 use crate::front::{StreamTarget, ToFront, address_of};
+use crate::trunks::{Fate, Way};
 
 impl Running {
     /// A message that the front has let in.
@@ -96,6 +100,7 @@ impl Running {
             } => self.on_invite(now, call, &request, flow, offer),
             Event::Cancelled { call, .. } => {
                 if let Some((key, leg)) = self.by_handle.remove(&call) {
+                    self.count_call(key, leg, Way::In, Fate::Cancelled);
                     self.set_state(key, leg, LegState::Gone);
                     self.input(key, Input::Cancelled { leg });
                 }
@@ -125,8 +130,12 @@ impl Running {
                 response,
             } => {
                 if let Some((key, leg)) = self.by_handle.remove(&call) {
+                    self.count_call(key, leg, Way::Out, fate_of(status, cause));
                     if self.fork_failed(key, leg, call, status, &reason, now) {
                         return;
+                    }
+                    if let Some(response) = response.as_ref().filter(|_| status.is_failure()) {
+                        self.hear_answering(key, leg, response.headers());
                     }
                     let (code, reason) = self.best_refusal(key, leg, status.get(), reason);
                     let redirected =
@@ -196,8 +205,13 @@ impl Running {
             Event::Request {
                 id, call, request, ..
             } => self.on_message(now, id, call, &request),
-            Event::Ended { call, by, .. } => {
+            Event::Ended {
+                call, by, request, ..
+            } => {
                 if let Some((key, leg)) = self.by_handle.remove(&call) {
+                    if let Some(bye) = &request {
+                        self.hear(key, leg, bye.headers());
+                    }
                     self.set_state(key, leg, LegState::Gone);
                     self.release_leg(key, leg);
                     let code = match by {
@@ -236,6 +250,7 @@ impl Running {
                 .any(|tag| tag.eq_ignore_ascii_case(b"100rel"));
             self.on_early_answer(key, leg, tag, &sdp, reliable);
         }
+        self.hear_answering(key, leg, response.headers());
         if status.get() >= 180 {
             self.input(key, Input::Ringing { leg });
         }
@@ -251,6 +266,7 @@ impl Running {
         let Some(&(key, leg)) = self.by_handle.get(&call) else {
             return;
         };
+        self.count_call(key, leg, Way::Out, Fate::Answered);
         self.take_fork(key, leg, call, now);
         let tag = response.headers().to_tag();
         if let Err(error) = self.take_answer(key, leg, tag, sdp.as_deref()) {
@@ -270,6 +286,12 @@ impl Running {
             );
             return;
         }
+        let entry = self.call(key).and_then(|call| call.leg(leg));
+        let attempt = entry.and_then(|entry| entry.attempt.as_ref());
+        if let Some(hop) = attempt.and_then(|attempt| attempt.current()).cloned() {
+            self.note_keep(Whose::Call(call), &hop, response, now);
+        }
+        self.hear_answering(key, leg, response.headers());
         self.set_state(key, leg, LegState::Connected);
         self.input(key, Input::Answered { leg });
     }
@@ -287,6 +309,7 @@ impl Running {
                 if state == LegState::Gone {
                     entry.handle = None;
                     entry.route = None;
+                    entry.placed = None;
                 }
             }
             if first_answer {
@@ -370,5 +393,15 @@ impl Running {
     /// Counts a leg for as long as it is kept.
     pub(super) fn count_leg(&self) -> Held {
         Held::new(&self.shared.figures, |figures| &figures.legs, 1)
+    }
+}
+
+/// What an INVITE of ours has come to that was not answered.
+const fn fate_of(status: StatusCode, cause: FailureCause) -> Fate {
+    match cause {
+        FailureCause::Timeout => Fate::NoAnswer,
+        FailureCause::Transport => Fate::Unreachable,
+        FailureCause::Cancelled => Fate::Cancelled,
+        FailureCause::Refused | FailureCause::BadAnswer => Fate::of(status.get()),
     }
 }

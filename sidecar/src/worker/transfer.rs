@@ -105,6 +105,9 @@ impl Running {
         if let Some(by) = &referral.referred_by {
             headers.insert("Referred-By".to_owned(), by.clone());
         }
+        for value in self.redirected_with(key, &referral.refer_to) {
+            headers.insert("User-to-User".to_owned(), value.to_string());
+        }
         // Who is called sees who stays in the call.
         let people = call.engine.snapshot().participants;
         let caller_id = match call.engine.as_gateway() {

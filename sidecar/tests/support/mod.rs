@@ -16,6 +16,7 @@ pub(crate) mod device;
 pub(crate) mod handler;
 pub(crate) mod kamailio;
 pub(crate) mod network;
+pub(crate) mod peer;
 pub(crate) mod phone;
 pub(crate) mod pjsua;
 pub(crate) mod process;

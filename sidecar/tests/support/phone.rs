@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) cancelled: bool,
     pub(crate) rung: bool,
     pub(crate) invite: Option<String>,
+    /// Responses to its INVITE, and the other side's BYE.
+    pub(crate) came: Vec<String>,
     /// Every sample that was heard.
     pub(crate) heard: Vec<i16>,
     pub(crate) digits: String,
@@ -58,6 +60,7 @@ enum Order {
     },
     HangUp,
     Cancel,
+    Tell(Vec<ExtraHeader>),
     Digit(char),
     Say(Vec<Frame>),
     Direct(sdp::Direction),
@@ -131,6 +134,13 @@ impl Phone {
 
     pub(crate) fn cancel(&self) {
         self.orders.send(Order::Cancel).unwrap();
+    }
+
+    /// From now on its provisional responses, answers, refusals and BYEs carry these headers.
+    pub(crate) fn tell(&self, headers: &[(&str, &str)]) {
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| ExtraHeader::new(name, value).unwrap());
+        self.orders.send(Order::Tell(headers.collect())).unwrap();
     }
 
     pub(crate) fn digit(&self, digit: char) {
@@ -217,6 +227,7 @@ struct Running {
     rtp: UdpSocket,
     endpoint: Endpoint,
     behaviour: Behaviour,
+    told: Vec<ExtraHeader>,
     voice: Vec<Frame>,
     spoken: usize,
     state: Arc<(Mutex<State>, Condvar)>,
@@ -258,6 +269,7 @@ impl Running {
             rtp,
             endpoint: Endpoint::new(EndpointConfig::new(local, seed)),
             behaviour,
+            told: Vec::new(),
             voice,
             spoken: 0,
             state,
@@ -279,7 +291,8 @@ impl Running {
                     Order::Call { to, user, headers } => self.dial(to, &user, &headers),
                     Order::HangUp => {
                         if let Some(call) = self.call {
-                            self.endpoint.bye(Instant::now(), call, &[]).unwrap();
+                            let told = &self.told;
+                            self.endpoint.bye(Instant::now(), call, told).unwrap();
                         }
                     }
                     Order::Cancel => {
@@ -287,6 +300,7 @@ impl Running {
                             self.endpoint.cancel(Instant::now(), call, &[]).unwrap();
                         }
                     }
+                    Order::Tell(headers) => self.told = headers,
                     Order::Digit(digit) if !self.events => {
                         let tones = audible(&digit.to_string(), 100);
                         self.pressed.extend(
@@ -345,6 +359,11 @@ impl Running {
         self.state.1.notify_all();
     }
 
+    fn note(&self, message: &[u8]) {
+        let message = String::from_utf8_lossy(message).into_owned();
+        self.change(|state| state.came.push(message));
+    }
+
     fn session(&self) -> MediaSession {
         let rtp = self.rtp.local_addr().unwrap();
         let mut capabilities = Capabilities::new(rtp.ip(), rtp.port());
@@ -383,31 +402,40 @@ impl Running {
                 });
                 if let Behaviour::Refuse(status) = self.behaviour {
                     self.endpoint
-                        .reject(now, call, StatusCode::new(status).unwrap(), "", &[])
+                        .reject(now, call, StatusCode::new(status).unwrap(), "", &self.told)
                         .unwrap();
                     return;
                 }
                 self.call = Some(call);
                 self.endpoint
-                    .provisional(now, call, StatusCode::RINGING, "", &[], None)
+                    .provisional(now, call, StatusCode::RINGING, "", &self.told, None)
                     .unwrap();
                 if self.behaviour == Behaviour::Answer {
                     let mut sdp = self.session();
                     let (answer, negotiated) = sdp.answer(&offer.unwrap()).unwrap();
                     self.sdp = Some(sdp);
                     self.begin_audio(&negotiated);
-                    self.endpoint.accept(now, call, &[], Some(answer)).unwrap();
+                    self.endpoint
+                        .accept(now, call, &self.told, Some(answer))
+                        .unwrap();
                     self.change(|state| state.answered = true);
                 }
             }
-            Event::Provisional { status, sdp, .. } => {
+            Event::Provisional {
+                status,
+                sdp,
+                response,
+                ..
+            } => {
+                self.note(response.wire());
                 if let Some(answer) = sdp {
                     let negotiated = self.sdp.clone().unwrap().accept_answer(&answer).unwrap();
                     self.begin_audio(&negotiated);
                 }
                 self.change(|state| state.provisional.push(status.get()));
             }
-            Event::Answered { sdp, .. } => {
+            Event::Answered { sdp, response, .. } => {
+                self.note(response.wire());
                 let negotiated = self
                     .sdp
                     .as_mut()
@@ -432,7 +460,12 @@ impl Running {
                 let answer = String::from_utf8_lossy(&sdp).into_owned();
                 self.change(|state| state.answers.push(answer));
             }
-            Event::Failed { status, .. } => {
+            Event::Failed {
+                status, response, ..
+            } => {
+                if let Some(response) = response {
+                    self.note(response.wire());
+                }
                 self.call = None;
                 self.change(|state| state.failed = Some(status.get()));
             }
@@ -440,7 +473,10 @@ impl Running {
                 self.call = None;
                 self.change(|state| state.cancelled = true);
             }
-            Event::Ended { .. } => {
+            Event::Ended { request, .. } => {
+                if let Some(bye) = request {
+                    self.note(bye.wire());
+                }
                 self.call = None;
                 self.audio = None;
                 self.change(|state| state.ended = true);

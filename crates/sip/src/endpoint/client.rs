@@ -30,6 +30,8 @@ pub(super) struct SendPath {
     pub(super) connection: Option<ConnectionId>,
     /// The next hop takes nothing but UDP: the size of a request changes nothing.
     pub(super) udp_only: bool,
+    /// Its Via offers keep-alives (RFC 6223).
+    pub(super) keep: bool,
 }
 
 impl SendPath {
@@ -39,6 +41,7 @@ impl SendPath {
             destination,
             connection,
             udp_only: _,
+            keep: _,
         } = self.clone();
         Transmit {
             transport,
@@ -124,7 +127,11 @@ impl Endpoint {
             nonce,
         });
         let peer = path.destination.known_ip();
-        let via = |texts: &Texts, transport| format!("{}{token}", texts.via(transport, peer));
+        let keep = if path.keep { ";keep" } else { "" };
+        let via = |texts: &Texts, transport| {
+            let alias = texts.alias(transport);
+            format!("{}{token}{alias}{keep}", texts.via(transport, peer))
+        };
         let mut request = write(&via(&self.texts, path.transport));
         // Without TCP of our own a peer could not call back by it.
         let udp_only = path.udp_only || self.config.tcp.is_none();

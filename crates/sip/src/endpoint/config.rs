@@ -78,6 +78,13 @@ pub struct EndpointConfig {
     /// Whether a private address in a Contact or Route gives way to the public one that the dialog came from, and an address
     /// that the peer's own Via names to another one that it came from: a peer behind a NAT that does not know it.
     pub correct_contacts: bool,
+    /// How often whoever offers keep-alives (`;keep`, RFC 6223) is asked to send them over UDP, in seconds; `None`: the offer is
+    /// not taken up. Taken up is that of a REGISTER, or of an INVITE that begins a dialog.
+    pub keep_datagrams: Option<u32>,
+    /// The same over connections.
+    pub keep_connections: Option<u32>,
+    /// Whether our Via over TLS says `alias`: requests to us may come back by the connections that we open (RFC 5923 §5).
+    pub alias: bool,
     /// Bounds of what strangers can fill.
     pub limits: Limits,
 }
@@ -103,6 +110,9 @@ impl EndpointConfig {
             session_timer: None,
             resolves_names: false,
             correct_contacts: false,
+            keep_datagrams: None,
+            keep_connections: None,
+            alias: false,
             limits: Limits::default(),
         }
     }

@@ -292,6 +292,24 @@ impl Endpoint {
     }
 
     /// Makes room for a call; its state is made from its handle and tag.
+    /// Names other addresses of ours from now on: those of the transports and of the views of `config`, of which nothing else is
+    /// taken. What was sent already keeps the old ones.
+    pub fn advertise(&mut self, config: &EndpointConfig) {
+        let EndpointConfig {
+            udp,
+            tcp,
+            tls,
+            ws,
+            wss,
+            views,
+            ..
+        } = config.clone();
+        let own = &mut self.config;
+        (own.udp, own.tcp, own.tls) = (udp, tcp, tls);
+        (own.ws, own.wss, own.views) = (ws, wss, views);
+        self.texts = Texts::new(&self.config);
+    }
+
     fn add_call(&mut self, state: impl FnOnce(CallHandle, &str) -> CallState) -> CallHandle {
         let serial = self.next_serial();
         let nonce = self.ids.nonce();

@@ -56,6 +56,9 @@ pub struct OutgoingInvite {
     pub routes: Vec<String>,
     /// What 401 and 407 are answered with, in this INVITE and in all later requests of the call.
     pub wallet: Option<Arc<Wallet>>,
+    /// Whether to offer keep-alives: whoever gets it may ask for them in its answer's Via (RFC 6223,
+    /// [`Via::keep`](crate::message::Via::keep)), and to send them is the caller's part.
+    pub keep: bool,
 }
 
 impl OutgoingInvite {
@@ -80,6 +83,7 @@ impl OutgoingInvite {
             headers: Vec::new(),
             routes: Vec::new(),
             wallet: None,
+            keep: false,
         }
     }
 }
@@ -136,6 +140,8 @@ pub struct OutgoingRequest {
     pub body: Option<(String, Bytes)>,
     /// What 401 and 407 are answered with.
     pub wallet: Option<Arc<Wallet>>,
+    /// As [`OutgoingInvite::keep`].
+    pub keep: bool,
 }
 
 impl OutgoingRequest {
@@ -162,6 +168,7 @@ impl OutgoingRequest {
             headers: Vec::new(),
             body: None,
             wallet: None,
+            keep: false,
         }
     }
 }

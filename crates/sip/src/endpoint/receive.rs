@@ -66,6 +66,7 @@ impl Endpoint {
             fixed: refusal.fixed,
             extra: &[],
             body: None,
+            keep: None,
         };
         let response = reply.write(request, flow);
         self.transmits
@@ -202,6 +203,7 @@ impl Endpoint {
             },
             extra: answer.extra,
             body: answer.sdp.map(|sdp| ("application/sdp", sdp)),
+            keep: self.texts.keep(request, answer.status, flow),
         };
         reply.write(request, flow)
     }

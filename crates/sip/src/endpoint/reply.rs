@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use super::flow::{ConnectionId, Destination, Flow, Transmit, Transport};
-use crate::message::{ExtraHeader, HeaderName, MessageWriter, Request, StatusCode, Via};
+use crate::message::{ExtraHeader, HeaderName, Keep, MessageWriter, Request, StatusCode, Via};
 
 /// The way a response goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +54,18 @@ pub(crate) fn response_address(via: &Via<'_>, source: SocketAddr) -> SocketAddr 
     SocketAddr::new(source.ip(), via.port.unwrap_or(5060))
 }
 
-/// Writes the top Via as RFC 3261 §18.2.1 and RFC 3581 §4 want it in the response.
-pub(crate) fn received_via(value: &[u8], via: &Via<'_>, source: SocketAddr, out: &mut Vec<u8>) {
+/// Writes the top Via as RFC 3261 §18.2.1 and RFC 3581 §4 want it in the response; `keep` is what an offer of keep-alives is
+/// answered with (RFC 6223 §4.3).
+pub(crate) fn received_via(
+    value: &[u8],
+    via: &Via<'_>,
+    source: SocketAddr,
+    keep: Option<u32>,
+    out: &mut Vec<u8>,
+) {
     let rport = via.params.has("rport");
-    if !rport && via.host.ip() == Some(source.ip()) {
+    let keep = keep.filter(|_| via.keep() == Some(Keep::Offered));
+    if !rport && keep.is_none() && via.host.ip() == Some(source.ip()) {
         out.extend_from_slice(value);
         return;
     }
@@ -69,14 +77,18 @@ pub(crate) fn received_via(value: &[u8], via: &Via<'_>, source: SocketAddr, out:
         }
         out.push(b';');
         out.extend_from_slice(param.name.as_bytes());
-        if param.name.eq_ignore_ascii_case("rport") {
+        if let Some(seconds) = keep.filter(|_| param.name.eq_ignore_ascii_case("keep")) {
+            out.extend_from_slice(format!("={seconds}").as_bytes());
+        } else if param.name.eq_ignore_ascii_case("rport") {
             out.extend_from_slice(format!("={}", source.port()).as_bytes());
         } else if let Some(raw) = param.raw {
             out.push(b'=');
             out.extend_from_slice(raw);
         }
     }
-    out.extend_from_slice(format!(";received={}", source.ip()).as_bytes());
+    if rport || via.host.ip() != Some(source.ip()) {
+        out.extend_from_slice(format!(";received={}", source.ip()).as_bytes());
+    }
     out.extend_from_slice(value.get(via.raw.len()..).unwrap_or_default());
 }
 
@@ -96,6 +108,8 @@ pub(super) struct Reply<'a> {
     pub(super) extra: &'a [(HeaderName, String)],
     /// Media type and body.
     pub(super) body: Option<(&'a str, &'a [u8])>,
+    /// What an offer of keep-alives is answered with.
+    pub(super) keep: Option<u32>,
 }
 
 impl Reply<'_> {
@@ -109,7 +123,7 @@ impl Reply<'_> {
                 match request.headers().via() {
                     Ok(via) if first => {
                         let mut top = Vec::with_capacity(value.len() + 48);
-                        received_via(value, &via, flow.remote, &mut top);
+                        received_via(value, &via, flow.remote, self.keep, &mut top);
                         writer.header(HeaderName::Via, top);
                     }
                     _ => {

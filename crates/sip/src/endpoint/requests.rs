@@ -92,6 +92,7 @@ impl Endpoint {
             destination: request.destination,
             connection: request.connection,
             udp_only: request.udp_only,
+            keep: request.keep,
         };
         let product = self.config.product.clone();
         let (method, cseq) = (request.method.clone(), request.cseq);
@@ -219,6 +220,7 @@ impl Endpoint {
             udp_only: call
                 .and_then(|call| self.call(call))
                 .is_some_and(|call| call.udp_only),
+            keep: false,
         };
         let cseq = dialog.next_cseq();
         let body = inside.body.map_or(&b""[..], |(_, body)| body);

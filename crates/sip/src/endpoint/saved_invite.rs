@@ -113,6 +113,7 @@ impl Endpoint {
             destination: Destination::Addr(saved.to),
             connection: None,
             udp_only: true,
+            keep: false,
         };
         let machine = ClientMachine::Invite(machine, Box::default());
         let invite = ClientTx::restored(serial, nonce, machine, bytes, path);

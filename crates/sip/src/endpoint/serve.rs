@@ -196,6 +196,7 @@ impl Endpoint {
                 .body
                 .as_ref()
                 .map(|(kind, body)| (kind.as_str(), body.as_ref())),
+            keep: self.texts.keep(request, reply.status, flow),
         };
         let response = written.write(request, flow);
         self.answer_server(now, *tx, reply.status, response);

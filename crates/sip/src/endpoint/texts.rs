@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::flow::Flow;
 use super::{ALLOW, Advertised, EndpointConfig, Transport};
-use crate::message::{Host, Method};
+use crate::message::{Host, Method, Request, StatusCode};
 
 /// Header values that never change.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub(super) struct Texts {
     pub(super) allow: Arc<str>,
     /// `100rel` is supported.
     pub(super) reliable: bool,
+    /// Via over TLS says `alias`.
+    alias: bool,
+    keep_datagrams: Option<u32>,
+    keep_connections: Option<u32>,
 }
 
 /// What names our address, by transport.
@@ -46,11 +51,40 @@ impl Texts {
             views: views.collect(),
             supported: config.supported.join(", "),
             allow: allow(config).into(),
+            alias: config.alias,
+            keep_datagrams: config.keep_datagrams,
+            keep_connections: config.keep_connections,
             reliable: config
                 .supported
                 .iter()
                 .any(|tag| tag.eq_ignore_ascii_case("100rel")),
         }
+    }
+
+    /// What our Via says behind the branch of connections that we open (RFC 5923 §5).
+    pub(super) const fn alias(&self, transport: Transport) -> &'static str {
+        if self.alias && matches!(transport, Transport::Tls) {
+            ";alias"
+        } else {
+            ""
+        }
+    }
+
+    /// What the response to a request says to its offer of keep-alives (RFC 6223 §4.3): those that make a dialog or a
+    /// binding do.
+    pub(super) fn keep(&self, request: &Request, status: StatusCode, flow: &Flow) -> Option<u32> {
+        let made = match request.method() {
+            Method::Register => status.is_success(),
+            Method::Invite if request.headers().to_tag().is_none() => {
+                (180..300).contains(&status.get())
+            }
+            _ => false,
+        };
+        let seconds = match flow.transport {
+            Transport::Udp => self.keep_datagrams,
+            _ => self.keep_connections,
+        };
+        seconds.filter(|_| made)
     }
 
     /// Our Via up to the branch, for a peer.

@@ -39,6 +39,7 @@ impl Endpoint {
             destination: invite.destination,
             connection: None,
             udp_only: invite.udp_only,
+            keep: invite.keep,
         };
         let offered = invite.offer.is_some();
         let offer = invite.offer.clone();
@@ -331,6 +332,7 @@ impl Endpoint {
             destination,
             connection,
             udp_only: false,
+            keep: false,
         };
         let mut writer = dialog.begin(&Method::Ack, &via, cseq);
         // The ACK carries the credentials of its INVITE, because it cannot be challenged (RFC 3261 §22.1).

@@ -19,4 +19,4 @@ pub use identities::{Identities, NamedUri, Verstat};
 pub use privacy::{Privacy, PrivacyValue};
 pub use reason::Reason;
 pub use signed_identity::SignedIdentity;
-pub use user_to_user::{Encoding, UserToUser};
+pub use user_to_user::{Carried, Encoding, MAX_BYTES, MAX_VALUES, UserToUser};

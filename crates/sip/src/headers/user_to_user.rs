@@ -1,6 +1,6 @@
 //! User-to-User (RFC 7433, RFC 7434) in all its forms.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::elements::{MAX_ELEMENTS, elements, quoted};
 use crate::message::{
@@ -31,12 +31,44 @@ pub struct UserToUser {
     pub purpose: Option<String>,
     /// `content`: what it holds.
     pub content: Option<String>,
+    /// Other parameters in their order (`generic-param`), as they were written: a name, and behind `=` a token or a quoted
+    /// string.
+    pub others: Vec<String>,
+}
+
+/// The most values of one message, or of one URI, that are kept (our choice).
+pub const MAX_VALUES: usize = 8;
+/// The most bytes of all of them (our choice; RFC 7434 §5.1 has 256 for one value of ISDN's).
+pub const MAX_BYTES: usize = 2048;
+
+/// What a message or a URI carries, in its order and within [`MAX_VALUES`] and [`MAX_BYTES`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// The values that can be read and found room.
+    pub values: Vec<UserToUser>,
+    /// How many others there were.
+    pub left_out: usize,
+}
+
+impl Carried {
+    fn of<'v>(values: impl Iterator<Item = &'v [u8]>) -> Self {
+        let (mut carried, mut bytes) = (Self::default(), 0);
+        for value in values.take(MAX_ELEMENTS) {
+            bytes += value.len();
+            match UserToUser::parse(value) {
+                Ok(read) if carried.values.len() < MAX_VALUES && bytes <= MAX_BYTES => {
+                    carried.values.push(read);
+                }
+                _ => carried.left_out += 1,
+            }
+        }
+        carried
+    }
 }
 
 impl UserToUser {
     /// Hexadecimal data, as ISDN interworking has it.
     pub fn hex(data: &[u8]) -> Self {
-        use fmt::Write as _;
         let mut written = String::with_capacity(data.len() * 2);
         for byte in data {
             // Writing to a String cannot fail.
@@ -48,6 +80,7 @@ impl UserToUser {
             encoding: Encoding::Hex,
             purpose: None,
             content: None,
+            others: Vec::new(),
         }
     }
 
@@ -74,6 +107,15 @@ impl UserToUser {
         let params = Params::scan(&mut scan)?;
         scan.expect_end("`;`, `,` or the end of the User-to-User")?;
         let param = |name: &str| params.value(name).map(|value| value.into_owned());
+        let known = |name: &str| {
+            let mut known = ["encoding", "purpose", "content"].into_iter();
+            known.any(|known| known.eq_ignore_ascii_case(name))
+        };
+        let others = params.iter().filter(|other| !known(other.name));
+        let others = others.map(|other| match other.raw {
+            Some(raw) => format!("{}={}", other.name, text(raw)),
+            None => other.name.to_owned(),
+        });
         let encoding = match param("encoding") {
             None => Encoding::Unsaid,
             Some(name) if name.eq_ignore_ascii_case("hex") => Encoding::Hex,
@@ -85,7 +127,35 @@ impl UserToUser {
             encoding,
             purpose: param("purpose"),
             content: param("content"),
+            others: others.collect(),
         })
+    }
+
+    /// The elements of one header's value that can be read, as they were written.
+    pub fn readable(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+        elements(value).filter(|element| Self::parse(element).is_ok())
+    }
+
+    /// What a message carries: the values of all its headers and lists, in order.
+    pub fn carried(headers: Headers<'_>) -> Carried {
+        Carried::of(headers.all(HeaderName::UserToUser).flat_map(elements))
+    }
+
+    /// What a URI carries in its headers for who is called by it: in a Refer-To, or in the Contact of a 3xx (RFC 7433 §4.4).
+    pub fn carried_by(uri: &UriRef<'_>) -> Carried {
+        let headers: Vec<_> = uri
+            .headers()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("User-to-User"))
+            .take(MAX_ELEMENTS)
+            .collect();
+        let values = headers.iter().map(|(_, value)| value.as_bytes());
+        Carried::of(values.flat_map(elements))
+    }
+
+    /// Whether another value is for the same `purpose`; a value that says none is ISDN's (RFC 7434 §3.3).
+    pub fn is_for_the_same(&self, other: &Self) -> bool {
+        let purpose = |value: &'_ Self| value.purpose.clone().unwrap_or("isdn-uui".to_owned());
+        purpose(self).eq_ignore_ascii_case(&purpose(other))
     }
 
     /// All values of a message, of several headers and of lists; what cannot be read is left out.
@@ -154,6 +224,14 @@ impl fmt::Display for UserToUser {
             if let Some(value) = value {
                 write!(f, ";{name}={}", super::elements::token_or_quoted(value))?;
             }
+        }
+        for other in &self.others {
+            // What stands there may have been put there by hand: nothing breaks the line.
+            f.write_str(";")?;
+            other
+                .chars()
+                .filter(|letter| !letter.is_control())
+                .try_for_each(|letter| f.write_char(letter))?;
         }
         Ok(())
     }

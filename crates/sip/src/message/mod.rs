@@ -48,7 +48,7 @@ pub use status::StatusCode;
 pub use stream::{Frame, FrameError, StreamFramer};
 pub use uri::{Scheme, Uri, UriRef};
 pub use values::{CSeq, MediaType, RetryAfter, TokenList};
-pub use via::{Via, ViaTransport};
+pub use via::{Keep, Via, ViaTransport};
 pub use write::{ExtraHeader, InvalidHeader, MessageWriter};
 
 pub(crate) use address::needs_quotes;

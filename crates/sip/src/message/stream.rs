@@ -65,6 +65,15 @@ impl StreamFramer {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Takes a pong off the bytes that came, where one is awaited: a CRLF that is not the begin of a ping, between messages.
+    /// Two pongs in a row would look like a ping.
+    pub fn without_pong<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        match bytes.strip_prefix(b"\r\n") {
+            Some(rest) if self.buffer.is_empty() && !rest.starts_with(b"\r\n") => rest,
+            _ => bytes,
+        }
+    }
+
     /// The next whole message or ping, or `None` when more bytes are needed.
     ///
     /// # Errors

@@ -18,6 +18,15 @@ pub enum ViaTransport<'a> {
     Other(&'a str),
 }
 
+/// What `keep` says (RFC 6223 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// The sender would keep its flow alive.
+    Offered,
+    /// The answering side wants that, so many seconds apart; 0: however often (RFC 6223 §4.4).
+    Wanted(u32),
+}
+
 /// One Via element (RFC 3261 §20.42).
 #[derive(Debug, Clone, Copy)]
 pub struct Via<'a> {
@@ -113,6 +122,21 @@ impl<'a> Via<'a> {
             raw,
             sent_by,
         })
+    }
+
+    /// `keep` (RFC 6223): whether keep-alives are offered, or how many seconds apart they are wanted.
+    pub fn keep(&self) -> Option<Keep> {
+        let keep = self.params.find("keep")?;
+        let Some(raw) = keep.raw else {
+            return Some(Keep::Offered);
+        };
+        let seconds = decimal(raw).and_then(|seconds| u32::try_from(seconds).ok());
+        seconds.map(Keep::Wanted)
+    }
+
+    /// Whether the sender takes requests over the connection that this one came by (`alias`, RFC 5923 §5).
+    pub fn has_alias(&self) -> bool {
+        self.params.find("alias").is_some()
     }
 
     /// The `branch` parameter's bytes.

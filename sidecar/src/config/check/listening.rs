@@ -32,6 +32,8 @@ pub(super) fn listeners(config: &SidecarConfig, at: &Located<'_>, findings: &mut
             "listen = [\"udp:127.0.0.1:5060\"]",
         ));
     }
+    // A STUN server may be silent at the start: then the listener's own address is named.
+    let fixed = sip.public_address.as_ref().and_then(|named| named.fixed());
     for (index, listen) in sip.listen.iter().enumerate() {
         let path = [Key("sip"), Key("listen"), Index(index)];
         if listen.address.ip().is_loopback() {
@@ -46,7 +48,7 @@ pub(super) fn listeners(config: &SidecarConfig, at: &Located<'_>, findings: &mut
                 "list the networks of your trunks: sources = [\"192.0.2.0/24\"]",
             ));
         }
-        if listen.address.ip().is_unspecified() && sip.public_address.is_none() {
+        if listen.address.ip().is_unspecified() && fixed.is_none() {
             findings.push(at.finding(
                 Severity::Error,
                 &path,
@@ -76,7 +78,8 @@ pub(super) fn listeners(config: &SidecarConfig, at: &Located<'_>, findings: &mut
                 "name its peers: peers = [\"10.0.0.0/8\"]",
             ));
         }
-        if network.public_address.is_unspecified() {
+        let fixed = network.public_address.fixed();
+        if fixed.is_some_and(|address| address.is_unspecified()) {
             findings.push(at.finding(
                 Severity::Error,
                 &path,
@@ -85,7 +88,7 @@ pub(super) fn listeners(config: &SidecarConfig, at: &Located<'_>, findings: &mut
             ));
         }
     }
-    if config.rtp.address.is_unspecified() && sip.public_address.is_none() {
+    if config.rtp.address.is_unspecified() && fixed.is_none() {
         findings.push(at.finding(
             Severity::Error,
             &[Key("rtp"), Key("address")],

@@ -22,6 +22,8 @@ pub(super) fn ranges(config: &SidecarConfig, at: &Located<'_>, findings: &mut Ve
         1,
         60,
     );
+    let every = config.sip.stun_seconds.into();
+    positive("sip", "stun-seconds", every, 1, 86_400);
     positive("speech", "queue", config.speech.queue.into(), 1, 10_000);
     positive("speech", "parallel", config.speech.parallel.into(), 1, 256);
     positive("limits", "calls", config.limits.calls.into(), 1, 1_000_000);

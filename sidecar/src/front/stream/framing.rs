@@ -18,6 +18,14 @@ pub(super) enum Framing {
 }
 
 impl Framing {
+    /// The bytes behind the answer to a ping of ours, where one is awaited.
+    pub(super) fn without_pong<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        match self {
+            Self::Sip(framer) => framer.without_pong(bytes),
+            Self::Web(_) => bytes,
+        }
+    }
+
     /// Takes bytes that came; the messages that are whole now are added to `messages`. What has to be answered is told
     /// by [`Framing::output`].
     ///

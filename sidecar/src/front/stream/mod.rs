@@ -4,6 +4,7 @@
 //! A connection is found by its id, by which the requests and responses of a dialog go back the way they came (RFC 5923),
 //! or by transport, address and the name that its certificate proves: one connection carries all calls to a target.
 
+mod alias;
 mod channel;
 mod framing;
 mod websocket;
@@ -19,11 +20,13 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use skillcall_sip::endpoint::{ConnectionId, Flow, TransmitId, Transport};
 use skillcall_sip::message::StreamFramer;
+use skillcall_sip::peek::alias;
 
 use super::FIRST_CONNECTION;
 use super::udp::named;
 use crate::tls::{Tls, identities};
 use crate::trunks::Trunks;
+use alias::Aliases;
 use channel::Channel;
 use framing::Framing;
 use websocket::WebSocketFraming;
@@ -96,6 +99,8 @@ struct Connection {
     /// A phone has registered over it, until then.
     kept: Option<Instant>,
     identified: bool,
+    /// Its certificate is a trunk's.
+    is_trunks: bool,
     wants_write: bool,
     /// When the last ping went that nothing has come after.
     pinged: Option<Instant>,
@@ -122,6 +127,8 @@ pub(super) struct Streams {
     guests: usize,
     keep_alive: Option<Duration>,
     failed: Vec<(usize, TransmitId)>,
+    /// Connections that trunks have opened and that lead to them.
+    aliases: Aliases,
 }
 
 impl Streams {
@@ -142,6 +149,7 @@ impl Streams {
             guests: 0,
             keep_alive,
             failed: Vec::new(),
+            aliases: Aliases::default(),
         }
     }
 
@@ -302,6 +310,7 @@ impl Streams {
             guest: false,
             kept: None,
             identified: false,
+            is_trunks: false,
             wants_write,
             pinged: None,
             answers_pings: false,
@@ -321,10 +330,16 @@ impl Streams {
         }
         let now = Instant::now();
         (connection.used, connection.heard) = (now, now);
-        connection.answers_pings |= connection.pinged.take().is_some();
+        let mut awaits_pong = connection.pinged.take().is_some();
+        connection.answers_pings |= awaits_pong;
         let (mut messages, mut pinged, mut broken) = (Vec::new(), false, None);
         let framing = &mut connection.framing;
         let ended = connection.channel.read(|bytes| {
+            let bytes = if std::mem::take(&mut awaits_pong) {
+                framing.without_pong(bytes)
+            } else {
+                bytes
+            };
             if broken.is_none() {
                 broken = framing.take(bytes, &mut messages, &mut pinged).err();
             }
@@ -351,6 +366,7 @@ impl Streams {
             self.close(registry, token);
             return Vec::new();
         }
+        self.note_alias(token, &messages);
         messages.into_iter().map(|bytes| (flow, bytes)).collect()
     }
 
@@ -370,10 +386,28 @@ impl Streams {
             .unwrap_or_default();
         let trunk = self.trunks.now().of_identities(&names).cloned();
         let known = trunk.is_some();
+        connection.is_trunks = known;
         if let (Some(trunk), Some(id)) = (trunk, connection.flow.connection) {
             self.trunks.note_connection(id, trunk);
         }
         known || !connection.on_probation
+    }
+
+    /// What a trunk says of its connection, which has shown whose it is.
+    fn note_alias(&mut self, token: usize, messages: &[Bytes]) {
+        let Some(connection) = self.open.get(&token).filter(|found| found.is_trunks) else {
+            return;
+        };
+        let flow = &connection.flow;
+        let mut said = messages
+            .iter()
+            .filter_map(|message| alias(message, flow.transport));
+        if let (Some(said), Some(certificate)) =
+            (said.next(), connection.channel.peer_certificate())
+        {
+            self.aliases
+                .note(token, certificate, said, flow.remote.ip());
+        }
     }
 
     /// A phone has registered over a connection.
@@ -396,8 +430,25 @@ impl Streams {
                 to: target.to,
                 name: target.name.clone(),
             };
-            self.pool.get(&key).copied()
+            let pooled = self.pool.get(&key).copied();
+            let stands = pooled
+                .and_then(|token| self.open.get(&token))
+                .is_some_and(|connection| connection.channel.is_ready());
+            if stands {
+                return pooled;
+            }
+            self.alias_of(target).or(pooled)
         })
+    }
+
+    /// The connection that the target itself has opened, where it takes requests over it (RFC 5923).
+    fn alias_of(&self, target: &StreamTarget) -> Option<usize> {
+        let address = target.to.ip().to_canonical().to_string();
+        let name = target.name.as_deref().unwrap_or(&address);
+        let found = (target.transport == Transport::Tls)
+            .then(|| self.aliases.to(target.to, name))
+            .flatten();
+        found.filter(|token| self.open.contains_key(token))
     }
 
     /// Sends on an open connection.
@@ -527,6 +578,7 @@ impl Streams {
     fn close(&mut self, registry: &Registry, token: usize) {
         if let Some(mut connection) = self.open.remove(&token) {
             self.guests -= usize::from(connection.guest);
+            self.aliases.forget(token);
             connection.channel.take_leave();
             let _ = registry.deregister(connection.channel.source());
             if self.pool.get(&connection.key) == Some(&token) {
@@ -539,6 +591,28 @@ impl Streams {
             self.failed
                 .extend(connection.sending.into_iter().chain(waiting));
         }
+    }
+
+    /// Shows the peer that a connection lives, where it is open.
+    pub(super) fn ping(&mut self, registry: &Registry, target: &StreamTarget) {
+        let ready =
+            |connection: &Connection| connection.channel.is_ready() && connection.framing.is_open();
+        if let Some(token) = self.find(target)
+            && self.open.get(&token).is_some_and(ready)
+        {
+            self.ping_over(registry, token, Instant::now());
+        }
+    }
+
+    fn ping_over(&mut self, registry: &Registry, token: usize, now: Instant) {
+        if let Some(connection) = self.open.get_mut(&token) {
+            connection.pinged.get_or_insert(now);
+            if !connection.answers_pings {
+                connection.pinged = Some(now);
+            }
+            connection.ping();
+        }
+        self.flush(registry, token);
     }
 
     /// Closes what is idle, stuck or dead, and asks those whom we have called whether they live.
@@ -567,14 +641,7 @@ impl Streams {
             }
         }
         for token in to_ping {
-            if let Some(connection) = self.open.get_mut(&token) {
-                connection.pinged.get_or_insert(now);
-                if !connection.answers_pings {
-                    connection.pinged = Some(now);
-                }
-                connection.ping();
-            }
-            self.flush(registry, token);
+            self.ping_over(registry, token, now);
         }
         for token in over {
             self.close(registry, token);
