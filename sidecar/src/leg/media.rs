@@ -16,7 +16,7 @@ use skillcall_media::session::{AudioSession, Outgoing};
 use skillcall_media::transcode::{TranscodeError, Transcoder};
 use skillcall_media::utterance::UtteranceDetector;
 use skillcall_media::voice_focus::NoiseSuppressor;
-use skillcall_media::{Frame, SILENT_FRAME};
+use skillcall_media::{FRAME_SAMPLES, Frame, SILENT_FRAME};
 
 use super::device::DeviceMedia;
 use super::negotiation::Agreed;
@@ -27,6 +27,10 @@ use crate::figures::Held;
 use crate::meetings::Seat;
 use crate::ports::PortPair;
 use crate::recording::Tap;
+
+/// Samples of silence between relayed packets and tones of our own in a codec with a memory, 40 ms: the peer's decoder has followed
+/// another encoder, whose loud voice would make the first 30 ms of a tone a bang, in which a digit is heard twice.
+const CALMING: usize = 2 * FRAME_SAMPLES;
 
 /// Digits that wait to be sent as tones: no finger presses more ahead of what is heard.
 const MAX_PRESSED: usize = 32;
@@ -481,7 +485,10 @@ impl LegMedia {
     /// A digit of the bridged leg, which reached us as a telephone event: its tones for a peer that takes none.
     pub(crate) fn press(&mut self, digit: char, duration_ms: u32) {
         if self.pressed.len() < MAX_PRESSED {
-            let tones = audible(&digit.to_string(), duration_ms);
+            let mut tones = audible(&digit.to_string(), duration_ms);
+            if self.foreign().is_some() && self.pressed.is_empty() {
+                tones.splice(..0, [0; CALMING]);
+            }
             self.pressed
                 .push_back(Player::new(EncodedPrompt::from_pcm(&tones)));
         }
