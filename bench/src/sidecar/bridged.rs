@@ -81,7 +81,7 @@ fn both(pace: Pace, encrypted: bool) -> anyhow::Result<String> {
         let mut relay = start(ends, encrypted)?;
         let (clean, end) = climb(relay.as_mut(), [&device, &phone], pace, name, &mut table)?;
         text.push_str(&format!(
-            "- **{}** by {name}, {} calls. {end}\n",
+            "- **{}** calls by {name}{}. {end}\n",
             count(clean.0 as u64),
             clean.1
         ));
@@ -136,7 +136,7 @@ fn climb(
         }
         clean = calls;
         cost = format!(
-            "{:.1} µs of its core a packet",
+            ", {:.1} µs of its core a packet",
             micros_each(step.usage.cpu, step.heard.relayed())
         );
     }
