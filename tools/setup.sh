@@ -30,12 +30,13 @@ build,demo,test,bench cmake    cmake         cmake       building libopus
 demo,test       espeak-ng  espeak-ng     espeak-ng   text to speech
 test,bench      sipp       sip-tester    sipp        a SIP peer that nobody here wrote
 bench           taskset    util-linux    -           the sidecar on a core of its own
+bench           rtpengine  rtpengine-daemon -        a media proxy that nobody here wrote
 test            baresip    baresip-core  baresip     a SIP phone that nobody here wrote
 test            sipsak     sipsak        sipsak      a stranger that nobody here wrote
 test            tshark     tshark        wireshark   reads captures as nobody here wrote it
 test            node       nodejs        node        checks the signing vectors; runs Amazon's own packages as judges
-test            /usr/sbin/kamailio kamailio - a SIP proxy and registrar that nobody here wrote
-test            /usr/lib/*/kamailio/modules/tls.so kamailio-tls-modules - its TLS
+test,bench      /usr/sbin/kamailio kamailio - a SIP proxy and registrar that nobody here wrote
+test,bench      /usr/lib/*/kamailio/modules/tls.so kamailio-tls-modules - its TLS
 test            unbound    unbound       unbound     a name server that nobody here wrote
 test            chromium   chromium      chromium    a browser that nobody here wrote, in an Echo's place
 test            chromedriver chromium-driver - drives it
@@ -44,7 +45,7 @@ test            nft        nftables      -           address translations of the
 test            ip         iproute2      -           networks of the tests' own
 test            openssl    openssl       openssl     a TLS peer that nobody here wrote
 test            npm        npm           node        plug-ins in JavaScript, the skill in Node, and those judges
-test            mmdebstrap mmdebstrap  -           a Debian with Asterisk, in a folder of the target folder
+test,bench      mmdebstrap mmdebstrap  -           a Debian with Asterisk, in a folder of the target folder
 test            python3    python3       python3     checks the signing vectors as a handler author would
 test            /usr/share/python-wheels python3-venv - the Python environments of PJSIP and aiortc, peers that nobody here wrote
 TABLE

@@ -5,14 +5,14 @@ mod component;
 mod machine;
 mod report;
 mod sidecar;
+mod transcoding;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-/// As `skillcall` serves the component.
-#[cfg(feature = "component")]
+/// As `skillcall` serves the component, and as the sidecar runs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -27,6 +27,14 @@ struct Arguments {
     /// Shorter and coarser, and nothing is written into the README: to see a change's effect.
     #[arg(long)]
     quick: bool,
+
+    /// Seconds for which a rate of calls that was found is held; 90 by default.
+    #[arg(long)]
+    hold: Option<u64>,
+
+    /// Answers calls at this address by crates/sip alone until it is killed: one of the servers that `answered` measures.
+    #[arg(long, hide = true)]
+    answer: Option<std::net::SocketAddr>,
 
     /// Serves a component by this host.toml until it is killed: one of the servers that `serving` measures.
     #[cfg(feature = "component")]
@@ -50,8 +58,18 @@ enum Part {
     Sidecar,
     /// Calls set up and ended a second.
     Calls,
+    /// The same without handler and media, beside SIPp, Kamailio and Asterisk.
+    Answered,
+    /// Calls by TLS a second, beside SIPp and Kamailio.
+    Tls,
+    /// Memory of calls that have ended, beside Kamailio.
+    Remembered,
+    /// Calls put through a second, beside Kamailio and Asterisk.
+    B2bua,
     /// Bridged calls before the first late packet.
     Bridged,
+    /// The same with SRTP on the devices' legs.
+    Srtp,
     /// Calls that hear a prompt before the first late tick.
     Prompts,
     /// Stereo recordings before the first late tick.
@@ -64,6 +82,12 @@ enum Part {
     Memory,
     /// More calls than the limit.
     Overload,
+    /// More calls than a quarter of a core can take.
+    Quarter,
+    /// A device's call by CallSignaling: INVITE, first voice, delay.
+    Gateway,
+    /// Opus and G.711, beside libopus alone.
+    Transcoding,
 }
 
 /// How long and how fine is measured.
@@ -93,7 +117,7 @@ impl Pace {
                 quick,
                 step: Duration::from_secs(5),
                 // Longer than the 32 s for which transactions are remembered (RFC 3261, timers J and L).
-                hold: Duration::from_secs(40),
+                hold: Duration::from_secs(90),
                 bisections: 2,
             }
         }
@@ -119,12 +143,18 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(file) = &arguments.serve {
         return component::serving::serve(file);
     }
+    if let Some(address) = arguments.answer {
+        return sidecar::answer_alone(address);
+    }
     let wanted = |part: Part, whole: Part| {
         arguments.parts.is_empty()
             || arguments.parts.contains(&part)
             || arguments.parts.contains(&whole)
     };
-    let pace = Pace::new(arguments.quick);
+    let mut pace = Pace::new(arguments.quick);
+    if let Some(seconds) = arguments.hold {
+        pace.hold = Duration::from_secs(seconds.max(1));
+    }
     let machine = machine::Machine::look();
     println!("{machine}");
     let parts: &[(Part, Part, &str, Measure)] = &[
@@ -150,7 +180,17 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             component::serving::measure,
         ),
         (Part::Calls, Part::Sidecar, "calls", sidecar::calls),
+        (Part::Answered, Part::Sidecar, "answered", sidecar::answered),
+        (Part::B2bua, Part::Sidecar, "b2bua", sidecar::b2bua),
+        (Part::Tls, Part::Sidecar, "tls", sidecar::tls),
+        (
+            Part::Remembered,
+            Part::Sidecar,
+            "remembered",
+            sidecar::remembered,
+        ),
         (Part::Bridged, Part::Sidecar, "bridged", sidecar::bridged),
+        (Part::Srtp, Part::Sidecar, "srtp", sidecar::srtp),
         (Part::Prompts, Part::Sidecar, "prompts", sidecar::prompts),
         (
             Part::Recordings,
@@ -172,6 +212,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ),
         (Part::Memory, Part::Sidecar, "memory", sidecar::memory),
         (Part::Overload, Part::Sidecar, "overload", sidecar::overload),
+        (Part::Quarter, Part::Sidecar, "quarter", sidecar::quarter),
+        (Part::Gateway, Part::Sidecar, "gateway", sidecar::gateway),
+        (
+            Part::Transcoding,
+            Part::Sidecar,
+            "transcoding",
+            transcoding::measure,
+        ),
     ];
     for &(part, whole, name, measure) in parts {
         if !wanted(part, whole) {

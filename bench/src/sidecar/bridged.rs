@@ -3,16 +3,15 @@
 use std::time::{Duration, Instant};
 
 use super::cores;
-use super::parties::{Parties, put_through};
-use super::process::{Setup, Sidecar};
+use super::relays::{ByRtpengine, BySidecar, Relay};
 use super::rtp::{Heard, Load, Side};
 use super::usage::{Usage, micros_each};
 use crate::Pace;
 use crate::report::{Table, count};
 
 /// Calls that are tried in their order, up to the first late packet.
-const CALLS: [usize; 15] = [
-    50, 100, 250, 500, 750, 1000, 1250, 1500, 1750, 2000, 2250, 2500, 3000, 3500, 4000,
+const CALLS: [usize; 14] = [
+    100, 250, 500, 750, 1000, 1250, 1500, 1750, 2000, 2250, 2500, 3000, 3500, 4000,
 ];
 /// Times a step may fail before it counts: other programs take the machine's cores, too.
 const ATTEMPTS: u32 = 3;
@@ -40,17 +39,21 @@ impl Step {
     }
 }
 
-/// Measures, and gives the figures as Markdown.
+/// Plain G.711 on both legs.
 pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
+    both(pace, false)
+}
+
+/// SRTP on the devices' legs, none on the phone's.
+pub(crate) fn encrypted(pace: Pace) -> anyhow::Result<String> {
+    both(pace, true)
+}
+
+/// The sidecar, and then rtpengine.
+fn both(pace: Pace, encrypted: bool) -> anyhow::Result<String> {
     cores::leave_the_sidecars()?;
-    let (device, phone) = (Side::bind()?, Side::bind()?);
-    let mut parties = Parties::new(device.address, phone.address)?;
-    let setup = Setup {
-        route: Some(parties.phone()),
-        ..Setup::new(put_through())
-    };
-    let sidecar = Sidecar::start(&setup)?;
     let mut table = Table::new(&[
+        "relayed by",
         "bridged calls",
         "packets a second, in",
         "later than 20 ms",
@@ -62,20 +65,65 @@ pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
         "CPU of its core",
         "CPU µs a packet",
     ]);
-    let (mut clean, mut end) = (0, String::new());
+    let (device, phone) = (Side::bind()?, Side::bind()?);
+    let mut text = String::new();
+    let ends = (device.address, phone.address);
+    let start: [(&str, Start); 2] = [
+        ("the sidecar", |ends, encrypted| {
+            Ok(Box::new(BySidecar::start(ends.0, ends.1, encrypted)?))
+        }),
+        ("rtpengine", |ends, encrypted| {
+            Ok(Box::new(ByRtpengine::start(ends.0, ends.1, encrypted)?))
+        }),
+    ];
+    for (name, start) in start {
+        eprintln!(" {name}");
+        let mut relay = start(ends, encrypted)?;
+        let (clean, end) = climb(relay.as_mut(), [&device, &phone], pace, name, &mut table)?;
+        text.push_str(&format!(
+            "- **{}** calls by {name}{}. {end}\n",
+            count(clean.0 as u64),
+            clean.1
+        ));
+    }
+    let media = if encrypted {
+        "SRTP (AES_CM_128_HMAC_SHA1_80) on the devices' legs, RTP on the phone's"
+    } else {
+        "RTP on both legs"
+    };
+    Ok(format!(
+        "Calls without a late packet; {media}; PCMU both ways, 20 ms a packet, runs of {} s:\n\n{text}\n{}",
+        pace.step.as_secs(),
+        table.into_text()
+    ))
+}
+
+/// Starts a relay between two ends.
+type Start =
+    fn((std::net::SocketAddr, std::net::SocketAddr), bool) -> anyhow::Result<Box<dyn Relay>>;
+
+/// More and more calls, until one number of them is not clean: the last that was, and what its packets cost, and how it ended.
+fn climb(
+    relay: &mut dyn Relay,
+    sides: [&Side; 2],
+    pace: Pace,
+    name: &str,
+    table: &mut Table,
+) -> anyhow::Result<((usize, String), String)> {
+    let (mut clean, mut cost, mut end) = (0, String::new(), String::new());
     for calls in CALLS {
-        parties.call_until(sidecar.sip, calls)?;
-        let mut step = run(&sidecar, &parties, [&device, &phone], pace)?;
+        relay.reach(calls)?;
+        let mut step = run(relay, sides, pace)?;
+        let mut lost = relay.lost()?;
         for _ in 1..ATTEMPTS {
-            if step.is_clean() {
+            if step.is_clean() || lost.is_some() {
                 break;
             }
-            parties.pump()?;
-            step = run(&sidecar, &parties, [&device, &phone], pace)?;
+            step = run(relay, sides, pace)?;
+            lost = relay.lost()?;
         }
-        parties.pump()?;
-        table.row(&row(&step));
-        if let Some(lost) = parties.lost().first() {
+        table.row(&row(name, &step));
+        if let Some(lost) = lost {
             end = format!("Then calls ended: {lost}.");
             break;
         }
@@ -87,34 +135,28 @@ pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
             break;
         }
         clean = calls;
+        cost = format!(
+            ", {:.1} µs of its core a packet",
+            micros_each(step.usage.cpu, step.heard.relayed())
+        );
     }
-    Ok(format!(
-        "**{}** bridged calls without a late packet. {end} Runs of {} s, PCMU both ways, 20 ms a packet.\n\n{}",
-        count(clean as u64),
-        pace.step.as_secs(),
-        table.into_text()
-    ))
+    Ok(((clean, cost), end))
 }
 
-fn run(
-    sidecar: &Sidecar,
-    parties: &Parties,
-    sides: [&Side; 2],
-    pace: Pace,
-) -> anyhow::Result<Step> {
-    let (devices, phones) = parties.legs();
-    let mut load = Load::new([(sides[0], devices), (sides[1], phones)]);
+fn run(relay: &dyn Relay, sides: [&Side; 2], pace: Pace) -> anyhow::Result<Step> {
+    let (devices, phones) = relay.legs();
+    let mut load =
+        Load::new([(sides[0], devices), (sides[1], phones)]).encrypted(relay.secrets())?;
     let mut before = (Usage::default(), 0, Instant::now());
     let heard = load.run(WARM_UP, pace.step, || {
-        let ticks = sidecar.figures()?.get("lateTicks");
-        before = (sidecar.usage()?, ticks, Instant::now());
+        before = (relay.used()?, relay.late_ticks()?, Instant::now());
         Ok(())
     })?;
     let step = Step {
         calls: devices.len(),
-        usage: sidecar.usage()?.since(&before.0),
+        usage: relay.used()?.since(&before.0),
         wall: before.2.elapsed(),
-        late_ticks: sidecar.figures()?.get("lateTicks") - before.1,
+        late_ticks: relay.late_ticks()? - before.1,
         heard,
     };
     eprintln!(
@@ -139,9 +181,10 @@ fn cpu_share(step: &Step) -> f64 {
     step.usage.cpu.as_secs_f64() / step.wall.as_secs_f64()
 }
 
-fn row(step: &Step) -> [String; 10] {
+fn row(name: &str, step: &Step) -> [String; 11] {
     let milliseconds = |delay: Duration| format!("{:.1} ms", delay.as_secs_f64() * 1e3);
     [
+        name.to_owned(),
         count(step.calls as u64),
         count(step.calls as u64 * 100),
         count(step.late()),

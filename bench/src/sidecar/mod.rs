@@ -1,23 +1,41 @@
 //! The sidecar's figures: a release process of its own on the first core, its load on the others.
 
+mod alone;
+mod answered;
+mod b2bua;
 mod bridged;
+mod called;
 mod calls;
 mod control;
 pub(crate) mod cores;
 mod first_packet;
+mod gateway;
 mod handler;
 mod memory;
 mod overload;
 mod parties;
+mod peers;
 mod playing;
 mod process;
+mod quarter;
+mod relays;
+mod remembered;
 mod rtp;
+mod search;
 mod sipp;
+mod tls;
 pub(crate) mod usage;
 
-pub(crate) use bridged::measure as bridged;
+pub(crate) use alone::serve as answer_alone;
+pub(crate) use answered::measure as answered;
+pub(crate) use b2bua::measure as b2bua;
+pub(crate) use bridged::{encrypted as srtp, measure as bridged};
 pub(crate) use calls::measure as calls;
 pub(crate) use first_packet::measure as first_packet;
+pub(crate) use gateway::measure as gateway;
 pub(crate) use memory::measure as memory;
 pub(crate) use overload::measure as overload;
 pub(crate) use playing::{conference, prompts, recordings};
+pub(crate) use quarter::measure as quarter;
+pub(crate) use remembered::measure as remembered;
+pub(crate) use tls::measure as tls;

@@ -43,7 +43,7 @@ pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
     ];
     for (rate, time) in phases {
         std::thread::sleep(BETWEEN);
-        let outcome = call(&sidecar, Load { rate, time })?;
+        let outcome = call(&sidecar, Load::new(rate, time))?;
         table.row(&row(rate, &outcome));
         ensure!(
             outcome.accepted + outcome.refused + outcome.failed <= outcome.offered,

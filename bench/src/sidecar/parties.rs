@@ -10,9 +10,10 @@ use skillcall_sip::endpoint::{
     Destination, Endpoint, EndpointConfig, Event, Flow, OutgoingInvite, Party,
 };
 use skillcall_sip::message::{ExtraHeader, StatusCode, Uri};
-use skillcall_sip::sdp::{Capabilities, Codec, MediaSession};
+use skillcall_sip::sdp::{Capabilities, Codec, MediaSession, Srtp};
 
 use super::process::{NUMBER, SKILL};
+use super::rtp::Secret;
 
 /// The number of the phone.
 const PHONE: &str = "+14255550123";
@@ -50,6 +51,9 @@ pub(super) struct Parties {
     /// Offers under way, by the call's place among the devices' calls.
     offers: Vec<(skillcall_sip::endpoint::CallHandle, MediaSession)>,
     called: usize,
+    /// The devices' keys, where they have any.
+    secrets: Vec<Secret>,
+    srtp: Srtp,
     /// Whether each call is put through to the phone.
     bridged: bool,
     lost: Vec<String>,
@@ -66,10 +70,23 @@ impl Parties {
             buffer: vec![0; DATAGRAM],
             offers: Vec::new(),
             called: 0,
+            secrets: Vec::new(),
+            srtp: Srtp::default(),
             bridged: true,
             lost: Vec::new(),
             hung_up: 0,
         })
+    }
+
+    /// The same, and the devices encrypt their media so.
+    pub(super) fn encrypting(mut self, srtp: Srtp) -> Self {
+        self.srtp = srtp;
+        self
+    }
+
+    /// The devices' keys, one for each leg, or none at all.
+    pub(super) fn secrets(&self) -> &[Secret] {
+        &self.secrets
     }
 
     /// The same, but nobody is put through to the phone.
@@ -134,9 +151,11 @@ impl Parties {
                         .context("an answer to no offer")?;
                     let (_, mut session) = self.offers.swap_remove(place);
                     let answer = sdp.context("an answer without SDP")?;
-                    self.device
-                        .legs
-                        .push(session.accept_answer(&answer)?.remote);
+                    let agreed = session.accept_answer(&answer)?;
+                    self.device.legs.push(agreed.remote);
+                    if let Some(keys) = &agreed.srtp {
+                        self.secrets.push(Secret::new(keys)?);
+                    }
                 }
                 Event::Failed { status, reason, .. } => {
                     self.lost.push(format!("{status} {reason}"));
@@ -153,7 +172,8 @@ impl Parties {
             match event {
                 Event::Invite { call, offer, .. } => {
                     let offer = offer.context("an INVITE without SDP")?;
-                    let (answer, agreed) = self.phone.session().answer(&offer)?;
+                    let (answer, agreed) =
+                        media_of(self.phone.rtp, Srtp::default()).answer(&offer)?;
                     self.phone
                         .endpoint
                         .accept(Instant::now(), call, &[], Some(answer))?;
@@ -179,7 +199,7 @@ impl Parties {
     }
 
     fn invite(&mut self, sidecar: SocketAddr) -> anyhow::Result<()> {
-        let mut session = self.device.session();
+        let mut session = media_of(self.device.rtp, self.srtp.clone());
         let offer = session.offer();
         let target: Uri = format!("sip:{NUMBER}@{sidecar}").parse()?;
         let from = Party::new(format!("sip:+12045550100@{}", self.device.address).parse()?);
@@ -213,13 +233,6 @@ impl End {
         })
     }
 
-    /// All calls of an end have their RTP at one port: the sidecar's own tell them apart.
-    fn session(&self) -> MediaSession {
-        let mut capabilities = Capabilities::new(self.rtp.ip(), self.rtp.port());
-        capabilities.codecs = vec![Codec::Pcmu];
-        MediaSession::new(capabilities, 1)
-    }
-
     fn receive(&mut self, buffer: &mut [u8]) -> anyhow::Result<()> {
         loop {
             match self.socket.recv_from(buffer) {
@@ -248,6 +261,14 @@ impl End {
         }
         Ok(())
     }
+}
+
+/// An end's side of a call. All calls of an end have their RTP at one port: those of who relays it tell them apart.
+pub(super) fn media_of(rtp: SocketAddr, srtp: Srtp) -> MediaSession {
+    let mut capabilities = Capabilities::new(rtp.ip(), rtp.port());
+    capabilities.codecs = vec![Codec::Pcmu];
+    capabilities.srtp = srtp;
+    MediaSession::new(capabilities, 1)
 }
 
 /// As User-to-User carries it (facts E1).

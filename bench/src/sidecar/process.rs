@@ -13,14 +13,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::control::{Control, Figures};
-use super::cores;
+use super::cores::{self, Share};
 use super::handler::{Handler, reply_of};
 use super::usage::{Usage, resident};
 
 /// The keys that sidecar and handler share.
-const KEYS: &str = "bench:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(super) const KEYS: &str = "bench:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// The bearer token of the control API.
-const TOKEN: &str = "bench-token-of-this-run-alone";
+pub(super) const TOKEN: &str = "bench-token-of-this-run-alone";
 /// The skill whose calls are admitted, as the scenario names it.
 pub(super) const SKILL: &str = "amzn1.application-oa2-client.00000000000000000000000000000000";
 /// The number that is called.
@@ -29,6 +29,10 @@ pub(super) const NUMBER: &str = "+16075550199";
 pub(super) const PROMPT: &str = "tone.wav";
 /// RTP ports, below those that the system gives to others.
 const PORTS: &str = "4096-32699";
+/// Ports of an address of loopback that is the sidecar's alone: 32,256 legs.
+const ALL_PORTS: &str = "1024-65535";
+/// That address.
+const ITS_ALONE: &str = "127.0.0.2";
 /// The longest that the sidecar may take to start, or to end its last call.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// How often it is looked whether something has come true.
@@ -54,6 +58,14 @@ pub(super) struct Setup {
     pub(super) route: Option<SocketAddr>,
     /// `limits.calls-per-second`.
     pub(super) calls_per_second: u32,
+    /// Whether RTP has an address of its own, whose ports are all the sidecar's.
+    pub(super) all_ports: bool,
+    /// Folder with `server.pem` and `server.key`: it is called by TLS.
+    pub(super) tls: Option<PathBuf>,
+    /// More of its configuration, at the end.
+    pub(super) more: String,
+    /// The part of a core that it may have; all of it by default.
+    pub(super) quota: Option<f64>,
 }
 
 impl Setup {
@@ -64,6 +76,10 @@ impl Setup {
             actions,
             route: None,
             calls_per_second: 1_000_000,
+            all_ports: false,
+            tls: None,
+            more: String::new(),
+            quota: None,
         }
     }
 }
@@ -72,8 +88,13 @@ impl Setup {
 pub(super) struct Sidecar {
     process: Child,
     control: Control,
-    /// Its SIP address.
+    /// Its SIP address, by UDP.
     pub(super) sip: SocketAddr,
+    /// Where it is called: the same, or its address for TLS.
+    pub(super) called: SocketAddr,
+    /// Of its control API.
+    pub(super) api: SocketAddr,
+    _share: Option<Share>,
     folder: TempDir,
     handler: Option<Handler>,
 }
@@ -87,7 +108,9 @@ impl Sidecar {
             Answering::Fixed => None,
         };
         let (sip, control) = (free_udp()?, free_tcp()?);
-        let file = configure(folder.path(), setup, handler.as_ref(), sip, control)?;
+        let tls = setup.tls.as_ref().map(|_| free_tcp()).transpose()?;
+        let listening = Listening { sip, tls, control };
+        let file = configure(folder.path(), setup, handler.as_ref(), &listening)?;
         let log = fs::File::create(folder.path().join("log"))?;
         let process = cores::on_the_sidecars(program()?)
             .arg("--config")
@@ -98,8 +121,15 @@ impl Sidecar {
             .stderr(log)
             .spawn()
             .context("taskset")?;
+        let share = setup
+            .quota
+            .map(|part| Share::of(process.id(), part))
+            .transpose()?;
         let mut sidecar = Self {
             process,
+            called: tls.unwrap_or(sip),
+            api: control,
+            _share: share,
             control: Control::new(control, TOKEN.to_owned())?,
             sip,
             folder,
@@ -138,6 +168,11 @@ impl Sidecar {
         self.control.figures()
     }
 
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it has used up to now.
     pub(super) fn usage(&self) -> anyhow::Result<Usage> {
         Usage::of(self.process.id())
@@ -146,11 +181,6 @@ impl Sidecar {
     /// Its resident memory now, in bytes.
     pub(super) fn resident(&self) -> anyhow::Result<u64> {
         resident(self.process.id())
-    }
-
-    /// A folder for files of its load.
-    pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Waits until it has no calls.
@@ -186,12 +216,18 @@ fn program() -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
+/// Its addresses.
+struct Listening {
+    sip: SocketAddr,
+    tls: Option<SocketAddr>,
+    control: SocketAddr,
+}
+
 fn configure(
     folder: &Path,
     setup: &Setup,
     handler: Option<&Handler>,
-    sip: SocketAddr,
-    control: SocketAddr,
+    listening: &Listening,
 ) -> anyhow::Result<PathBuf> {
     secret(&folder.join("keys"), KEYS)?;
     secret(&folder.join("token"), TOKEN)?;
@@ -212,15 +248,32 @@ fn configure(
         fs::create_dir(folder.join(bucket))?;
     }
     fs::write(folder.join("prompts").join(PROMPT), tone())?;
-    let calls_per_second = setup.calls_per_second;
+    let Listening { sip, tls, control } = listening;
+    let (mut listen, mut certificate) = (format!("\"udp:{sip}\""), String::new());
+    if let (Some(address), Some(folder)) = (tls, &setup.tls) {
+        listen.push_str(&format!(", \"tls:{address}\""));
+        let at = |name: &str| folder.join(name).display().to_string();
+        certificate = format!(
+            "[tls]\ncertificate = \"{}\"\nkey-file = \"{}\"\n",
+            at("server.pem"),
+            at("server.key")
+        );
+    }
+    let (address, ports) = if setup.all_ports {
+        (ITS_ALONE, ALL_PORTS)
+    } else {
+        ("127.0.0.1", PORTS)
+    };
+    let (calls_per_second, more) = (setup.calls_per_second, &setup.more);
     let text = format!(
         r#"
 [sip]
-listen = ["udp:{sip}"]
+listen = [{listen}]
 skills = ["{SKILL}"]
 require-skill = true
-[rtp]
-ports = "{PORTS}"
+{certificate}[rtp]
+address = "{address}"
+ports = "{ports}"
 drain-seconds = 1
 [control]
 listen = "{control}"
@@ -239,7 +292,7 @@ session-seconds = 60
 [[application]]
 id = "bench"
 {answering}
-{route}"#
+{route}{more}"#
     );
     let file = folder.join("sidecar.toml");
     fs::write(&file, text)?;
@@ -273,7 +326,7 @@ fn tone() -> Vec<u8> {
     wav
 }
 
-fn secret(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(super) fn secret(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -287,6 +340,7 @@ pub(super) fn free_udp() -> anyhow::Result<SocketAddr> {
     Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn free_tcp() -> anyhow::Result<SocketAddr> {
+/// A TCP address of loopback that is free now.
+pub(super) fn free_tcp() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

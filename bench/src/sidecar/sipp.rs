@@ -4,24 +4,51 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::process::{Sidecar, free_udp};
+use super::called::Called;
+use super::peers::Forky;
+use super::process::free_udp;
 use super::usage::{Usage, of_ended_children};
 
 /// What SIPp may take beyond the time of its calls: a call that goes wrong is repeated for 32 s (RFC 3261, timer B).
 const GRACE: Duration = Duration::from_secs(10);
+/// How often it is looked whether SIPp has ended, or may be.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Calls to be made.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Load {
+pub(super) struct Load<'a> {
     /// Calls a second.
     pub(super) rate: u32,
     /// For how long.
     pub(super) time: Duration,
+    /// So many of 1000 calls may be refused or need a message twice.
+    pub(super) tolerance: u64,
+    /// Whether it ends as soon as more than that went wrong.
+    pub(super) stops: bool,
+    /// The Debian whose SIPp calls by TLS, over one connection; UDP without.
+    pub(super) tls: Option<&'a Forky>,
+}
+
+impl Load<'_> {
+    /// By UDP, each call in order.
+    pub(super) fn new(rate: u32, time: Duration) -> Self {
+        Self {
+            rate,
+            time,
+            tolerance: 0,
+            stops: false,
+            tls: None,
+        }
+    }
+
+    fn calls(&self) -> u64 {
+        (f64::from(self.rate) * self.time.as_secs_f64()) as u64
+    }
 }
 
 /// What came of them.
@@ -43,7 +70,9 @@ pub(super) struct Outcome {
     pub(super) retransmissions: u64,
     /// From the INVITE to its 200, on average.
     pub(super) answer_time: Duration,
-    /// Processor time of the sidecar.
+    /// So many of 1000 may be refused or need a message twice.
+    tolerance: u64,
+    /// Processor time of who was called.
     pub(super) usage: Usage,
     /// Processor time of SIPp.
     pub(super) sipp: Duration,
@@ -53,17 +82,19 @@ impl Outcome {
     /// What is wrong with it, when each call should have been made in time and answered at once.
     pub(super) fn fault(&self, rate: u32) -> Option<String> {
         let offered = self.offered;
-        if self.retransmissions > 0 {
-            return Some(format!("{} retransmissions", self.retransmissions));
-        }
+        let most = offered * self.tolerance / 1000;
         if self.failed > 0 {
             return Some(format!("{} calls failed", self.failed));
         }
-        if self.refused > 0 {
+        if self.retransmissions > most {
+            return Some(format!("{} retransmissions", self.retransmissions));
+        }
+        if self.refused > most {
             return Some(format!("{} calls were refused", self.refused));
         }
-        if self.accepted < offered {
-            return Some(format!("{} calls did not end", offered - self.accepted));
+        let ended = self.accepted + self.refused;
+        if ended < offered {
+            return Some(format!("{} calls did not end", offered - ended));
         }
         if self.rate < f64::from(rate) * 0.95 {
             return Some(format!("SIPp began only {:.0} a second", self.rate));
@@ -72,17 +103,31 @@ impl Outcome {
     }
 }
 
-/// Makes the calls. Each has a client session id of its own, as Alexa's have.
-pub(super) fn call(sidecar: &Sidecar, load: Load) -> anyhow::Result<Outcome> {
-    let folder = tempfile::tempdir_in(sidecar.folder())?;
-    let offered = u64::from(load.rate) * load.time.as_secs();
+/// Makes the calls. Each has a client session id of its own, as Alexa's have. It stops when more went wrong than may.
+pub(super) fn call(called: &dyn Called, load: Load<'_>) -> anyhow::Result<Outcome> {
+    let folder = match load.tls {
+        Some(forky) => tempfile::tempdir_in(forky.folder())?,
+        None => tempfile::tempdir()?,
+    };
+    let offered = load.calls();
     fs::write(folder.path().join("sessions.csv"), sessions(offered))?;
-    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/call.xml");
+    let scenario = include_str!("../../scenarios/call.xml");
+    fs::write(folder.path().join("call.xml"), scenario)?;
     let (port, media) = (free_udp()?.port(), free_udp()?.port());
-    let (sidecar_before, sipp_before) = (sidecar.usage()?, of_ended_children());
-    let mut sipp = Command::new("sipp");
-    sipp.arg(sidecar.sip.to_string())
-        .args(["-sf", scenario, "-inf", "sessions.csv", "-nostdin"])
+    let (used_before, sipp_before) = (called.used()?, of_ended_children());
+    let mut sipp = match load.tls {
+        Some(forky) => forky.command(folder.path(), "sipp"),
+        None => {
+            let mut sipp = Command::new("sipp");
+            sipp.current_dir(folder.path());
+            sipp
+        }
+    };
+    if let Some(forky) = load.tls {
+        sipp.args(["-t", "l1"]).args(forky.certificate_of_sipp());
+    }
+    sipp.arg(called.address().to_string())
+        .args(["-sf", "call.xml", "-inf", "sessions.csv", "-nostdin"])
         .args(["-i", "127.0.0.1", "-mi", "127.0.0.1"])
         .args(["-p", &port.to_string(), "-mp", &media.to_string()])
         .args(["-r", &load.rate.to_string(), "-m", &offered.to_string()])
@@ -92,20 +137,21 @@ pub(super) fn call(sidecar: &Sidecar, load: Load) -> anyhow::Result<Outcome> {
         .args(["-timeout", &(load.time + GRACE).as_secs().to_string()])
         .args(["-trace_stat", "-stf", "stat.csv", "-fd", "100ms"])
         .args(["-trace_counts"])
-        .current_dir(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let status = sipp.status().context("sipp (Debian's sip-tester)")?;
-    // 0: all calls succeeded; 1: some failed; 97: the time was over.
-    if !matches!(status.code(), Some(0 | 1 | 97)) {
-        bail!("sipp ended with {status}");
-    }
-    let usage = sidecar.usage()?.since(&sidecar_before);
+    let child = sipp.spawn().context("sipp (Debian's sip-tester)")?;
+    let most = load.stops.then_some(offered * load.tolerance / 1000);
+    let stopped = wait(child, folder.path(), most)?;
+    let usage = called.used()?.since(&used_before);
     let sipp = of_ended_children().saturating_sub(sipp_before);
     let stats = Csv::all(&folder.path().join("stat.csv"))?;
     let stat = stats.last().context("SIPp wrote no statistics")?;
-    let counts = Csv::read_counts(folder.path())?;
+    // What SIPp got twice stands in the counts alone, which it writes at its end.
+    let retransmissions = match Csv::read_counts(folder.path()) {
+        Ok(counts) if !stopped => counts.sum(|name| name.ends_with("_Retrans")),
+        _ => stat.number("Retransmissions(C)"),
+    };
     Ok(Outcome {
         offered,
         rate: rate(&stats, offered),
@@ -113,11 +159,40 @@ pub(super) fn call(sidecar: &Sidecar, load: Load) -> anyhow::Result<Outcome> {
         failed: stat.number("FailedCall(C)"),
         accepted: stat.number("GenericCounter1(C)"),
         refused: stat.number("GenericCounter2(C)"),
-        retransmissions: counts.sum(|name| name.ends_with("_Retrans")),
+        retransmissions,
         answer_time: stat.time("ResponseTime1(C)"),
+        tolerance: load.tolerance,
         usage,
         sipp,
     })
+}
+
+/// Waits until SIPp has ended, or ends it because more went wrong than may, if that is bounded: whether it did.
+fn wait(mut sipp: Child, folder: &Path, most: Option<u64>) -> anyhow::Result<bool> {
+    loop {
+        if let Some(status) = sipp.try_wait()? {
+            // 0: all calls succeeded; 1: some failed; 97: the time was over.
+            if !matches!(status.code(), Some(0 | 1 | 97)) {
+                bail!("sipp ended with {status}");
+            }
+            return Ok(false);
+        }
+        let too_much = most.is_some_and(|most| {
+            // Its last line may be half written, and is whole the next time.
+            Csv::read(&folder.join("stat.csv")).is_ok_and(|stat| {
+                let of = |name| stat.number(name);
+                of("FailedCall(C)") > 0
+                    || of("GenericCounter2(C)") > most
+                    || of("Retransmissions(C)") > most
+            })
+        });
+        if too_much {
+            sipp.kill()?;
+            sipp.wait()?;
+            return Ok(true);
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// Calls begun a second, up to the moment when all that were wanted had begun.

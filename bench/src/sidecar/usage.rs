@@ -37,6 +37,20 @@ impl Usage {
         })
     }
 
+    /// Of a process and its children, theirs too, up to now. A thread's name stands for its process's where there are several.
+    pub(crate) fn of_tree(pid: u32) -> anyhow::Result<Self> {
+        let mut all = Self::of(pid)?;
+        for child in descendants(pid) {
+            // A child may end between the two.
+            let Ok(more) = Self::of(child) else { continue };
+            all.cpu += more.cpu;
+            for (name, used) in more.threads {
+                *all.threads.entry(name).or_default() += used;
+            }
+        }
+        Ok(all)
+    }
+
     /// What was used since `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let thread = |(name, used): (&String, &Duration)| {
@@ -96,6 +110,38 @@ pub(crate) fn resident(pid: u32) -> anyhow::Result<u64> {
         .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
         .context("VmRSS")?;
     Ok(kilobytes * 1024)
+}
+
+/// Of a process and all below it; what they share counts once.
+pub(crate) fn resident_of_tree(pid: u32) -> anyhow::Result<u64> {
+    let below = descendants(pid).into_iter();
+    Ok(share(pid)? + below.filter_map(|pid| share(pid).ok()).sum::<u64>())
+}
+
+/// Resident memory of a process with its part of what it shares, in bytes.
+fn share(pid: u32) -> anyhow::Result<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let kilobytes: u64 = line
+        .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .context("Pss")?;
+    Ok(kilobytes * 1024)
+}
+
+/// The processes below a process.
+fn descendants(pid: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut next = vec![pid];
+    while let Some(pid) = next.pop() {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+        for task in tasks.into_iter().flatten().flatten() {
+            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            let children = children.split_whitespace().flat_map(str::parse::<u32>);
+            next.extend(children.clone());
+            found.extend(children);
+        }
+    }
+    found
 }
 
 /// Processor time of all children that have ended and were waited for.

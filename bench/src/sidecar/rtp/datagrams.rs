@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::packet::LEN;
+use super::packet::ROOM;
 
 /// Datagrams in one call.
 pub(super) const BATCH: usize = 64;
@@ -19,7 +19,7 @@ const BUFFER: usize = 4 << 20;
 const CONTROL: usize = 64;
 
 /// A socket on a free port of loopback, which notes when each datagram came.
-pub(super) fn bind() -> anyhow::Result<UdpSocket> {
+pub(in crate::sidecar) fn bind() -> anyhow::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_recv_buffer_size(BUFFER)?;
     socket.set_send_buffer_size(BUFFER)?;
@@ -42,12 +42,14 @@ pub(super) fn bind() -> anyhow::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Sends at most [`BATCH`] packets, each to its address.
+/// Sends at most [`BATCH`] packets, each `len` bytes long, each to its address.
 pub(super) fn send(
     socket: &UdpSocket,
-    packets: &mut [[u8; LEN]],
+    packets: &mut [[u8; ROOM]],
+    len: usize,
     to: &[SocketAddr],
 ) -> anyhow::Result<()> {
+    let len = len.min(ROOM);
     let count = packets.len().min(to.len()).min(BATCH);
     // SAFETY: these are structs of numbers and pointers, for which zeros are valid.
     let (mut names, mut parts, mut messages): (
@@ -61,7 +63,7 @@ pub(super) fn send(
         };
         names[place] = name(*to);
         parts[place].iov_base = packet.as_mut_ptr().cast();
-        parts[place].iov_len = LEN;
+        parts[place].iov_len = len;
         let header = &mut messages[place].msg_hdr;
         header.msg_name = (&raw mut names[place]).cast();
         header.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
@@ -96,21 +98,26 @@ pub(super) fn send(
     Ok(())
 }
 
-/// Reads everything that has come: each datagram with the time, since 1970, at which the kernel took it.
-pub(super) fn receive(
+/// Reads everything that has come: each datagram with the port that sent it, and the time, since 1970, at which the kernel took it.
+pub(in crate::sidecar) fn receive(
     socket: &UdpSocket,
-    mut each: impl FnMut(&[u8], Option<Duration>),
+    mut each: impl FnMut(&mut [u8], u16, Option<Duration>),
 ) -> anyhow::Result<()> {
     let mut buffers = [[0u8; 2048]; BATCH];
     let mut controls = [[0u64; CONTROL / 8]; BATCH];
     loop {
         // SAFETY: these are structs of numbers and pointers, for which zeros are valid.
-        let (mut parts, mut messages): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
-            unsafe { zeroed() };
+        let (mut names, mut parts, mut messages): (
+            [libc::sockaddr_in; BATCH],
+            [libc::iovec; BATCH],
+            [libc::mmsghdr; BATCH],
+        ) = unsafe { zeroed() };
         for place in 0..BATCH {
             parts[place].iov_base = buffers[place].as_mut_ptr().cast();
             parts[place].iov_len = buffers[place].len();
             let header = &mut messages[place].msg_hdr;
+            header.msg_name = (&raw mut names[place]).cast();
+            header.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
             header.msg_iov = &raw mut parts[place];
             header.msg_iovlen = 1;
             header.msg_control = controls[place].as_mut_ptr().cast();
@@ -134,9 +141,11 @@ pub(super) fn receive(
                 _ => Err(error).context("recvmmsg"),
             };
         };
-        for (message, buffer) in messages.iter().zip(&buffers).take(came) {
-            let bytes = buffer.get(..message.msg_len as usize).unwrap_or_default();
-            each(bytes, arrival(&message.msg_hdr));
+        let datagrams = messages.iter().zip(&mut buffers).zip(&names);
+        for ((message, buffer), name) in datagrams.take(came) {
+            let len = buffer.len().min(message.msg_len as usize);
+            let from = u16::from_be(name.sin_port);
+            each(&mut buffer[..len], from, arrival(&message.msg_hdr));
         }
         if came < BATCH {
             return Ok(());

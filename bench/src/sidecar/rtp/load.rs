@@ -1,10 +1,13 @@
 //! Speaks on all legs at once, evenly over each 20 ms, and listens to what comes out.
 
+use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::datagrams::{self, BATCH};
-use super::packet::{self, LEN, Stream};
+use super::packet::{self, LEN, ROOM, Stream};
+use super::secret::Secret;
+use skillcall_media::srtp::Outbound;
 
 /// Between two packets of a stream.
 const FRAME: Duration = Duration::from_millis(20);
@@ -46,7 +49,7 @@ impl Side {
         let until = Instant::now() + within;
         let mut first = None;
         loop {
-            datagrams::receive(&self.socket, |_, arrived| {
+            datagrams::receive(&self.socket, |_, _, arrived| {
                 first.get_or_insert_with(|| arrived.unwrap_or_else(since_1970));
             })?;
             if first.is_some() || Instant::now() >= until {
@@ -97,18 +100,44 @@ impl Heard {
 
 /// Streams to all legs of both sides.
 pub(in crate::sidecar) struct Load<'a> {
-    sides: [(&'a Side, &'a [SocketAddr], Vec<Stream>); 2],
-    packets: Vec<[u8; LEN]>,
+    sides: [Talk<'a>; 2],
+    packets: Vec<[u8; ROOM]>,
+}
+
+/// One side's streams.
+struct Talk<'a> {
+    side: &'a Side,
+    legs: &'a [SocketAddr],
+    streams: Vec<Stream>,
+    /// Their encryption, one for each; none at all where they have none.
+    out: Vec<Outbound>,
+    /// What the other direction is opened with, by the port that sends it.
+    secrets: HashMap<u16, &'a Secret>,
 }
 
 impl<'a> Load<'a> {
     /// From each side to its legs.
     pub(in crate::sidecar) fn new(sides: [(&'a Side, &'a [SocketAddr]); 2]) -> Self {
         Self {
-            sides: sides
-                .map(|(side, legs)| (side, legs, legs.iter().map(|_| Stream::new()).collect())),
-            packets: vec![[0; LEN]; BATCH],
+            sides: sides.map(|(side, legs)| Talk {
+                side,
+                legs,
+                streams: legs.iter().map(|_| Stream::new()).collect(),
+                out: Vec::new(),
+                secrets: HashMap::new(),
+            }),
+            packets: vec![[0; ROOM]; BATCH],
         }
+    }
+
+    /// The first side's legs are encrypted so, if there are any secrets.
+    pub(in crate::sidecar) fn encrypted(mut self, secrets: &'a [Secret]) -> anyhow::Result<Self> {
+        let [talk, _] = &mut self.sides;
+        for (leg, secret) in talk.legs.iter().zip(secrets) {
+            talk.out.push(secret.outbound()?);
+            talk.secrets.insert(leg.port(), secret);
+        }
+        Ok(self)
     }
 
     /// Speaks for so long. Each stream's first packet may teach the sidecar its address, so `warm_up` is not counted.
@@ -125,7 +154,7 @@ impl<'a> Load<'a> {
 
     fn speak(&mut self, time: Duration) -> anyhow::Result<Heard> {
         let mut heard = Heard::default();
-        let streams: usize = self.sides.iter().map(|(_, legs, _)| legs.len()).sum();
+        let streams: usize = self.sides.iter().map(|talk| talk.legs.len()).sum();
         let frames = (time.as_micros() / FRAME.as_micros()) as u32;
         heard.delays.reserve(streams * frames as usize);
         let begun = Instant::now();
@@ -144,21 +173,33 @@ impl<'a> Load<'a> {
 
     /// Sends a packet of every stream whose turn it is.
     fn send(&mut self, slot: usize, heard: &mut Heard) -> anyhow::Result<()> {
-        for (side, legs, streams) in &mut self.sides {
+        for talk in &mut self.sides {
             let (from, to) = (
-                legs.len() * slot / SLOTS as usize,
-                legs.len() * (slot + 1) / SLOTS as usize,
+                talk.legs.len() * slot / SLOTS as usize,
+                talk.legs.len() * (slot + 1) / SLOTS as usize,
             );
-            let turns = streams[from..to]
-                .chunks_mut(BATCH)
-                .zip(legs[from..to].chunks(BATCH));
-            for (streams, legs) in turns {
+            let mut begin = from;
+            while begin < to {
+                let end = to.min(begin + BATCH);
+                let legs = &talk.legs[begin..end];
                 let now = since_1970();
-                for (stream, packet) in streams.iter_mut().zip(&mut self.packets) {
+                for (stream, packet) in talk.streams[begin..end].iter_mut().zip(&mut self.packets) {
                     stream.write(now, packet);
                 }
-                datagrams::send(&side.socket, &mut self.packets[..legs.len()], legs)?;
+                let mut len = LEN;
+                if let Some(out) = talk.out.get_mut(begin..end) {
+                    for (out, packet) in out.iter_mut().zip(&mut self.packets) {
+                        len = out.protect_rtp(packet, LEN)?;
+                    }
+                }
+                datagrams::send(
+                    &talk.side.socket,
+                    &mut self.packets[..legs.len()],
+                    len,
+                    legs,
+                )?;
                 heard.sent += legs.len() as u64;
+                begin = end;
             }
         }
         Ok(())
@@ -166,8 +207,13 @@ impl<'a> Load<'a> {
 
     fn listen_until(&self, until: Instant, heard: &mut Heard) -> anyhow::Result<()> {
         loop {
-            for (side, ..) in &self.sides {
-                datagrams::receive(&side.socket, |packet, arrived| {
+            for talk in &self.sides {
+                datagrams::receive(&talk.side.socket, |packet, from, arrived| {
+                    let packet: &[u8] = match talk.secrets.get(&from) {
+                        // What cannot be opened counts as none of ours.
+                        Some(secret) => secret.open(packet),
+                        None => packet,
+                    };
                     if let Some(sent) = packet::sent_at(packet) {
                         let arrived = arrived.unwrap_or_else(since_1970);
                         heard.delays.push(micros(arrived.saturating_sub(sent)));

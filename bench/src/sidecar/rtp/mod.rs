@@ -1,7 +1,9 @@
 //! RTP as load: packets of G.711 both ways, each with the time at which it was sent.
 
-mod datagrams;
+pub(super) mod datagrams;
 mod load;
 mod packet;
+mod secret;
 
 pub(super) use load::{Heard, Load, Side};
+pub(super) use secret::Secret;

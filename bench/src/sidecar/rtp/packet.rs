@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Bytes of the packet: RTP's header and 160 samples.
 pub(super) const LEN: usize = 12 + 160;
+/// Room for a packet: SRTP makes it longer.
+pub(super) const ROOM: usize = LEN + skillcall_media::srtp::OVERHEAD;
 /// Samples in a packet.
 const SAMPLES: u32 = 160;
 /// What the payload of our packets begins with: prompts and mixed speech do not.
@@ -31,7 +33,7 @@ impl Stream {
     }
 
     /// The next packet, sent at `now`, a time since 1970.
-    pub(super) fn write(&mut self, now: Duration, packet: &mut [u8; LEN]) {
+    pub(super) fn write(&mut self, now: Duration, packet: &mut [u8; ROOM]) {
         packet[0] = 0x80;
         packet[1] = 0;
         packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
