@@ -4,12 +4,16 @@
 
 mod support;
 
+use std::io::Read as _;
 use std::net::{SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use skillcall_media::tone;
+use support::device::Device;
+use support::process::Process;
 use support::room::{G711, Room};
 use support::skill::Skill;
 use support::{Behaviour, Bench, Handler, Phone};
@@ -116,13 +120,8 @@ fn share_of_tone(heard: &[i16], hz: f64) -> f64 {
     clear as f64 / pieces.len().max(1) as f64
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn floods_change_nothing_for_a_call_and_its_neighbour() {
-    let skill = Arc::new(Skill::start().await);
-    let phones = [
-        Phone::start(PHONE, Behaviour::Answer),
-        Phone::start(PHONE, Behaviour::Answer),
-    ];
+/// A gateway with a desk for each phone.
+async fn bench(skill: &Skill, phones: &[Phone]) -> Bench {
     let routes: String = phones
         .iter()
         .enumerate()
@@ -131,23 +130,130 @@ async fn floods_change_nothing_for_a_call_and_its_neighbour() {
             format!("[[gateway.route]]\naddress = \"desk{n}\"\nuri = \"sip:desk{n}@{at}\"\n")
         })
         .collect();
-    let bench = Bench::with(Handler::absent(), None, &skill.settings(&routes), |_| {}).await;
+    Bench::with(Handler::absent(), None, &skill.settings(&routes), |_| {}).await
+}
+
+/// The gateway's answer to the call of a session, once somebody has taken it.
+async fn accepted(skill: &Skill, room: &Room, session: &str) -> String {
+    let of = |message: &Value| message["sessionId"] == session;
+    tokio::task::block_in_place(|| skill.wait_in(of, "CallRinging", 1).unwrap());
+    room.says("CallRingingAck", serde_json::json!({})).await;
+    let accepted = tokio::task::block_in_place(|| skill.wait_in(of, "CallAccepted", 1).unwrap());
+    accepted["sdpDetails"]["value"].as_str().unwrap().to_owned()
+}
+
+/// A room and the `n`th desk hear each other; the gateway's answer.
+async fn talks(skill: &Arc<Skill>, control: SocketAddr, n: usize, phone: &Phone) -> (Room, String) {
+    let (session, address) = (format!("s-{n}"), format!("desk{n}"));
+    let room = Room::calls(skill, control, &session, &address, (ROOM, &G711)).await;
+    let answer = accepted(skill, &room, &session).await;
+    room.device.take_answer(&answer);
+    room.says("CallAcceptedAck", serde_json::json!({})).await;
+    room.hears(PHONE);
+    tokio::task::block_in_place(|| phone.hears(ROOM));
+    (room, answer)
+}
+
+/// A handshake of DTLS by OpenSSL's own program, with a certificate that nobody has announced. Dropping it ends it.
+fn openssl_begins(to: SocketAddr, folder: &std::path::Path) -> Process {
+    let made = rcgen::generate_simple_self_signed(vec!["stranger".to_owned()]).unwrap();
+    let (certificate, key) = (folder.join("stranger.pem"), folder.join("stranger.key"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let child = Command::new("openssl")
+        .args([
+            "s_client",
+            "-dtls1_2",
+            "-use_srtp",
+            "SRTP_AES128_CM_SHA1_80",
+        ])
+        .args(["-connect", &to.to_string()])
+        .arg("-cert")
+        .arg(certificate)
+        .arg("-key")
+        .arg(key)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    Process(child.expect("openssl; `tools/setup.sh test` installs it"))
+}
+
+/// Who has the keys of ICE but another certificate than its description says goes through the whole handshake, and no further; a
+/// stranger does not even get an answer. The call beside them goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_certificate_costs_its_own_call_alone() {
+    let skill = Arc::new(Skill::start().await);
+    let phones = [
+        Phone::start(PHONE, Behaviour::Answer),
+        Phone::start(PHONE, Behaviour::Answer),
+    ];
+    let bench = bench(&skill, &phones).await;
+    let control = bench.sidecar.control();
+    let (room, _) = talks(&skill, control, 0, &phones[0]).await;
+    room.device.forget_heard();
+    phones[0].forget_heard();
+
+    let folder = tempfile::tempdir().unwrap();
+    let (_, port) = room.device.route();
+    let mut strangers: Vec<Process> = (0..3)
+        .map(|_| openssl_begins(port, folder.path()))
+        .collect();
+
+    let (device, offer) = Device::offering(ROOM, &G711);
+    let (_, foreign) = Device::offering(ROOM, &G711);
+    let said = attribute(&offer, "fingerprint").to_owned();
+    let offer = offer.replace(&said, attribute(&foreign, "fingerprint"));
+    let liar = Room::calls_with(&skill, control, "s-1", "desk1", (device, offer)).await;
+    let answer = accepted(&skill, &liar, "s-1").await;
+    liar.device.take_answer(&answer);
+    liar.says("CallAcceptedAck", serde_json::json!({})).await;
+    let of = |message: &Value| message["sessionId"] == "s-1";
+    let end = tokio::task::block_in_place(|| skill.wait_in(of, "CallEnded", 1).unwrap());
+    assert_eq!(end["callResult"]["code"], "INTERNAL_ERROR");
+    tokio::task::block_in_place(|| phones[1].wait("the call's end", |state| state.ended));
+    // Nobody there has heard anything.
+    let heard = phones[1].wait("what it has heard", |_| true).heard;
+    assert!(heard.iter().all(|sample| sample.abs() < 200));
+    assert!(liar.device.heard().iter().all(|sample| sample.abs() < 200));
+
+    // Long enough for a good part of OpenSSL's repetitions.
+    tokio::task::block_in_place(|| {
+        phones[0].wait("four seconds", |state| state.heard.len() > 32_000);
+    });
+    let share = share_of_tone(&room.device.heard(), PHONE);
+    assert!(share > 0.8, "the room: {share}");
+    let heard = phones[0].wait("what it has heard", |_| true).heard;
+    let share = share_of_tone(&heard, ROOM);
+    assert!(share > 0.8, "the phone: {share}");
+    room.hears(PHONE);
+    tokio::task::block_in_place(|| phones[0].hears(ROOM));
+    for stranger in &mut strangers {
+        stranger.0.kill().unwrap();
+        let mut said = String::new();
+        let output = stranger.0.stdout.take().unwrap();
+        std::io::BufReader::new(output)
+            .read_to_string(&mut said)
+            .unwrap();
+        assert!(!said.contains("BEGIN CERTIFICATE"), "{said}");
+    }
+    room.hangs_up("SUCCESS").await;
+    bench.nothing_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn floods_change_nothing_for_a_call_and_its_neighbour() {
+    let skill = Arc::new(Skill::start().await);
+    let phones = [
+        Phone::start(PHONE, Behaviour::Answer),
+        Phone::start(PHONE, Behaviour::Answer),
+    ];
+    let bench = bench(&skill, &phones).await;
     let control = bench.sidecar.control();
     let mut rooms = Vec::new();
     let mut answers = Vec::new();
     for (n, phone) in phones.iter().enumerate() {
-        let (session, address) = (format!("s-{n}"), format!("desk{n}"));
-        let room = Room::calls(&skill, control, &session, &address, (ROOM, &G711)).await;
-        let of = |message: &Value| message["sessionId"] == session.as_str();
-        tokio::task::block_in_place(|| skill.wait_in(of, "CallRinging", 1).unwrap());
-        room.says("CallRingingAck", serde_json::json!({})).await;
-        let accepted =
-            tokio::task::block_in_place(|| skill.wait_in(of, "CallAccepted", 1).unwrap());
-        let answer = accepted["sdpDetails"]["value"].as_str().unwrap().to_owned();
-        room.device.take_answer(&answer);
-        room.says("CallAcceptedAck", serde_json::json!({})).await;
-        room.hears(PHONE);
-        tokio::task::block_in_place(|| phone.hears(ROOM));
+        let (room, answer) = talks(&skill, control, n, phone).await;
         rooms.push(room);
         answers.push(answer);
     }

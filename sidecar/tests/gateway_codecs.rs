@@ -60,7 +60,7 @@ async fn opus_on_both_sides_passes_and_is_heard_also_after_a_hold() {
         assert_eq!(spoken(&bench).await, ["opus", "opus"]);
         // Long enough to be found in what baresip writes down.
         bench.sends(100).await;
-        // How a phone hears a room after a hold, PJSIP shows below: baresip writes down only what comes before one.
+        // How a phone hears a room after a hold, FFmpeg shows below: baresip writes down only what comes before one.
         room.holds(true).await;
         room.holds(false).await;
         room.hears(PHONE);
@@ -132,6 +132,146 @@ fn message(socket: &UdpSocket, begins: &str) -> String {
             return text;
         }
     }
+}
+
+/// FFmpeg, which nobody here wrote, hears Opus that comes to this port; its program says what it has heard, line by line.
+struct Ffmpeg {
+    child: std::process::Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
+
+impl Ffmpeg {
+    fn listens(port: u16, payload_type: u8) -> Self {
+        let program = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/hear.py");
+        let mut child = std::process::Command::new(support::recogniser::python())
+            .arg(program)
+            .args([port.to_string(), payload_type.to_string(), ROOM.to_string()])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("Python runs");
+        let output = child.stdout.take().unwrap();
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(output));
+        assert_eq!(lines.next().unwrap().unwrap(), "listening");
+        Self { child, lines }
+    }
+
+    /// Waits for so many fifths of a second in a row with the room's tone and without a gap.
+    fn hears_the_room(&mut self, fifths: usize) {
+        let begin = std::time::Instant::now();
+        let mut row = 0;
+        while row < fifths {
+            assert!(begin.elapsed() < support::LIMIT, "the room is not heard");
+            let line = self.lines.next().expect("FFmpeg goes on").unwrap();
+            let heard: Value = serde_json::from_str(&line).unwrap();
+            let clear = heard["power"].as_f64().unwrap() > 0.8;
+            row = if clear { row + 1 } else { 0 };
+        }
+    }
+}
+
+impl Drop for Ffmpeg {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The answer of a phone to a request, with the headers that it copies.
+fn response(request: &str, here: SocketAddr, tag: &str, body: &str) -> String {
+    let mut text = "SIP/2.0 200 OK\r\n".to_owned();
+    for line in request.lines() {
+        if ["Via:", "From:", "Call-ID:", "CSeq:"]
+            .iter()
+            .any(|name| line.starts_with(name))
+        {
+            text += &format!("{line}\r\n");
+        } else if line.starts_with("To:") {
+            let tag = if line.contains(";tag=") { "" } else { tag };
+            text += &format!("{line}{tag}\r\n");
+        }
+    }
+    let content = match body {
+        "" => "",
+        _ => "Content-Type: application/sdp\r\n",
+    };
+    let length = body.len();
+    text + &format!("Contact: <sip:desk@{here}>\r\n{content}Content-Length: {length}\r\n\r\n{body}")
+}
+
+/// What a phone hears of a room, before and after a hold: the packets are one stream to it, and FFmpeg finds the tone in them.
+#[tokio::test(flavor = "multi_thread")]
+async fn opus_is_heard_by_a_phone_also_after_a_hold() {
+    let skill = Arc::new(Skill::start().await);
+    let [sip, taken] = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
+    sip.set_read_timeout(Some(support::LIMIT)).unwrap();
+    let (here, media) = (
+        sip.local_addr().unwrap(),
+        taken.local_addr().unwrap().port(),
+    );
+    drop(taken);
+    let mut ffmpeg = tokio::task::block_in_place(|| Ffmpeg::listens(media, 111));
+    let bench = bench(&skill, here, &["opus"]).await;
+    let described = move |version: u8, direction: &str| {
+        format!(
+            "v=0\r\no=- 1 {version} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+             m=audio {media} RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\na={direction}\r\n"
+        )
+    };
+    // The phone answers what it is asked, as it is asked.
+    let asked = Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
+    let seen = Arc::clone(&asked);
+    let phone = sip.try_clone().unwrap();
+    let thread = std::thread::spawn(move || {
+        let mut bytes = [0; 4_096];
+        let mut version = 0;
+        loop {
+            let (length, from) = phone.recv_from(&mut bytes).expect("a request");
+            let request = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            let body = if request.starts_with("INVITE ") {
+                let mut seen = seen.lock().unwrap();
+                // What is repeated is answered as before.
+                if !seen.contains(&request) {
+                    version += 1;
+                    seen.push(request.clone());
+                }
+                let direction = match () {
+                    () if request.contains("a=sendonly") => "recvonly",
+                    () if request.contains("a=inactive") => "inactive",
+                    () => "sendrecv",
+                };
+                described(version, direction)
+            } else {
+                String::new()
+            };
+            if !request.starts_with("ACK ") && !request.starts_with("SIP/2.0") {
+                let answer = response(&request, here, ";tag=phone", &body);
+                phone.send_to(answer.as_bytes(), from).unwrap();
+            }
+            if request.starts_with("BYE ") {
+                return;
+            }
+        }
+    });
+    let control = bench.sidecar.control();
+    let device = (ROOM, &[Encoding::Opus][..]);
+    let mut room = Room::calls(&skill, control, "s-1", "desk", device).await;
+    room.gets_through().await;
+    tokio::task::block_in_place(|| ffmpeg.hears_the_room(10));
+    for _ in 0..2 {
+        room.holds(true).await;
+        room.holds(false).await;
+        tokio::task::block_in_place(|| ffmpeg.hears_the_room(10));
+    }
+    let directions: Vec<bool> = asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|invite| invite.contains("a=sendrecv") || !invite.contains("a=sendonly"))
+        .collect();
+    assert_eq!(directions, [true, false, true, false, true]);
+    room.hangs_up("SUCCESS").await;
+    thread.join().unwrap();
+    bench.nothing_is_left().await;
 }
 
 /// Packets are not decoded on their way: what is in them need not even be Opus.

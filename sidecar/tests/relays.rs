@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use skillcall_media::encoding::Encoding;
-use skillcall_webrtc::{Gatherer, LocalAddress, Servers};
+use skillcall_webrtc::{Carrier, Gatherer, LocalAddress, Servers};
 use support::coturn::{Coturn, PASSWORD};
 use support::device::Device;
 use support::network::{self, DEVICE, HERE, Nat, RELAY};
@@ -35,7 +35,7 @@ fn device_socket(address: &str) -> (UdpSocket, Vec<LocalAddress>) {
     let mut room = [0; 2_048];
     while gatherer.addresses() == [host] {
         assert!(begin.elapsed() < LIMIT, "the STUN server does not answer");
-        while let Some((to, request)) = gatherer.poll(Instant::now()) {
+        while let Some((Carrier::Socket(to), request)) = gatherer.poll(Instant::now()) {
             socket.send_to(&request, to).unwrap();
         }
         if let Ok((len, from)) = socket.recv_from(&mut room) {
@@ -60,6 +60,15 @@ fn settings(
     ))
 }
 
+/// How the gateway reaches the relay, where there is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    NotNeeded,
+    Udp,
+    Tcp,
+    Tls,
+}
+
 fn turn(server: impl std::fmt::Display, password: &std::path::Path) -> String {
     format!(
         "[[gateway.turn]]\nserver = \"{server}\"\nusername = \"gateway\"\npassword-file = \"{}\"\n",
@@ -68,23 +77,35 @@ fn turn(server: impl std::fmt::Display, password: &std::path::Path) -> String {
 }
 
 /// A device calls through both translations; it changes its address; the phone hangs up.
-async fn a_call_between_networks(nat: Nat) {
-    let by_relay = nat == Nat::Each;
+async fn a_call_between_networks(reached: Reached) {
+    let by_relay = reached != Reached::NotNeeded;
     let folder = tempfile::tempdir().unwrap();
     let coturn = Coturn::on_the_internet(folder.path());
     let password = folder.path().join("turn.password");
     write_secret(&password, PASSWORD);
     let skill = Arc::new(Skill::start().await);
     let phone = Phone::start(PHONE, Behaviour::Answer);
-    let relay = match by_relay {
-        true => turn(coturn.address, &password),
-        false => String::new(),
+    let relay = match reached {
+        Reached::NotNeeded => String::new(),
+        Reached::Udp => turn(coturn.address, &password),
+        Reached::Tcp => turn(format!("turn:{}?transport=tcp", coturn.address), &password),
+        Reached::Tls => turn(format!("turns:{RELAY}"), &password),
     };
-    let stun = [coturn.address.to_string()];
+    let by_stream = matches!(reached, Reached::Tcp | Reached::Tls);
+    if by_stream {
+        network::loses_udp_to(RELAY);
+    }
+    let stun = match by_stream {
+        true => Vec::new(),
+        false => vec![coturn.address.to_string()],
+    };
     let settings = settings(&skill, phone.address, 1, &stun, &relay);
     let bench = Bench::with(Handler::absent(), None, &settings, |config| {
         config.rtp.address = HERE.parse().unwrap();
         config.limits.workers = 1;
+        if reached == Reached::Tls {
+            config.tls.trusted = Some(folder.path().join("turn.pem"));
+        }
     })
     .await;
     // It is ready before anybody calls.
@@ -101,7 +122,7 @@ async fn a_call_between_networks(nat: Nat) {
     let accepted = tokio::task::block_in_place(|| skill.wait("CallAccepted", 1)).to_string();
     for (candidate, there) in [
         (format!(" {HERE} "), true),
-        (" 198.51.100.1 ".to_owned(), true),
+        (" 198.51.100.1 ".to_owned(), !by_stream),
         (format!(" {RELAY} "), by_relay),
     ] {
         assert_eq!(
@@ -145,7 +166,7 @@ async fn a_call_between_networks(nat: Nat) {
 async fn both_hear_each_other_through_two_translations_also_after_another_address() {
     let test = "both_hear_each_other_through_two_translations_also_after_another_address";
     if network::is_own_network(test, Nat::Same) {
-        a_call_between_networks(Nat::Same).await;
+        a_call_between_networks(Reached::NotNeeded).await;
     }
 }
 
@@ -153,7 +174,23 @@ async fn both_hear_each_other_through_two_translations_also_after_another_addres
 async fn both_hear_each_other_by_a_relay_also_after_another_address() {
     let test = "both_hear_each_other_by_a_relay_also_after_another_address";
     if network::is_own_network(test, Nat::Each) {
-        a_call_between_networks(Nat::Each).await;
+        a_call_between_networks(Reached::Udp).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_hear_each_other_by_a_relay_that_takes_tcp_alone() {
+    let test = "both_hear_each_other_by_a_relay_that_takes_tcp_alone";
+    if network::is_own_network(test, Nat::Each) {
+        a_call_between_networks(Reached::Tcp).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_hear_each_other_by_a_relay_that_takes_tls_alone() {
+    let test = "both_hear_each_other_by_a_relay_that_takes_tls_alone";
+    if network::is_own_network(test, Nat::Each) {
+        a_call_between_networks(Reached::Tls).await;
     }
 }
 

@@ -1,7 +1,8 @@
 //! Packet loss concealment for G.711, after the manner of ITU-T G.711 Appendix I: the last pitch period is repeated,
 //! fades out within 60 ms, and is blended into the first good frame.
 
-use crate::{FRAME_SAMPLES, Frame};
+#[cfg(test)]
+use crate::FRAME_SAMPLES;
 
 /// Longest pitch period that is looked for: 66 Hz.
 const LONGEST_PERIOD: usize = 120;
@@ -37,26 +38,27 @@ impl Default for Concealment {
 }
 
 impl Concealment {
-    /// Takes a frame that arrived. The first one after a loss is blended with what was made up, in place.
-    pub fn good(&mut self, frame: &mut Frame) {
+    /// Takes samples that arrived. The first ones after a loss are blended with what was made up, in place.
+    pub fn good(&mut self, samples: &mut [i16]) {
         if self.made > 0 {
-            for (index, sample) in frame.iter_mut().enumerate().take(BLENDED) {
+            for (index, sample) in samples.iter_mut().enumerate().take(BLENDED) {
                 let made = f32::from(self.next_made());
                 let share = (index + 1) as f32 / (BLENDED + 1) as f32;
                 *sample = (f32::from(*sample) * share + made * (1.0 - share)) as i16;
             }
             self.made = 0;
         }
-        self.history.copy_within(FRAME_SAMPLES.., 0);
-        self.history[HISTORY - FRAME_SAMPLES..].copy_from_slice(frame);
+        let (_, latest) = samples.split_at(samples.len().saturating_sub(HISTORY));
+        self.history.copy_within(latest.len().., 0);
+        self.history[HISTORY - latest.len()..].copy_from_slice(latest);
     }
 
-    /// Makes up a frame in place of a lost one; silence after 60 ms.
-    pub fn lost(&mut self, frame: &mut Frame) {
+    /// Makes up samples in place of lost ones; silence after 60 ms.
+    pub fn lost(&mut self, samples: &mut [i16]) {
         if self.made == 0 {
             self.period = find_period(&self.history);
         }
-        for sample in frame {
+        for sample in samples {
             *sample = self.next_made();
         }
     }
@@ -109,7 +111,7 @@ mod tests {
         let tone = sine(200.0, -20.0, 800);
         let mut concealment = Concealment::default();
         for chunk in tone.chunks_exact(FRAME_SAMPLES).take(3) {
-            concealment.good(&mut chunk.try_into().unwrap());
+            concealment.good(&mut chunk.to_vec());
         }
         let mut made = [0; FRAME_SAMPLES];
         concealment.lost(&mut made);
@@ -132,7 +134,7 @@ mod tests {
         let mut concealment = Concealment::default();
         let tone = sine(300.0, -10.0, 320);
         for chunk in tone.chunks_exact(FRAME_SAMPLES) {
-            concealment.good(&mut chunk.try_into().unwrap());
+            concealment.good(&mut chunk.to_vec());
         }
         let mut levels = Vec::new();
         for _ in 0..5 {

@@ -34,7 +34,10 @@ mod sdp;
 mod wire;
 
 pub use fingerprint::Fingerprint;
-pub use gather::{FromServer, Gatherer, Problem, ServerKind, Servers, TurnServer, Why};
+pub use gather::{
+    Carrier, Frames, FromServer, Gatherer, NotTurn, Problem, ServerKind, Servers, TurnServer,
+    TurnTransport, Why,
+};
 pub use ice::{IceMode, LocalAddress, Route};
 pub use identity::{Identity, IdentityError};
 pub use peer::{

@@ -8,8 +8,8 @@ use std::{
 };
 
 use skillcall_webrtc::{
-    Config, Event, FromServer, Gatherer, Identity, LocalAddress, Output, Peer, Received, Servers,
-    TurnServer,
+    Carrier, Config, Event, FromServer, Gatherer, Identity, LocalAddress, Output, Peer, Received,
+    Servers, TurnServer, TurnTransport,
 };
 
 /// A call takes milliseconds; a loaded machine is slow.
@@ -93,6 +93,9 @@ impl Leg {
             .as_mut()
             .and_then(|gatherer| gatherer.poll(Instant::now()))
         {
+            let Carrier::Socket(to) = to else {
+                panic!("there is no connection");
+            };
             self.socket.send_to(&datagram, to).unwrap();
         }
     }
@@ -175,6 +178,7 @@ fn a_leg_is_reached_by_its_relay_alone() {
         stun: vec![coturn.address],
         turn: vec![TurnServer {
             address: coturn.address,
+            transport: TurnTransport::Udp,
             username: "gateway".to_owned(),
             password: PASSWORD.to_owned(),
         }],
@@ -193,7 +197,7 @@ fn a_leg_is_reached_by_its_relay_alone() {
             break relay;
         }
         assert!(begin.elapsed() < LIMIT, "{}", coturn.log());
-        while let Some((to, request)) = gatherer.poll(Instant::now()) {
+        while let Some((Carrier::Socket(to), request)) = gatherer.poll(Instant::now()) {
             behind.send_to(&request, to).unwrap();
         }
         if let Ok((len, from)) = behind.recv_from(&mut room) {

@@ -58,6 +58,7 @@ pub use opentelemetry::OpenTelemetryConfig;
 pub use phone::{DigestAlgorithm, DigestQuality, PhoneConfig, PhoneMayCall, PhonesConfig};
 pub use register::RegisterConfig;
 pub use relays::TurnConfig;
+pub(crate) use relays::TurnPlace;
 pub(crate) use routing::Answerer;
 pub use routing::{ApplicationConfig, RouteConfig, RouteTarget};
 pub(crate) use secrets::read_secret_file;

@@ -10,12 +10,13 @@ use skillcall_media::rtp::{MAX_PACKET, PayloadType};
 use skillcall_media::session::{Format, PacketTime};
 use skillcall_media::transcode::Transcoder;
 use skillcall_webrtc::{
-    Audio, Config, Direction, Event, FromServer, Gatherer, IceMode, Identity, Output, Peer,
-    Received, Servers, Transmit,
+    Audio, Carrier, Config, Direction, Event, FromServer, Gatherer, IceMode, Identity, Output,
+    Peer, Received, Servers, Transmit,
 };
 
 use super::shim::{INNER, Shim, Wire};
 use super::ways::Ways;
+use crate::tls::Tls;
 
 /// How the gateway speaks with devices.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub(crate) struct DeviceSettings {
     pub(crate) hold_music: Option<Arc<EncodedPrompt>>,
     /// Who is asked for candidates ahead of calls.
     pub(crate) servers: Servers,
+    /// What connections with those servers are encrypted by.
+    pub(crate) tls: Tls,
     /// How many legs a worker has ready whose candidates are gathered.
     pub(crate) gathered: usize,
 }
@@ -64,8 +67,8 @@ impl DeviceSettings {
 /// What a datagram was, or what follows from the time.
 #[derive(Debug)]
 pub(crate) enum FromDevice {
-    /// A datagram to send to an address.
-    Send(SocketAddr, Vec<u8>),
+    /// A datagram, or a message of a connection, to send.
+    Send(Carrier, Vec<u8>),
     /// Packets flow.
     Connected,
     /// They do no more.
@@ -257,20 +260,16 @@ impl DeviceMedia {
         self.due.is_some_and(|due| due <= now)
     }
 
-    /// Takes a datagram.
-    pub(crate) fn receive(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        datagram: &mut [u8],
-    ) -> Opened {
-        let (local, from, datagram) = match self.ways.receive(now, from, datagram) {
-            FromServer::NotOurs => (self.local, from, datagram),
-            FromServer::Handled => {
+    /// Takes a datagram, or a message that came by a connection with a server.
+    pub(crate) fn receive(&mut self, now: Instant, from: Carrier, datagram: &mut [u8]) -> Opened {
+        let (local, from, datagram) = match (self.ways.receive(now, from, datagram), from) {
+            (FromServer::NotOurs, Carrier::Socket(from)) => (self.local, from, datagram),
+            (FromServer::NotOurs, Carrier::Stream(_)) => return Opened::Foreign,
+            (FromServer::Handled, _) => {
                 self.due = Some(now);
                 return Opened::Server;
             }
-            FromServer::Relayed { relay, peer, data } => {
+            (FromServer::Relayed { relay, peer, data }, _) => {
                 // It is shorter than its wrapping.
                 let Some(room) = datagram.get_mut(..data.len()) else {
                     return Opened::Foreign;
@@ -303,7 +302,7 @@ impl DeviceMedia {
                     bytes,
                 }) => {
                     if !self.ways.send(now, local, remote, &bytes) {
-                        return Some(FromDevice::Send(remote, bytes));
+                        return Some(FromDevice::Send(Carrier::Socket(remote), bytes));
                     }
                 }
                 Output::Event(Event::Connected) => return Some(FromDevice::Connected),
@@ -324,6 +323,12 @@ impl DeviceMedia {
         &self.ways
     }
 
+    /// A connection with a server has ended.
+    pub(crate) fn stream_ended(&mut self, now: Instant, number: usize) {
+        self.due = Some(now);
+        self.ways.stream_ended(now, number);
+    }
+
     /// What was gathered for it: it ends.
     pub(crate) fn into_gatherer(self) -> Option<Box<Gatherer>> {
         self.ways.into_gatherer()
@@ -336,7 +341,7 @@ impl DeviceMedia {
         out: &mut [u8; MAX_PACKET],
         len: usize,
         passes: bool,
-        mut give: impl FnMut(SocketAddr, &[u8]),
+        mut give: impl FnMut(Carrier, &[u8]),
     ) {
         let (peer, ways) = (&mut self.peer, &mut self.ways);
         let mut protect = |out: &mut [u8; MAX_PACKET], len: usize| {
@@ -359,7 +364,7 @@ impl DeviceMedia {
         &mut self,
         out: &mut [u8; MAX_PACKET],
         len: usize,
-        mut give: impl FnMut(SocketAddr, &[u8]),
+        mut give: impl FnMut(Carrier, &[u8]),
     ) {
         if let Some(shim) = &self.shim {
             shim.rewrite_outbound_rtcp(out.get_mut(..len).unwrap_or_default());

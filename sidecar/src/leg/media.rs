@@ -17,11 +17,13 @@ use skillcall_media::transcode::{TranscodeError, Transcoder};
 use skillcall_media::utterance::UtteranceDetector;
 use skillcall_media::voice_focus::NoiseSuppressor;
 use skillcall_media::{FRAME_SAMPLES, Frame, SILENT_FRAME};
+use skillcall_webrtc::Carrier;
 
 use super::device::DeviceMedia;
 use super::negotiation::Agreed;
 use super::shim::{Shim, Wire};
 use super::srtp::LegSrtp;
+use super::streams::Streams;
 use crate::engine::{PlayId, RecordingId};
 use crate::figures::Held;
 use crate::meetings::Seat;
@@ -87,6 +89,8 @@ pub(crate) struct LegMedia {
     shim: Option<Box<Shim>>,
     /// The way of a device's packets; its leg has no other.
     device: Option<Box<DeviceMedia>>,
+    /// Connections with TURN servers.
+    pub(crate) streams: Streams,
     /// When something of the peer's came last: RTP, RTCP, or what keeps ICE alive.
     last_heard: Option<Instant>,
     /// Whether the peer may hear something: from the answer on, or from early media on.
@@ -142,6 +146,7 @@ impl LegMedia {
             srtp: None,
             shim: None,
             device: None,
+            streams: Streams::default(),
             last_heard: None,
             open: false,
             announced: nowhere,
@@ -299,8 +304,8 @@ impl LegMedia {
     }
 
     /// Sends what is neither RTP nor RTCP.
-    pub(crate) fn send_datagram(&self, datagram: &[u8], to: SocketAddr) {
-        send(&self.rtp, datagram, to);
+    pub(crate) fn send_datagram(&mut self, datagram: &[u8], to: Carrier) {
+        carry(&self.rtp, &mut self.streams, datagram, to);
     }
 
     /// Where RTP goes; none while the peer takes nothing (hold, or an address of zeros: RFC 3264 §5.1, §8.4).
@@ -400,10 +405,10 @@ impl LegMedia {
         passes: bool,
     ) {
         if let Some(device) = &mut self.device {
-            let (socket, capture) = (&self.rtp, &self.capture);
+            let (socket, capture, streams) = (&self.rtp, &self.capture, &mut self.streams);
             device.send_rtp(out, len, passes, |to, packet| {
-                send(socket, packet, to);
-                if let Some(capture) = capture {
+                carry(socket, streams, packet, to);
+                if let (Some(capture), Carrier::Socket(to)) = (capture, to) {
                     capture.sent(to, packet);
                 }
             });
@@ -434,8 +439,8 @@ impl LegMedia {
     fn send_rtcp(&mut self, out: &mut [u8; MAX_PACKET], len: usize, to: SocketAddr) {
         if let Some(device) = &mut self.device {
             // Both go one way (RFC 5761).
-            let socket = &self.rtp;
-            device.send_rtcp(out, len, |to, packet| send(socket, packet, to));
+            let (socket, streams) = (&self.rtp, &mut self.streams);
+            device.send_rtcp(out, len, |to, packet| carry(socket, streams, packet, to));
             return;
         }
         if let Some(shim) = &self.shim {
@@ -703,6 +708,14 @@ fn unless_held(sends: bool, outgoing: Outgoing<'_>) -> Outgoing<'_> {
 
 fn encoded<'a>(frame: &skillcall_media::player::PromptFrame<'a>, codec: Codec) -> Outgoing<'a> {
     Outgoing::Encoded(frame.encoded(codec))
+}
+
+/// Sends to an address, or by a connection.
+fn carry(socket: &UdpSocket, streams: &mut Streams, packet: &[u8], to: Carrier) {
+    match to {
+        Carrier::Socket(to) => send(socket, packet, to),
+        Carrier::Stream(number) => streams.send(number, packet),
+    }
 }
 
 /// A packet that cannot be sent is lost, as packets are.

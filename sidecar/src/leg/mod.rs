@@ -7,6 +7,7 @@ mod negotiation;
 mod offers;
 mod shim;
 mod srtp;
+mod streams;
 mod target;
 mod ways;
 
@@ -15,5 +16,6 @@ pub(crate) use device::{DeviceMedia, DeviceSettings, FromDevice, Opened};
 pub(crate) use media::{LegMedia, Playing, SentFrame};
 pub(crate) use negotiation::{Agreed, codec, codec_name, encoding};
 pub(crate) use offers::LegOffers;
+pub(crate) use streams::FromStream;
 pub(crate) use target::Target;
 pub(crate) use ways::Ways;

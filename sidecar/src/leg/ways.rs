@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use skillcall_webrtc::{FromServer, Gatherer, LocalAddress, Route};
+use skillcall_webrtc::{Carrier, FromServer, Gatherer, LocalAddress, Route};
 
 /// The ways to a device's leg.
 #[derive(Debug)]
@@ -67,16 +67,20 @@ impl Ways {
         }
     }
 
-    /// Takes a datagram that came to the socket.
-    pub(super) fn receive(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        datagram: &[u8],
-    ) -> FromServer {
-        self.gatherer().map_or(FromServer::NotOurs, |gatherer| {
-            gatherer.receive(now, from, datagram)
-        })
+    /// Takes a datagram that came to the socket, or a message that came by a connection.
+    pub(super) fn receive(&mut self, now: Instant, from: Carrier, datagram: &[u8]) -> FromServer {
+        self.gatherer()
+            .map_or(FromServer::NotOurs, |gatherer| match from {
+                Carrier::Socket(from) => gatherer.receive(now, from, datagram),
+                Carrier::Stream(number) => gatherer.receive_by_stream(now, number, datagram),
+            })
+    }
+
+    /// A connection with a server has ended.
+    pub(super) fn stream_ended(&mut self, now: Instant, number: usize) {
+        if let Some(gatherer) = self.gatherer() {
+            gatherer.stream_ended(now, number);
+        }
     }
 
     /// Sends by a relay, if `local` is an address at one; [`Ways::poll`] gives the datagram. False: it is none.
@@ -101,13 +105,13 @@ impl Ways {
         &mut self,
         route: Route,
         packet: &[u8],
-        give: &mut impl FnMut(SocketAddr, &[u8]),
+        give: &mut impl FnMut(Carrier, &[u8]),
     ) {
         let Self::Gathered(gatherer) = self else {
-            return give(route.remote, packet);
+            return give(Carrier::Socket(route.remote), packet);
         };
         if !gatherer.is_relay(route.local) {
-            return give(route.remote, packet);
+            return give(Carrier::Socket(route.remote), packet);
         }
         let now = Instant::now();
         gatherer.send(now, route.local, route.remote, packet);
@@ -116,8 +120,8 @@ impl Ways {
         }
     }
 
-    /// The next datagram for a server.
-    pub(super) fn poll(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+    /// The next message for a server.
+    pub(super) fn poll(&mut self, now: Instant) -> Option<(Carrier, Vec<u8>)> {
         self.gatherer()?.poll(now)
     }
 

@@ -245,6 +245,7 @@ impl Sidecar {
                     .collect(),
                 lite: config.gateway.ice_lite,
                 servers: relays::servers(&config).await?,
+                tls: tls.clone(),
                 gathered: config.gateway.gathered as usize,
             }));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use skillcall_webrtc::{Servers, TurnServer};
 
-use crate::config::{SecretError, SidecarConfig};
+use crate::config::{SecretError, SidecarConfig, TurnPlace};
 
 /// How long the look-up of a name may hold up the start.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,9 +25,14 @@ pub(super) async fn servers(config: &SidecarConfig) -> Result<Servers, SecretErr
     }
     for turn in &config.gateway.turn {
         let password = turn.password(config)?;
-        if let Some(address) = address(&turn.server, config).await {
+        let Some(place) = TurnPlace::parse(&turn.server) else {
+            // The configuration was refused for it.
+            continue;
+        };
+        if let Some(address) = address(&place.server, config).await {
             servers.turn.push(TurnServer {
                 address,
+                transport: place.transport,
                 username: turn.username.clone(),
                 password,
             });

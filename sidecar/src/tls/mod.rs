@@ -117,8 +117,16 @@ impl TlsSetup {
 
     /// The client's side of a connection to a peer that has to prove that it is `name`; `host` is what SNI tells it.
     pub(crate) fn connect(&self, host: &str, name: &str) -> Option<rustls::Connection> {
+        self.connect_by(self.verifier.expecting(name), host)
+    }
+
+    /// The client's side of a connection to a peer that is no SIP server and has to prove that it is `host` (RFC 9525).
+    pub(crate) fn connect_host(&self, host: &str) -> Option<rustls::Connection> {
+        self.connect_by(self.verifier.as_host(), host)
+    }
+
+    fn connect_by(&self, verifier: PeerVerifier, host: &str) -> Option<rustls::Connection> {
         let mut config = self.client.clone();
-        let verifier = self.verifier.expecting(name);
         config
             .dangerous()
             .set_certificate_verifier(Arc::new(verifier));
@@ -190,6 +198,12 @@ fn roots(file: &Path) -> Result<RootCertStore, TlsError> {
 /// The certificates of now; a reload replaces them whole, and new connections take the new ones.
 #[derive(Clone)]
 pub(crate) struct Tls(Arc<RwLock<Arc<TlsSetup>>>);
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
+}
 
 impl Tls {
     pub(crate) fn new(setup: TlsSetup) -> Self {

@@ -19,6 +19,8 @@ pub(super) struct PeerVerifier {
     roots: Arc<RootCertStore>,
     algorithms: WebPkiSupportedAlgorithms,
     expected: Arc<str>,
+    /// Names count as browsers count them, wildcards too (RFC 9525): the peer is no SIP server.
+    as_host: bool,
 }
 
 impl PeerVerifier {
@@ -27,6 +29,7 @@ impl PeerVerifier {
             roots,
             algorithms: provider.signature_verification_algorithms,
             expected: "".into(),
+            as_host: false,
         }
     }
 
@@ -37,6 +40,14 @@ impl PeerVerifier {
             ..self.clone()
         }
     }
+
+    /// The same for a peer that is no SIP server: its name is the one that it is called by.
+    pub(super) fn as_host(&self) -> Self {
+        Self {
+            as_host: true,
+            ..self.clone()
+        }
+    }
 }
 
 impl ServerCertVerifier for PeerVerifier {
@@ -44,7 +55,7 @@ impl ServerCertVerifier for PeerVerifier {
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
+        server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
@@ -57,6 +68,7 @@ impl ServerCertVerifier for PeerVerifier {
             self.algorithms.all,
         )?;
         match ServerName::try_from(&*self.expected) {
+            _ if self.as_host => verify_server_name(&parsed, server_name)?,
             // A peer that is called by its address has it among the certificate's.
             Ok(address @ ServerName::IpAddress(_)) => verify_server_name(&parsed, &address)?,
             _ if matches(&identities(end_entity), &self.expected) => {}

@@ -12,6 +12,7 @@ use skillcall_media::session::{AudioSession, Format, SessionConfig};
 use skillcall_media::{SILENT_FRAME, codec::Codec};
 use skillcall_protocol::sma::action::Digit;
 use skillcall_protocol::trace::Direction;
+use skillcall_webrtc::Carrier;
 
 use super::call::CallKey;
 use super::{FIRST_LEG, LATE, MOST_BEHIND, Running, TICK};
@@ -148,11 +149,12 @@ impl Running {
                     if let Some(capture) = &media.capture {
                         capture.received(from, datagram);
                     }
+                    let carrier = Carrier::Socket(from);
                     if media.is_device() {
-                        taken |= self.receive_of_device(slot, len, from, now, &mut out);
+                        taken |= self.receive_of_device(slot, len, carrier, now, &mut out);
                         continue;
                     }
-                    if self.receive_of_gatherer(slot, len, from, now) {
+                    if self.receive_of_gatherer(slot, len, carrier, now) {
                         continue;
                     }
                     let datagram = self.packet.get_mut(..len).unwrap_or_default();

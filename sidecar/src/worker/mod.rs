@@ -114,6 +114,9 @@ pub(crate) use view::CallView;
 const WAKE: Token = Token(0);
 /// The first token of a leg: RTP of the leg in slot 0; its RTCP is the next.
 const FIRST_LEG: usize = 1;
+/// Tokens of connections with TURN servers, beyond those of all legs' sockets: so many for each leg.
+const FIRST_STREAM: usize = usize::MAX / 2;
+const STREAMS_EACH: usize = 8;
 /// The packet time of all audio.
 const TICK: Duration = Duration::from_millis(20);
 /// After a pause as long as this the ticks that were missed are left out.
@@ -375,6 +378,13 @@ impl Running {
             for event in &events {
                 match event.token() {
                     WAKE => {}
+                    Token(token) if token >= FIRST_STREAM => {
+                        let (slot, number) = (
+                            (token - FIRST_STREAM) / STREAMS_EACH,
+                            (token - FIRST_STREAM) % STREAMS_EACH,
+                        );
+                        self.read_stream(slot, number, now);
+                    }
                     Token(token) => {
                         let slot = (token - FIRST_LEG) / 2;
                         if (token - FIRST_LEG).is_multiple_of(2) {

@@ -24,7 +24,12 @@ impl Baresip {
         let listens = free_port();
         let account =
             format!("<sip:desk@{listens}>;regint=0;answermode=auto;audio_codecs={codec}\n");
-        (Self::run(listens, &account, &opus_voice(hz)), listens)
+        // Its source takes a file of the codec's own rate alone.
+        let voice = match codec.starts_with("opus") {
+            true => opus_voice(hz),
+            false => narrow_voice(hz),
+        };
+        (Self::run(listens, &account, &voice), listens)
     }
 
     /// A phone of `user`, that registers with `registrar` by this transport and says a tone of `hz`.
@@ -40,8 +45,7 @@ impl Baresip {
             "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};regint=120;\
              answermode=auto;audio_codecs=PCMU\n"
         );
-        let voice = wav::to_bytes(&tone::sine(hz, -13.0, 8000 * 30), 1).unwrap();
-        Self::run(anywhere, &account, &voice)
+        Self::run(anywhere, &account, &narrow_voice(hz))
     }
 
     fn run(listens: SocketAddr, account: &str, voice: &[u8]) -> Self {
@@ -112,21 +116,25 @@ impl Baresip {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// What it has written down of what it heard in a call that has ended, at the line's rate.
+    pub(crate) fn recordings(&self) -> Vec<Vec<i16>> {
+        let files = fs::read_dir(self.folder.path()).unwrap();
+        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        files.retain(|path| path.to_string_lossy().ends_with("-dec.wav"));
+        files.sort_unstable();
+        let audio = files.iter().filter_map(|path| wav::read_file(path).ok());
+        audio.map(|audio| audio.samples).collect()
+    }
+
     /// Waits until what it has heard, in a call that has ended, has this tone.
     pub(crate) fn has_heard(&self, hz: f64) {
         let until = Instant::now() + LIMIT;
         loop {
-            let heard = fs::read_dir(self.folder.path())
-                .unwrap()
-                .map(|file| file.unwrap().path())
-                .filter(|path| path.to_string_lossy().ends_with("-dec.wav"))
-                .filter_map(|path| wav::read_file(&path).ok())
-                .any(|audio| {
-                    audio
-                        .samples
-                        .chunks_exact(1600)
-                        .any(|window| tone::power_at(window, hz) > 0.5)
-                });
+            let heard = self.recordings().iter().any(|samples| {
+                samples
+                    .chunks_exact(1600)
+                    .any(|window| tone::power_at(window, hz) > 0.5)
+            });
             if heard {
                 return;
             }
@@ -134,6 +142,11 @@ impl Baresip {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// A tone as baresip wants it for G.711.
+fn narrow_voice(hz: f64) -> Vec<u8> {
+    wav::to_bytes(&tone::sine(hz, -13.0, 8000 * 30), 1).unwrap()
 }
 
 /// A tone as baresip wants it for Opus: a file of 48 kHz and two channels.

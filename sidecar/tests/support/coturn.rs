@@ -23,6 +23,15 @@ impl Coturn {
     pub(crate) fn on_the_internet(folder: &Path) -> Self {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", "internet", "turnserver"]);
+        // Its certificate, which is its own root, is in `turn.pem`.
+        let names = vec![RELAY.to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        let (certificate, key) = (folder.join("turn.pem"), folder.join("turn.key"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        command.args(["--tls-listening-port", "5349"]);
+        command.arg("--cert").arg(certificate);
+        command.arg("--pkey").arg(key);
         Self::start(command, format!("{RELAY}:3478").parse().unwrap(), folder)
     }
 
@@ -32,7 +41,7 @@ impl Coturn {
         let address = free.local_addr().unwrap();
         drop(free);
         let mut command = Command::new("turnserver");
-        command.arg("--allow-loopback-peers");
+        command.args(["--allow-loopback-peers", "--no-tls"]);
         Self::start(command, address, folder)
     }
 
@@ -45,7 +54,7 @@ impl Coturn {
             .args(["--listening-port", &port])
             .args(["--lt-cred-mech", "--realm", "skillcall.test"])
             .args(["--user", &format!("gateway:{PASSWORD}")])
-            .args(["--no-tls", "--no-dtls", "--no-cli", "--no-multicast-peers"])
+            .args(["--no-dtls", "--no-cli", "--no-multicast-peers"])
             .args(["--userdb", &file("turn.db"), "--pidfile", &file("turn.pid")])
             .args(["--log-file", "stdout", "--simple-log"])
             .stdin(Stdio::null())

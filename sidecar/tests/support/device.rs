@@ -18,6 +18,7 @@ use skillcall_webrtc::{
 };
 
 use super::LIMIT;
+use super::lossy::{Lossy, Trace};
 
 pub(crate) struct Device {
     inner: Arc<(Mutex<Inner>, Condvar)>,
@@ -41,6 +42,8 @@ struct Inner {
     another: Option<f64>,
     /// In and out, with a codec that the session does not speak.
     transcoders: Option<(Transcoder, Transcoder)>,
+    /// What stands between it and the other side.
+    via: Option<Arc<Lossy>>,
     /// The sockets: the one of its network, then the one before.
     sockets: Vec<Arc<UdpSocket>>,
     /// The last protected packets that it sent.
@@ -81,6 +84,24 @@ fn transcoders(audio: &Audio) -> Option<(Transcoder, Transcoder)> {
     let inbound = Transcoder::new(outer(audio.receive), inner, opus).unwrap();
     let outbound = Transcoder::new(inner, outer(audio.send), opus).unwrap();
     Some((inbound, outbound))
+}
+
+/// The other side's description, in which the relay stands in its place.
+fn through(via: &Lossy, description: &str) -> String {
+    let mut lines = String::new();
+    for line in description.lines() {
+        if let Some(candidate) = line.strip_prefix("a=candidate:") {
+            let mut parts: Vec<&str> = candidate.split(' ').collect();
+            let (ip, port) = (parts[4].parse().unwrap(), parts[5].parse().unwrap());
+            via.leads_to(SocketAddr::new(ip, port));
+            let (ip, port) = (via.address.ip().to_string(), via.address.port().to_string());
+            (parts[4], parts[5]) = (&ip, &port);
+            lines += &format!("a=candidate:{}\r\n", parts.join(" "));
+        } else {
+            lines += &format!("{line}\r\n");
+        }
+    }
+    lines
 }
 
 fn config(addresses: Vec<LocalAddress>, codecs: &[Encoding], ssrc: u32) -> Config {
@@ -157,6 +178,7 @@ impl Device {
             payloads: Vec::new(),
             another: None,
             transcoders: None,
+            via: None,
             sockets: vec![Arc::new(socket)],
             sent: VecDeque::new(),
         };
@@ -175,11 +197,41 @@ impl Device {
         self.inner.0.lock().unwrap()
     }
 
+    /// A device behind a network that loses and delays its media, as the first trace says, and the others', as the second does.
+    pub(crate) fn offering_over(
+        codecs: &[Encoding],
+        frequency: f64,
+        [from, to]: [Trace; 2],
+    ) -> (Self, String) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let local = socket.local_addr().unwrap();
+        let lossy = Lossy::before(local, from, to);
+        // It knows nobody but the relay, and nobody knows it but by the relay.
+        let public = LocalAddress::Public {
+            socket: local,
+            public: lossy.address,
+        };
+        let (device, offer) = Self::offering_on(socket, vec![public], frequency, codecs);
+        device.lock().via = Some(Arc::new(lossy));
+        (device, offer)
+    }
+
     pub(crate) fn take_answer(&self, answer: &str) {
-        self.lock()
-            .peer
-            .take_answer(answer, Instant::now())
-            .unwrap();
+        let mut inner = self.lock();
+        let answer = match &inner.via {
+            Some(via) => through(via, answer),
+            None => answer.to_owned(),
+        };
+        let taken = inner.peer.take_answer(&answer, Instant::now());
+        taken.unwrap();
+    }
+
+    /// Says this once, in place of its voice.
+    pub(crate) fn say(&self, samples: &[i16]) {
+        let frames = samples
+            .chunks_exact(FRAME_SAMPLES)
+            .map(|frame| Frame::try_from(frame).unwrap());
+        self.lock().pressed.extend(frames);
     }
 
     pub(crate) fn offer_again(&self, direction: Direction) -> String {

@@ -15,11 +15,13 @@ pub(crate) mod crowd;
 pub(crate) mod device;
 pub(crate) mod handler;
 pub(crate) mod kamailio;
+pub(crate) mod lossy;
 pub(crate) mod network;
 pub(crate) mod peer;
 pub(crate) mod phone;
 pub(crate) mod pjsua;
 pub(crate) mod process;
+pub(crate) mod recogniser;
 pub(crate) mod room;
 pub(crate) mod skill;
 

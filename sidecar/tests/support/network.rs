@@ -123,6 +123,18 @@ pub(crate) fn is_own_network(test: &str, nat: Nat) -> bool {
     false
 }
 
+/// From now on this test's network lets no UDP out to that address.
+pub(crate) fn loses_udp_to(address: &str) {
+    for rule in [
+        "add table ip mute".to_owned(),
+        "add chain ip mute out { type filter hook output priority 0; }".to_owned(),
+        format!("add rule ip mute out ip daddr {address} meta l4proto udp drop"),
+    ] {
+        let done = Command::new("nft").arg(&rule).status().unwrap();
+        assert!(done.success(), "{rule}");
+    }
+}
+
 /// A socket in another of the networks.
 pub(crate) fn socket_in(network: &str, address: &str) -> UdpSocket {
     let file = File::open(format!("/run/netns/{network}")).unwrap();

@@ -3,11 +3,11 @@
 use audio_codec::{Decoder as _, g722::G722Decoder};
 
 use super::{TranscodeError, half_band::HalfBand};
-use crate::{codec::Codec, encoding::Encoding};
+use crate::{codec::Codec, encoding::Encoding, plc::Concealment};
 
 /// One stream's decoder.
 pub(super) enum Decoder {
-    G711(Codec),
+    G711(Codec, Box<Concealment>),
     /// With what halves its rate, where 8 kHz are wanted: the library's own way to 8 kHz gives no audio.
     G722(Box<(G722Decoder, Option<HalfBand>)>),
     Opus(opus::Decoder),
@@ -16,8 +16,8 @@ pub(super) enum Decoder {
 impl Decoder {
     pub(super) fn new(encoding: Encoding, rate: u32) -> Result<Self, TranscodeError> {
         Ok(match encoding {
-            Encoding::Pcmu => Self::G711(Codec::Pcmu),
-            Encoding::Pcma => Self::G711(Codec::Pcma),
+            Encoding::Pcmu => Self::G711(Codec::Pcmu, Box::default()),
+            Encoding::Pcma => Self::G711(Codec::Pcma, Box::default()),
             Encoding::G722 => Self::G722(Box::new((
                 G722Decoder::new(),
                 (rate == 8_000).then(HalfBand::default),
@@ -37,7 +37,11 @@ impl Decoder {
         room: &'r mut [i16],
     ) -> Result<&'r [i16], TranscodeError> {
         let len = match self {
-            Self::G711(codec) => codec.decode(payload, room),
+            Self::G711(codec, concealment) => {
+                let len = codec.decode(payload, room);
+                concealment.good(room.get_mut(..len).unwrap_or_default());
+                len
+            }
             Self::G722(decoder) => {
                 let (decoder, half) = decoder.as_mut();
                 let len = decoder
@@ -60,10 +64,23 @@ impl Decoder {
     /// Fills `room` in place of a lost packet: from the next one, if it is there and carries it, else by guess. False: this
     /// decoder cannot.
     pub(super) fn make_up(&mut self, next: Option<&[u8]>, room: &mut [i16]) -> bool {
-        let Self::Opus(decoder) = self else {
-            return false;
-        };
-        let again = next.is_some_and(|next| decoder.decode(next, room, true).is_ok());
-        again || decoder.decode(&[], room, false).is_ok()
+        match self {
+            Self::G711(_, concealment) => {
+                concealment.lost(room);
+                true
+            }
+            Self::G722(_) => false,
+            Self::Opus(decoder) => {
+                let again = next.is_some_and(|next| decoder.decode(next, room, true).is_ok());
+                again || decoder.decode(&[], room, false).is_ok()
+            }
+        }
+    }
+
+    /// What follows does not continue what was heard: nothing of it is blended in.
+    pub(super) fn begin_spurt(&mut self) {
+        if let Self::G711(_, concealment) = self {
+            concealment.silent();
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! RTP packets of one encoding into those of another, where two sides of a call share none.
 //!
 //! A [`Transcoder`] stands between a leg's wire and what takes its packets: it takes packets as they arrive and gives packets at
-//! once, with their own numbers and the other clock's timestamps, and no buffer in between. What was lost of Opus is made
-//! up here, of the next packet's error correction where it has one; what was lost of the others stays a gap, which the
-//! receiver fills in.
+//! once, with their own numbers and the other clock's timestamps, and no buffer in between: only where a network changes the
+//! order of packets do some wait for those before them. What was lost of Opus is made up here, of the next packet's error
+//! correction where it has one, and what was lost of G.711 is concealed: a gap before Opus would be filled by its receiver with
+//! the packet before, said twice. What was lost of G.722 stays a gap, which the receiver fills in.
 //!
 //! Audio goes at the lower of the two rates: G.711 has 8000 samples a second, G.722 16000, and Opus what is asked of it. So
 //! only G.722 beside G.711 is resampled.
@@ -11,6 +12,7 @@
 mod decoder;
 mod encoder;
 mod half_band;
+mod order;
 mod timeline;
 
 #[cfg(test)]
@@ -26,6 +28,7 @@ use crate::{
 use decoder::Decoder;
 use encoder::Encoder;
 pub use encoder::OpusSettings;
+use order::{Order, Turn};
 use timeline::Timeline;
 
 /// The most lost packets that are made up: 60 ms of the usual ones, after which only silence would be right.
@@ -64,7 +67,7 @@ pub enum TranscodeError {
     /// Of a payload type that this side does not have, or whose counterpart the other does not have.
     #[error("payload type {} is not transcoded", .0.number())]
     PayloadType(PayloadType),
-    /// Older than what was decoded: its place is filled already.
+    /// Older than what was decoded, or there already: its place is filled.
     #[error("packet {} came too late", .0.0)]
     Late(Sequence),
     /// What is inside is not of the encoding.
@@ -83,6 +86,7 @@ pub struct Transcoder {
     decoder: Decoder,
     encoder: Encoder,
     timeline: Timeline,
+    order: Order,
     source: Option<Source>,
     next: Option<Sequence>,
     /// The last packet was an event, or none: what follows begins a talk-spurt.
@@ -131,6 +135,7 @@ impl Transcoder {
             decoder: Decoder::new(from.encoding, rate)?,
             encoder: Encoder::new(to.encoding, rate, opus)?,
             timeline: Timeline::new(from.encoding.clock(), to.encoding.clock()),
+            order: Order::default(),
             source: None,
             next: None,
             broken_off: true,
@@ -147,20 +152,61 @@ impl Transcoder {
         mut give: impl FnMut(&[u8]),
     ) -> Result<(), TranscodeError> {
         let packet = RtpPacket::parse(datagram)?;
+        let (source, sequence) = (packet.header().ssrc, packet.header().sequence);
+        let taken = match self.order.turn(source, sequence) {
+            Turn::Over => return Err(TranscodeError::Late(sequence)),
+            Turn::Later => {
+                self.order.keep(sequence, datagram);
+                Ok(())
+            }
+            Turn::Now => self.take(&packet, &mut give),
+            Turn::Anew => {
+                self.let_go(&mut give);
+                self.take(&packet, &mut give)
+            }
+        };
+        while let Some(datagram) = self.order.next() {
+            self.take_kept(&datagram, &mut give);
+        }
+        taken
+    }
+
+    /// All that waits, whatever is missing before it.
+    fn let_go(&mut self, give: &mut impl FnMut(&[u8])) {
+        while let Some(datagram) = self.order.rest() {
+            self.take_kept(&datagram, give);
+        }
+    }
+
+    fn take_kept(&mut self, datagram: &[u8], give: &mut impl FnMut(&[u8])) {
+        if let Ok(packet) = RtpPacket::parse(datagram) {
+            // What leads to nothing is lost, as packets are.
+            let _ = self.take(&packet, give);
+        }
+    }
+
+    fn take(
+        &mut self,
+        packet: &RtpPacket<'_>,
+        give: &mut impl FnMut(&[u8]),
+    ) -> Result<(), TranscodeError> {
         let header = *packet.header();
         if self
             .from
             .events
             .is_some_and(|events| events.payload_type == header.payload_type)
         {
-            return self.event(&packet, &mut give);
+            return self.event(packet, give);
         }
         if header.payload_type != self.from.payload_type {
             return Err(TranscodeError::PayloadType(header.payload_type));
         }
+        if header.marker {
+            self.decoder.begin_spurt();
+        }
         let lost = self.step(&header)?;
         if lost > 0 {
-            self.make_up(lost, &header, packet.payload(), &mut give);
+            self.make_up(lost, &header, packet.payload(), give);
         }
         let mut room = [0; ROOM];
         let samples = self.decoder.decode(packet.payload(), &mut room)?;
@@ -169,7 +215,7 @@ impl Transcoder {
         }
         let timestamp = self.timeline.at(header.timestamp);
         self.broken_off |= header.marker;
-        self.encode(samples, timestamp, header.ssrc, &mut give);
+        self.encode(samples, timestamp, header.ssrc, give);
         Ok(())
     }
 
@@ -188,6 +234,8 @@ impl Transcoder {
         if header.payload_type != self.from.payload_type {
             return self.push(datagram, give);
         }
+        self.let_go(&mut give);
+        self.order = Order::default();
         let ahead = match &self.source {
             Some(source) if source.ssrc == header.ssrc => header.sequence.since(source.last),
             _ => 1,
@@ -238,6 +286,7 @@ impl Transcoder {
                 } else {
                     // A gap that cannot be told from silence: the receiver hears it as one.
                     if ahead != 1 {
+                        self.decoder.begin_spurt();
                         self.encoder.drop_rest();
                     }
                     0
@@ -251,6 +300,7 @@ impl Transcoder {
                 });
                 self.next.get_or_insert(header.sequence);
                 self.timeline.restart(header.timestamp);
+                self.decoder.begin_spurt();
                 self.encoder.drop_rest();
                 self.broken_off = true;
                 Ok(0)
@@ -324,6 +374,7 @@ impl Transcoder {
         };
         let lost = self.step(header)?;
         let skipped = u16::try_from(lost).unwrap_or(0);
+        self.decoder.begin_spurt();
         self.encoder.drop_rest();
         self.broken_off = true;
         let mut payload = [0; 64];

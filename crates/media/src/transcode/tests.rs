@@ -200,10 +200,59 @@ fn late_ones_and_repetitions_are_left_out() {
 }
 
 #[test]
-fn what_is_lost_before_opus_stays_a_gap_that_can_be_seen() {
-    let mut packets = tone_packets(500.0, 160, 20);
+fn where_order_is_lost_each_packet_is_decoded_in_its_place() {
+    let packets = tone_packets(500.0, 160, FRAMES);
+    let mut opus = run(&mut transcoder(Encoding::Pcmu, Encoding::Opus), &packets);
+    let straight = run(&mut transcoder(Encoding::Opus, Encoding::Pcmu), &opus);
+    for three in opus[9..].chunks_exact_mut(3) {
+        three.rotate_left(1);
+    }
+    let mut through = transcoder(Encoding::Opus, Encoding::Pcmu);
+    let (mut out, mut late) = (Vec::new(), 0);
+    for packet in &opus {
+        late += usize::from(
+            through
+                .push(packet, |packet| out.push(packet.to_vec()))
+                .is_err(),
+        );
+    }
+    // Only the first one that came late was not waited for.
+    assert_eq!(late, 1);
+    assert_eq!(out.len(), FRAMES);
+    assert_eq!(out[40..], straight[40..]);
+}
+
+#[test]
+fn what_is_lost_before_opus_is_concealed_and_what_is_broken_off_is_not() {
+    let mut packets = tone_packets(500.0, 160, 60);
+    packets.drain(40..50);
     packets.remove(10);
     let opus = run(&mut transcoder(Encoding::Pcmu, Encoding::Opus), &packets);
+    assert_eq!(opus.len(), packets.len() + 1);
+    let numbers: Vec<_> = opus
+        .iter()
+        .map(|packet| *RtpPacket::parse(packet).unwrap().header())
+        .collect();
+    for two in numbers.windows(2) {
+        assert_eq!(two[1].sequence.since(two[0].sequence), 1);
+    }
+    let steps: Vec<_> = numbers
+        .windows(2)
+        .map(|two| two[1].timestamp.since(two[0].timestamp))
+        .collect();
+    assert!(steps[..39].iter().all(|step| *step == 960), "{steps:?}");
+    assert_eq!(steps[39], 11 * 960);
+    let audio = heard(&run(&mut transcoder(Encoding::Opus, Encoding::Pcmu), &opus));
+    let across = &audio[9 * 160..13 * 160];
+    assert!(purity(across, 500.0) > 0.8, "{}", purity(across, 500.0));
+}
+
+#[test]
+fn what_is_lost_of_g722_stays_a_gap_that_can_be_seen() {
+    let packets = tone_packets(500.0, 160, 20);
+    let mut wide = run(&mut transcoder(Encoding::Pcmu, Encoding::G722), &packets);
+    wide.remove(10);
+    let opus = run(&mut transcoder(Encoding::G722, Encoding::Opus), &wide);
     let numbers: Vec<_> = opus
         .iter()
         .map(|packet| *RtpPacket::parse(packet).unwrap().header())

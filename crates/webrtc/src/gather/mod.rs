@@ -3,9 +3,11 @@
 //!
 //! A [`Gatherer`] asks STUN servers (RFC 8489) and TURN servers (RFC 8656) from one socket, without I/O: its owner passes it each
 //! datagram first, and sends what it wants sent. What comes by a relay is taken out of its wrapping, what goes by one is wrapped.
+//! TURN servers may be reached by TCP or TLS too (RFC 8656 §3.1): its owner makes those connections, and passes the messages in them.
 
 mod binding;
 mod clock;
+mod framing;
 mod problem;
 mod relay;
 #[cfg(test)]
@@ -18,6 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use self::framing::{Frames, NotTurn};
 pub use self::problem::{Problem, ServerKind, Why};
 use self::{binding::Binding, relay::Relay};
 use crate::LocalAddress;
@@ -29,11 +32,33 @@ const MOST_SERVERS: usize = 8;
 /// Datagrams that wait for [`Gatherer::poll`].
 const MOST_WAITING: usize = 64;
 
+/// How a TURN server is reached (RFC 8656 §3.1). What it sends on to peers goes by UDP in any case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TurnTransport {
+    /// By datagrams of the leg's own socket.
+    Udp,
+    /// By a connection, in the clear.
+    Tcp,
+    /// By a connection, encrypted; the server proves that it has this name.
+    Tls(String),
+}
+
+/// Where a message for a server goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// From the leg's socket to this address.
+    Socket(SocketAddr),
+    /// By the connection with this number of [`Gatherer::streams`].
+    Stream(usize),
+}
+
 /// A TURN server and who we are there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TurnServer {
-    /// Its address, for UDP.
+    /// Its address.
     pub address: SocketAddr,
+    /// How it is reached there.
+    pub transport: TurnTransport,
     /// Our name (long-term credentials, RFC 8489 §9.2).
     pub username: String,
     /// Our password.
@@ -87,7 +112,7 @@ pub struct Gatherer {
     host: LocalAddress,
     bindings: Vec<Binding>,
     relays: Vec<Relay>,
-    waiting: VecDeque<(SocketAddr, Vec<u8>)>,
+    waiting: VecDeque<(Carrier, Vec<u8>)>,
     patience: Instant,
     /// Whether a leg has begun: what is found out now is of no use to it.
     begun: bool,
@@ -153,11 +178,11 @@ impl Gatherer {
         if !self.is_done(now) {
             return Vec::new();
         }
-        let (stun, turn) = (ServerKind::Stun, ServerKind::Turn);
+        let stun = ServerKind::Stun;
         let bindings = self.bindings.iter();
         let bindings = bindings.map(|binding| (stun, binding.server(), binding.problem()));
         let relays = self.relays.iter();
-        let relays = relays.map(|relay| (turn, relay.server(), relay.problem()));
+        let relays = relays.map(|relay| (relay.kind(), relay.server(), relay.problem()));
         let all = bindings.chain(relays).filter_map(|(kind, server, why)| {
             let why = why?;
             Some(Problem { kind, server, why })
@@ -192,41 +217,74 @@ impl Gatherer {
             return FromServer::Handled;
         }
         let mut relays = self.relays.iter_mut();
-        match relays.find(|relay| relay.server() == from) {
+        match relays.find(|relay| relay.server() == from && !relay.is_stream()) {
             None => FromServer::NotOurs,
             Some(relay) => relay.receive(now, datagram),
         }
     }
 
-    /// Sends something from our address at a relay; [`Gatherer::poll`] gives the datagram, once the relay allows it.
-    pub fn send(&mut self, now: Instant, relay: SocketAddr, peer: SocketAddr, data: &[u8]) {
-        let mut relays = self.relays.iter_mut();
-        if let Some(relay) = relays.find(|known| known.address() == Some(relay))
-            && let Some(datagram) = relay.send(now, peer, data)
-        {
-            Self::put(&mut self.waiting, (relay.server(), datagram));
+    /// The servers that are reached by connections, each with the number of its own.
+    pub fn streams(&self) -> impl Iterator<Item = (usize, &TurnServer)> {
+        let relays = self.relays.iter().enumerate();
+        relays.filter_map(|(at, relay)| relay.is_stream().then_some((at, relay.turn_server())))
+    }
+
+    /// Whether a connection is of use: its server is asked, or is about to be.
+    pub fn wants_stream(&self, now: Instant, stream: usize) -> bool {
+        let relay = self.relays.get(stream);
+        relay.is_some_and(|relay| relay.is_stream() && relay.wants_server(now))
+    }
+
+    /// Takes a message that came by a connection ([`Frames`] finds them).
+    pub fn receive_by_stream(&mut self, now: Instant, stream: usize, message: &[u8]) -> FromServer {
+        match self.relays.get_mut(stream) {
+            Some(relay) if relay.is_stream() => relay.receive(now, message),
+            _ => FromServer::NotOurs,
         }
     }
 
-    fn put(waiting: &mut VecDeque<(SocketAddr, Vec<u8>)>, datagram: (SocketAddr, Vec<u8>)) {
+    /// A connection could not be made, or has ended: with it, the address at the server. It is asked for again after a while, unless a
+    /// leg has begun.
+    pub fn stream_ended(&mut self, now: Instant, stream: usize) {
+        if let Some(relay) = self.relays.get_mut(stream)
+            && relay.is_stream()
+        {
+            relay.lose(now);
+        }
+    }
+
+    /// Sends something from our address at a relay; [`Gatherer::poll`] gives the datagram, once the relay allows it.
+    pub fn send(&mut self, now: Instant, relay: SocketAddr, peer: SocketAddr, data: &[u8]) {
+        let mut relays = self.relays.iter_mut().enumerate();
+        if let Some((at, relay)) = relays.find(|(_, known)| known.address() == Some(relay))
+            && let Some(datagram) = relay.send(now, peer, data)
+        {
+            Self::put(&mut self.waiting, (relay.carrier(at), datagram));
+        }
+    }
+
+    fn put(waiting: &mut VecDeque<(Carrier, Vec<u8>)>, datagram: (Carrier, Vec<u8>)) {
         if waiting.len() < MOST_WAITING {
             waiting.push_back(datagram);
         }
     }
 
-    /// The next datagram that the socket is to send.
-    pub fn poll(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+    /// The next message that is to be sent, and where to.
+    pub fn poll(&mut self, now: Instant) -> Option<(Carrier, Vec<u8>)> {
         for binding in &mut self.bindings {
             if let Some(request) = binding.poll(now) {
-                Self::put(&mut self.waiting, (binding.server(), request));
+                Self::put(
+                    &mut self.waiting,
+                    (Carrier::Socket(binding.server()), request),
+                );
             }
         }
-        for relay in &mut self.relays {
+        for (at, relay) in self.relays.iter_mut().enumerate() {
             if !self.begun {
                 relay.ask_again(now);
             }
             while let Some(datagram) = relay.poll(now) {
-                Self::put(&mut self.waiting, (relay.server(), datagram));
+                Self::put(&mut self.waiting, (relay.carrier(at), datagram));
             }
         }
         self.waiting.pop_front()

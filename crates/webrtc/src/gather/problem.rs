@@ -7,8 +7,12 @@ use std::{fmt, net::SocketAddr};
 pub enum ServerKind {
     /// It says what the outside sees of us.
     Stun,
-    /// It takes packets for us.
+    /// It takes packets for us, and is reached by UDP.
     Turn,
+    /// The same by TCP.
+    TurnTcp,
+    /// The same by TLS.
+    TurnTls,
 }
 
 /// Why a server has given nothing.
@@ -16,6 +20,8 @@ pub enum ServerKind {
 pub enum Why {
     /// It has not answered (yet).
     Silent,
+    /// Nobody takes the connection, or it has ended.
+    NoConnection,
     /// It does not take our name or password (RFC 8489 §9.2.4, 401): its own words.
     Credentials(String),
     /// It refuses with this code: its own words.
@@ -38,6 +44,8 @@ impl fmt::Display for ServerKind {
         f.write_str(match self {
             Self::Stun => "STUN server",
             Self::Turn => "TURN server",
+            Self::TurnTcp => "TURN server (by TCP)",
+            Self::TurnTls => "TURN server (by TLS)",
         })
     }
 }
@@ -46,6 +54,9 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Silent => f.write_str("does not answer: is it there, and does UDP reach it?"),
+            Self::NoConnection => f.write_str(
+                "has no connection with us: is it there, does it take TCP, and does its certificate fit its name?",
+            ),
             Self::Credentials(words) => write!(
                 f,
                 "does not take our username and password (401 {words}): compare them with its own"

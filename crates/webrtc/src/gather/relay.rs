@@ -12,11 +12,15 @@ use turn_client_proto::{
     },
     prelude::DelayedTransmitBuild as _,
     stun::types::{TransportType, attribute::ErrorCode, message::Message},
+    tcp::TurnClientTcp,
     types::{AddressFamily, TurnCredentials},
     udp::TurnClientUdp,
 };
 
-use super::{FromServer, TurnServer, clock::Clock, problem::Why};
+use super::{
+    Carrier, FromServer, ServerKind, TurnServer, TurnTransport, clock::Clock, framing::pad,
+    problem::Why,
+};
 
 /// Datagrams that wait for a permission: checks, which are repeated anyway.
 const MOST_WAITING: usize = 16;
@@ -40,7 +44,7 @@ const STALE_NONCE: u16 = 438;
 #[derive(Debug)]
 pub(super) struct Relay {
     server: TurnServer,
-    client: TurnClientUdp,
+    client: Client,
     socket: SocketAddr,
     clock: Clock,
     state: State,
@@ -55,6 +59,8 @@ pub(super) struct Relay {
     /// Whom it is asked to permit, or permits.
     permitted: BTreeSet<IpAddr>,
     channels: BTreeSet<SocketAddr>,
+    /// The connection with the server is not there.
+    is_lost: bool,
     /// When the library wants to be asked, as it said last.
     due: Option<Instant>,
 }
@@ -73,7 +79,24 @@ enum State {
     Gone,
 }
 
-fn client(server: &TurnServer, socket: SocketAddr) -> TurnClientUdp {
+/// The library's side of it, by datagrams or in a stream.
+#[derive(Debug)]
+enum Client {
+    Udp(TurnClientUdp),
+    Tcp(TurnClientTcp),
+}
+
+/// The same for both.
+macro_rules! either {
+    ($client:expr, $it:ident => $does:expr) => {
+        match $client {
+            Client::Udp($it) => $does,
+            Client::Tcp($it) => $does,
+        }
+    };
+}
+
+fn client(server: &TurnServer, socket: SocketAddr) -> Client {
     let credentials = TurnCredentials::new(&server.username, &server.password);
     let mut config = TurnConfig::new(credentials);
     config.set_address_family(if socket.is_ipv4() {
@@ -81,7 +104,13 @@ fn client(server: &TurnServer, socket: SocketAddr) -> TurnClientUdp {
     } else {
         AddressFamily::IPV6
     });
-    TurnClientUdp::allocate(socket, server.address, config)
+    match server.transport {
+        TurnTransport::Udp => Client::Udp(TurnClientUdp::allocate(socket, server.address, config)),
+        // What is encrypted is the connection's owner's to know.
+        TurnTransport::Tcp | TurnTransport::Tls(_) => {
+            Client::Tcp(TurnClientTcp::allocate(socket, server.address, config))
+        }
+    }
 }
 
 impl Relay {
@@ -98,6 +127,7 @@ impl Relay {
             waiting: VecDeque::new(),
             permitted: BTreeSet::new(),
             channels: BTreeSet::new(),
+            is_lost: false,
             due: Some(now),
         }
     }
@@ -108,6 +138,38 @@ impl Relay {
 
     pub(super) const fn server(&self) -> SocketAddr {
         self.server.address
+    }
+
+    pub(super) const fn turn_server(&self) -> &TurnServer {
+        &self.server
+    }
+
+    /// Whether the server is reached by a connection.
+    pub(super) const fn is_stream(&self) -> bool {
+        matches!(self.client, Client::Tcp(_))
+    }
+
+    pub(super) const fn kind(&self) -> ServerKind {
+        match self.server.transport {
+            TurnTransport::Udp => ServerKind::Turn,
+            TurnTransport::Tcp => ServerKind::TurnTcp,
+            TurnTransport::Tls(_) => ServerKind::TurnTls,
+        }
+    }
+
+    /// Where what is for the server goes, if its number is this.
+    pub(super) const fn carrier(&self, at: usize) -> Carrier {
+        match self.client {
+            Client::Udp(_) => Carrier::Socket(self.server.address),
+            Client::Tcp(_) => Carrier::Stream(at),
+        }
+    }
+
+    const fn transport(&self) -> TransportType {
+        match self.client {
+            Client::Udp(_) => TransportType::Udp,
+            Client::Tcp(_) => TransportType::Tcp,
+        }
     }
 
     /// Our address there, once allocated.
@@ -128,6 +190,15 @@ impl Relay {
         matches!(self.state, State::Gone | State::Failed(_))
     }
 
+    /// Whether the server is to hear from us, now or for as long as the address is ours.
+    pub(super) fn wants_server(&self, now: Instant) -> bool {
+        match self.state {
+            State::Asked | State::Has(_) | State::Leaving(_) => true,
+            State::Failed(until) => until <= now,
+            State::Gone => false,
+        }
+    }
+
     /// It asks who we are once before it knows; what it asks after that is a refusal.
     const fn is_refused(&self) -> bool {
         self.challenges > 1
@@ -143,6 +214,7 @@ impl Relay {
             (_, Some((code, words))) if *code != UNAUTHORIZED => {
                 Some(Why::Refused(*code, words.clone()))
             }
+            _ if self.is_lost => Some(Why::NoConnection),
             (State::Asked, _) => Some(self.before.clone().unwrap_or(Why::Silent)),
             (State::Failed(_), _) => Some(Why::Silent),
         }
@@ -165,8 +237,8 @@ impl Relay {
         self.due = Some(now);
         self.read_refusal(now, datagram);
         let at = self.clock.of(now);
-        let transmit = Transmit::new(datagram, UDP, self.server.address, self.socket);
-        let taken = match self.client.recv(transmit, at) {
+        let transmit = Transmit::new(datagram, self.transport(), self.server.address, self.socket);
+        let taken = match either!(&mut self.client, it => it.recv(transmit, at)) {
             TurnRecvRet::PeerData(data) => match self.address() {
                 Some(relay) => FromServer::Relayed {
                     relay,
@@ -208,15 +280,19 @@ impl Relay {
         let is_media = matches!(data.first(), Some(128..=191));
         if is_media
             && self.channels.len() < MOST_CHANNELS
-            && self.client.have_permission(UDP, peer.ip())
+            && either!(&self.client, it => it.have_permission(UDP, peer.ip()))
             && self.channels.insert(peer)
         {
             // Without a channel it goes as before.
-            let _ = self.client.bind_channel(UDP, peer, at);
+            let _ = either!(&mut self.client, it => it.bind_channel(UDP, peer, at));
             self.due = Some(now);
         }
-        match self.client.send_to(UDP, peer, data, at) {
-            Ok(transmit) => transmit.map(|transmit| transmit.data.build()),
+        let is_stream = self.is_stream();
+        match either!(&mut self.client, it => it.send_to(UDP, peer, data, at)) {
+            Ok(transmit) => {
+                let message = transmit?.data.build();
+                Some(if is_stream { pad(message) } else { message })
+            }
             Err(SendError::NoPermission) => {
                 if !self.permitted.contains(&peer.ip()) {
                     if self.permitted.len() >= MOST_PERMISSIONS {
@@ -224,7 +300,8 @@ impl Relay {
                     }
                     self.permitted.insert(peer.ip());
                     // Without an allocation nothing is lost by it.
-                    let _ = self.client.create_permission(UDP, peer.ip(), at);
+                    let _ =
+                        either!(&mut self.client, it => it.create_permission(UDP, peer.ip(), at));
                     self.due = Some(now);
                 }
                 if self.waiting.len() < MOST_WAITING {
@@ -238,10 +315,11 @@ impl Relay {
 
     /// The next datagram for the server.
     pub(super) fn poll(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let client = &self.client;
         let permitted = self
             .waiting
             .iter()
-            .position(|(peer, _)| self.client.have_permission(UDP, peer.ip()));
+            .position(|(peer, _)| either!(client, it => it.have_permission(UDP, peer.ip())));
         if let Some((peer, data)) = permitted.and_then(|at| self.waiting.remove(at))
             && let Some(datagram) = self.send(now, peer, &data)
         {
@@ -259,7 +337,7 @@ impl Relay {
             _ => self.clock.of(now),
         };
         if self.due.is_some_and(|due| due <= now) {
-            self.due = match self.client.poll(at) {
+            self.due = match either!(&mut self.client, it => it.poll(at)) {
                 TurnPollRet::WaitUntil(until) => {
                     Some(self.clock.back(until).clamp(now + STEP, now + LOOK))
                 }
@@ -267,13 +345,21 @@ impl Relay {
                     self.fail(now);
                     return None;
                 }
-                // Those are of TCP.
+                // Those are of peers by TCP (RFC 6062).
                 TurnPollRet::AllocateTcpSocket { .. } | TurnPollRet::TcpClose { .. } => None,
             };
         }
-        let transmit = self.client.poll_transmit(at)?;
+        let transmit = either!(&mut self.client, it => it.poll_transmit(at))?;
         self.follow(now);
         Some(transmit.data.as_ref().to_vec())
+    }
+
+    /// The connection with the server is not there: nothing is at it any more.
+    pub(super) fn lose(&mut self, now: Instant) {
+        if !self.is_gone() {
+            self.is_lost = true;
+            self.fail(now);
+        }
     }
 
     fn fail(&mut self, now: Instant) {
@@ -285,7 +371,7 @@ impl Relay {
     }
 
     fn follow(&mut self, now: Instant) {
-        while let Some(event) = self.client.poll_event() {
+        while let Some(event) = either!(&mut self.client, it => it.poll_event()) {
             match event {
                 TurnEvent::AllocationCreated(_, address) if self.state == State::Asked => {
                     self.state = State::Has(address);
@@ -310,7 +396,8 @@ impl Relay {
     pub(super) fn close(&mut self, now: Instant) {
         self.waiting.clear();
         self.due = Some(now);
-        self.state = match self.client.delete(self.clock.of(now)) {
+        let at = self.clock.of(now);
+        self.state = match either!(&mut self.client, it => it.delete(at)) {
             Ok(()) => State::Leaving(now),
             Err(_) => State::Gone,
         };

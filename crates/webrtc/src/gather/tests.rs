@@ -9,6 +9,9 @@ use turn_client_proto::stun::types::{
 
 use super::*;
 
+/// How long a server is left alone that has given nothing.
+const PAUSE_OF_RELAYS: Duration = Duration::from_secs(30);
+
 fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
@@ -33,7 +36,7 @@ fn what_a_stun_server_sees_becomes_a_candidate_and_is_asked_for_again() {
     let mut now = Instant::now();
     let mut gatherer = Gatherer::new(LocalAddress::Host(socket), &servers, now);
     let (to, lost) = gatherer.poll(now).unwrap();
-    assert_eq!(to, server);
+    assert_eq!(to, Carrier::Socket(server));
     assert_eq!(gatherer.poll(now), None);
     assert_eq!(gatherer.addresses(), [LocalAddress::Host(socket)]);
     assert!(!gatherer.is_done(now));
@@ -96,6 +99,7 @@ fn turn() -> Servers {
         stun: Vec::new(),
         turn: vec![TurnServer {
             address: address("203.0.113.1:3478"),
+            transport: TurnTransport::Udp,
             username: "gateway".to_owned(),
             password: "secret of the gateway".to_owned(),
         }],
@@ -199,4 +203,44 @@ fn a_stun_server_that_falls_silent_is_not_believed_for_ever() {
     }
     assert_eq!(gatherer.addresses(), [LocalAddress::Host(socket)]);
     assert_eq!(gatherer.problems(now)[0].why, Why::Silent);
+}
+
+#[test]
+fn a_server_behind_a_connection_hears_nothing_of_the_socket_and_is_missed_when_it_breaks() {
+    let mut servers = turn();
+    servers.turn[0].transport = TurnTransport::Tcp;
+    let (server, host) = (
+        servers.turn[0].address,
+        LocalAddress::Host(address("192.168.1.5:40000")),
+    );
+    let mut now = Instant::now();
+    let mut gatherer = Gatherer::new(host, &servers, now);
+    assert_eq!(
+        gatherer.streams().map(|(at, _)| at).collect::<Vec<_>>(),
+        [0]
+    );
+    let (to, request) = gatherer.poll(now).unwrap();
+    assert_eq!(to, Carrier::Stream(0));
+    // A datagram from the server's address is not the server's.
+    let forged = refusal(&request, 401);
+    assert_eq!(gatherer.receive(now, server, &forged), FromServer::NotOurs);
+    assert_eq!(
+        gatherer.receive_by_stream(now, 0, &forged),
+        FromServer::Handled
+    );
+    assert_eq!(
+        gatherer.receive_by_stream(now, 1, &forged),
+        FromServer::NotOurs
+    );
+    let request = next(&mut gatherer, &mut now);
+    assert!(request.len() > 64, "it says who we are");
+    gatherer.stream_ended(now, 0);
+    assert!(gatherer.is_done(now));
+    assert_eq!(gatherer.problems(now)[0].why, Why::NoConnection);
+    assert_eq!(gatherer.problems(now)[0].kind, ServerKind::TurnTcp);
+    assert_eq!(gatherer.poll(now), None);
+    // It is asked for anew, as if nothing had been.
+    now += PAUSE_OF_RELAYS;
+    let request = next(&mut gatherer, &mut now);
+    assert!(request.len() < 64);
 }

@@ -66,9 +66,13 @@ fn servers(config: &SidecarConfig, report: &mut impl FnMut(&str, String, &str)) 
         report("stun", format!("`{server}` is no HOST:PORT"), remedy);
     }
     for turn in &gateway.turn {
-        if wrong(&turn.server) {
-            let remedy = "server = \"turn.example.org:3478\"";
-            report("turn", format!("`{}` is no HOST:PORT", turn.server), remedy);
+        if relays::TurnPlace::parse(&turn.server).is_none() {
+            let remedy = "server = \"turn.example.org:3478\", or \"turns:turn.example.org\"";
+            let what = format!(
+                "`{}` is neither HOST:PORT nor a URI of RFC 7065",
+                turn.server
+            );
+            report("turn", what, remedy);
         }
         if let Err(error) = secrets::password(config, &turn.password_file) {
             report("turn", error.to_string(), &error.remedy());

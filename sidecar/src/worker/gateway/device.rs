@@ -1,11 +1,11 @@
 //! Media of the device's leg: its descriptions, and its datagrams.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use skillcall_media::encoding::Encoding;
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_protocol::sma::action::Digit;
+use skillcall_webrtc::Carrier;
 
 use super::super::Running;
 use super::super::call::CallKey;
@@ -113,12 +113,12 @@ impl Running {
         }
     }
 
-    /// A datagram of `len` bytes in the worker's buffer that came for a device's leg.
+    /// A datagram, or a message of a connection, of `len` bytes in the worker's buffer that came for a device's leg.
     pub(in crate::worker) fn receive_of_device(
         &mut self,
         slot: usize,
         len: usize,
-        from: SocketAddr,
+        from: Carrier,
         now: Instant,
         out: &mut [u8; MAX_PACKET],
     ) -> bool {

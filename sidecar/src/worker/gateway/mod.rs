@@ -20,6 +20,7 @@ mod device;
 mod music;
 mod prepared;
 mod record;
+mod streams;
 
 pub(super) use self::codecs::G711;
 pub(super) use self::prepared::Ready;

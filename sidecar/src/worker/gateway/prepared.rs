@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use skillcall_webrtc::{FromServer, Gatherer, LocalAddress, ServerKind};
+use skillcall_webrtc::{Carrier, FromServer, Gatherer, LocalAddress, ServerKind};
 
 use super::super::Running;
 use super::super::call::CallKey;
@@ -19,8 +19,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Ports with what was gathered for them.
 #[derive(Debug)]
 pub(in crate::worker) struct Prepared {
-    slot: usize,
-    gatherer: Box<Gatherer>,
+    pub(super) slot: usize,
+    pub(super) gatherer: Box<Gatherer>,
 }
 
 /// What a worker has ready.
@@ -34,6 +34,25 @@ pub(in crate::worker) struct Ready {
     /// No ports were free; until then none are asked for.
     wait: Option<Instant>,
     due: Option<Instant>,
+}
+
+impl Ready {
+    /// The legs for which no call has begun.
+    pub(super) fn legs(&self) -> &[Prepared] {
+        &self.legs
+    }
+
+    /// Something is due at once.
+    pub(super) const fn look_again(&mut self, now: Instant) {
+        self.due = Some(now);
+    }
+
+    /// A leg that is ready, or leaves.
+    pub(super) fn leg(&mut self, slot: usize) -> Option<&mut Prepared> {
+        let leaving = self.leaving.iter_mut().map(|(leg, _)| leg);
+        let mut legs = self.legs.iter_mut().chain(leaving);
+        legs.find(|leg| leg.slot == slot)
+    }
 }
 
 impl Running {
@@ -85,7 +104,8 @@ impl Running {
         self.poll_gatherers(now);
     }
 
-    fn poll_gatherers(&mut self, now: Instant) {
+    pub(super) fn poll_gatherers(&mut self, now: Instant) {
+        self.open_streams(now);
         let mut due = None;
         let leaving = self.ready.leaving.iter_mut().map(|(leg, _)| leg);
         for Prepared { slot, gatherer } in self.ready.legs.iter_mut().chain(leaving) {
@@ -173,21 +193,23 @@ impl Running {
         }
     }
 
-    /// A datagram in the worker's buffer that came for a leg that is ready. False: the slot is none.
+    /// A datagram, or a message of a connection, in the worker's buffer that came for a leg that is ready. False: the slot is none.
     pub(in crate::worker) fn receive_of_gatherer(
         &mut self,
         slot: usize,
         len: usize,
-        from: SocketAddr,
+        from: Carrier,
         now: Instant,
     ) -> bool {
-        let leaving = self.ready.leaving.iter_mut().map(|(leg, _)| leg);
-        let mut legs = self.ready.legs.iter_mut().chain(leaving);
-        let Some(leg) = legs.find(|leg| leg.slot == slot) else {
+        let datagram = self.packet.get(..len).unwrap_or_default();
+        let Some(leg) = self.ready.leg(slot) else {
             return false;
         };
-        let datagram = self.packet.get(..len).unwrap_or_default();
-        if leg.gatherer.receive(now, from, datagram) == FromServer::Handled {
+        let taken = match from {
+            Carrier::Socket(from) => leg.gatherer.receive(now, from, datagram),
+            Carrier::Stream(number) => leg.gatherer.receive_by_stream(now, number, datagram),
+        };
+        if taken == FromServer::Handled {
             self.poll_gatherers(now);
         }
         true
