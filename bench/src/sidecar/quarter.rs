@@ -50,16 +50,22 @@ pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
         "failed",
         "retransmissions",
         "INVITE to 200, mean",
+        "calls still open after",
     ]);
     for tenths in TENTHS {
         let rate = limit * tenths / 10;
         let outcome = call(&sidecar, Load::new(rate, time))?;
         eprintln!("  {rate} a second: {outcome:?}, {}", sidecar.note());
-        table.row(&row(rate, tenths, time, &outcome));
+        let open = sidecar.figures()?.get("calls");
+        table.row(&row(rate, tenths, time, &outcome, open));
     }
-    sidecar.becomes_idle()?;
+    // Calls that SIPp gave up are not ended by anybody until their ACK is overdue.
+    let left = match sidecar.becomes_idle() {
+        Ok(()) => "Every call had ended within 40 s after the last row.".to_owned(),
+        Err(error) => format!("40 s after the last row {error}."),
+    };
     Ok(format!(
-        "**{}** calls a second with a fixed reply and a quarter of a core (control group), for {} s: {} Then one sidecar from the first row to the last, {} s each:\n\n{}",
+        "**{}** calls a second with a fixed reply and a quarter of a core (control group), for {} s: {} Then one sidecar from the first row to the last, {} s each. {left}\n\n{}",
         count(limit.into()),
         pace.step.as_secs(),
         found.limit,
@@ -68,7 +74,7 @@ pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
     ))
 }
 
-fn row(rate: u32, tenths: u32, time: Duration, outcome: &Outcome) -> [String; 9] {
+fn row(rate: u32, tenths: u32, time: Duration, outcome: &Outcome, open: u64) -> [String; 10] {
     let ended = outcome.successful + outcome.failed;
     [
         count(rate.into()),
@@ -80,5 +86,6 @@ fn row(rate: u32, tenths: u32, time: Duration, outcome: &Outcome) -> [String; 9]
         count(outcome.failed + outcome.offered.saturating_sub(ended)),
         count(outcome.retransmissions),
         format!("{} ms", outcome.answer_time.as_millis()),
+        count(open),
     ]
 }
