@@ -305,7 +305,7 @@ mod tests {
         // It can be opened again; what is no TURN ends it.
         open(&mut streams, &poll).unwrap();
         let (mut far, _) = listener.accept().unwrap();
-        far.write_all(b"HTTP/1.1 400 Bad Request\r\n").unwrap();
+        far.write_all(b"SSH-2.0-server\r\n").unwrap();
         until(&mut poll, &mut streams, |came| came.ended);
     }
 

@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_is_no_turn_is_refused() {
-        for bytes in [&b"HTTP/1.1 400"[..], &[0, 1, 0, 3, 0], &[0x80, 0, 0, 0]] {
+        for bytes in [&b"SSH-2.0-server"[..], &[0, 1, 0, 3, 0], &[0x80, 0, 0, 0]] {
             let mut frames = Frames::default();
             frames.push(bytes).unwrap();
             assert_eq!(frames.next_message(), Err(NotTurn));
