@@ -62,7 +62,7 @@ pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
         format!("{:.2} ms", at(1000)),
     ]);
     Ok(format!(
-        "One call after the other, a file that was played before. Up to 20 ms of it are the wait for the next tick.\n\n{}",
+        "One call after the other, a file that was played before.\n\n{}",
         table.into_text()
     ))
 }
