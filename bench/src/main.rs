@@ -36,6 +36,14 @@ struct Arguments {
     #[arg(long, hide = true)]
     answer: Option<std::net::SocketAddr>,
 
+    /// Relays until stdin ends, in this way: one of the processes that `ports` measures.
+    #[arg(long, hide = true, value_enum, requires = "between")]
+    relay: Option<sidecar::Way>,
+
+    /// Where what is relayed goes: the device's address, and the phone's.
+    #[arg(long, hide = true, num_args = 2)]
+    between: Vec<std::net::SocketAddr>,
+
     /// Serves a component by this host.toml until it is killed: one of the servers that `serving` measures.
     #[cfg(feature = "component")]
     #[arg(long, hide = true)]
@@ -70,6 +78,8 @@ enum Part {
     Bridged,
     /// The same with SRTP on the devices' legs.
     Srtp,
+    /// The same by programs that only relay, each by another way of asking the kernel.
+    Ports,
     /// Calls that hear a prompt before the first late tick.
     Prompts,
     /// Stereo recordings before the first late tick.
@@ -146,6 +156,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(address) = arguments.answer {
         return sidecar::answer_alone(address);
     }
+    if let (Some(way), &[device, phone]) = (arguments.relay, arguments.between.as_slice()) {
+        return sidecar::relay(way, [device, phone]);
+    }
     let wanted = |part: Part, whole: Part| {
         arguments.parts.is_empty()
             || arguments.parts.contains(&part)
@@ -191,6 +204,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ),
         (Part::Bridged, Part::Sidecar, "bridged", sidecar::bridged),
         (Part::Srtp, Part::Sidecar, "srtp", sidecar::srtp),
+        (Part::Ports, Part::Sidecar, "ports", sidecar::ports),
         (Part::Prompts, Part::Sidecar, "prompts", sidecar::prompts),
         (
             Part::Recordings,

@@ -52,19 +52,7 @@ pub(crate) fn encrypted(pace: Pace) -> anyhow::Result<String> {
 /// The sidecar, and then rtpengine.
 fn both(pace: Pace, encrypted: bool) -> anyhow::Result<String> {
     cores::leave_the_sidecars()?;
-    let mut table = Table::new(&[
-        "relayed by",
-        "bridged calls",
-        "packets a second, in",
-        "later than 20 ms",
-        "lost",
-        "late ticks",
-        "delay: median",
-        "99.9 %",
-        "most",
-        "CPU of its core",
-        "CPU µs a packet",
-    ]);
+    let mut table = table();
     let (device, phone) = (Side::bind()?, Side::bind()?);
     let mut text = String::new();
     let ends = (device.address, phone.address);
@@ -98,12 +86,29 @@ fn both(pace: Pace, encrypted: bool) -> anyhow::Result<String> {
     ))
 }
 
+/// What is told of each run.
+pub(super) fn table() -> Table {
+    Table::new(&[
+        "relayed by",
+        "bridged calls",
+        "packets a second, in",
+        "later than 20 ms",
+        "lost",
+        "late ticks",
+        "delay: median",
+        "99.9 %",
+        "most",
+        "CPU of its core",
+        "CPU µs a packet",
+    ])
+}
+
 /// Starts a relay between two ends.
 type Start =
     fn((std::net::SocketAddr, std::net::SocketAddr), bool) -> anyhow::Result<Box<dyn Relay>>;
 
 /// More and more calls, until one number of them is not clean: the last that was, and what its packets cost, and how it ended.
-fn climb(
+pub(super) fn climb(
     relay: &mut dyn Relay,
     sides: [&Side; 2],
     pace: Pace,

@@ -1,32 +1,25 @@
 //! A handler that costs little: it answers a new call with a fixed list, and every other event with an empty one.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use skillcall_protocol::signing::{KeyRing, NONCE, SignedReply, sign_reply};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+
+use super::serving::Serving;
 
 /// How a new call's event names itself.
 const NEW_CALL: &str = "NEW_INBOUND_CALL";
 
 /// A running handler, on a thread of its own. Dropping it stops it.
 pub(super) struct Handler {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
+    serving: Serving,
     replied: Arc<Mutex<Option<Duration>>>,
     next: Arc<Mutex<VecDeque<Bytes>>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 struct Desk {
@@ -52,30 +45,11 @@ impl Handler {
             next: Arc::clone(&next),
             other: reply(&serde_json::json!([])),
         });
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let listener = runtime
-            .block_on(TcpListener::bind("127.0.0.1:0"))
-            .context("the handler's port")?;
-        let address = listener.local_addr()?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::Builder::new()
-            .name("handler".into())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = serve(listener, desk) => {}
-                        _ = stopped => {}
-                    }
-                });
-            })?;
+        let serving = Serving::start("handler", move |request| answer(request, Arc::clone(&desk)))?;
         Ok(Self {
-            address,
-            stop: Some(stop),
+            serving,
             replied,
             next,
-            thread: Some(thread),
         })
     }
 
@@ -93,37 +67,13 @@ impl Handler {
 
     /// Where events are posted.
     pub(super) fn url(&self) -> String {
-        format!("http://{}/media/events", self.address)
-    }
-}
-
-impl Drop for Handler {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // Its panic has been printed.
-            let _ = thread.join();
-        }
+        format!("http://{}/media/events", self.serving.address)
     }
 }
 
 /// What a handler replies (facts F1).
 pub(super) fn reply_of(actions: &serde_json::Value) -> serde_json::Value {
     serde_json::json!({"SchemaVersion": "1.0", "Actions": actions})
-}
-
-async fn serve(listener: TcpListener, desk: Arc<Desk>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let _ = stream.set_nodelay(true);
-        let desk = Arc::clone(&desk);
-        tokio::spawn(async move {
-            let service = service_fn(|request| answer(request, Arc::clone(&desk)));
-            // A connection that breaks is the sidecar's to report.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
-    }
 }
 
 async fn answer(

@@ -4,25 +4,21 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use skillcall_protocol::signing::{
     KeyRing, NONCE, RequestParts, SignedReply, sign_reply, sign_request,
 };
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 use super::since_1970;
 use crate::sidecar::process::KEYS;
+use crate::sidecar::serving::Serving;
 
 /// Where Alexa's messages are posted at the sidecar.
 const ROUTE: &str = "/v1/signaling";
@@ -39,46 +35,27 @@ pub(super) struct Said {
 
 /// A running server. Dropping it stops it.
 pub(super) struct Skill {
-    address: SocketAddr,
+    serving: Serving,
     keys: Arc<KeyRing>,
     said: Receiver<Said>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Skill {
     pub(super) fn start() -> anyhow::Result<Self> {
         let keys = Arc::new(KeyRing::parse(KEYS)?);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
-        let address = listener.local_addr()?;
         let (tell, said) = channel();
-        let (stop, stopped) = oneshot::channel();
         let desk = Arc::new((Arc::clone(&keys), Mutex::new(tell)));
-        let thread = std::thread::Builder::new()
-            .name("skill".into())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = serve(listener, desk) => {}
-                        _ = stopped => {}
-                    }
-                });
-            })?;
+        let serving = Serving::start("skill", move |request| take(request, Arc::clone(&desk)))?;
         Ok(Self {
-            address,
+            serving,
             keys,
             said,
-            stop: Some(stop),
-            thread: Some(thread),
         })
     }
 
     /// Its origin.
     pub(super) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.serving.address)
     }
 
     /// The next message for Alexa, if there is one.
@@ -132,16 +109,6 @@ impl Skill {
     }
 }
 
-impl Drop for Skill {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // Its panic has been printed.
-            let _ = thread.join();
-        }
-    }
-}
-
 /// Seconds since 1970.
 fn now() -> anyhow::Result<i64> {
     Ok(i64::try_from(since_1970().as_secs())?)
@@ -149,20 +116,6 @@ fn now() -> anyhow::Result<i64> {
 
 /// Keys, and where messages go.
 type Desk = (Arc<KeyRing>, Mutex<Sender<Said>>);
-
-async fn serve(listener: TcpListener, desk: Arc<Desk>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let _ = stream.set_nodelay(true);
-        let desk = Arc::clone(&desk);
-        tokio::spawn(async move {
-            let service = service_fn(|request| take(request, Arc::clone(&desk)));
-            // A connection that breaks is the sidecar's to report.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
-    }
-}
 
 /// Alexa accepts whatever it is.
 async fn take(

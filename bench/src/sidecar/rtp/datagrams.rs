@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::packet::ROOM;
 
 /// Datagrams in one call.
-pub(super) const BATCH: usize = 64;
+pub(in crate::sidecar) const BATCH: usize = 64;
 /// Receive buffer, in bytes: what comes in some 30 ms of the greatest load.
 const BUFFER: usize = 4 << 20;
 /// Room for the kernel's time stamp of a datagram.
@@ -43,7 +43,7 @@ pub(in crate::sidecar) fn bind() -> anyhow::Result<UdpSocket> {
 }
 
 /// Sends at most [`BATCH`] packets, each `len` bytes long, each to its address.
-pub(super) fn send(
+pub(in crate::sidecar) fn send(
     socket: &UdpSocket,
     packets: &mut [[u8; ROOM]],
     len: usize,

@@ -2,7 +2,7 @@
 
 pub(super) mod datagrams;
 mod load;
-mod packet;
+pub(super) mod packet;
 mod secret;
 
 pub(super) use load::{Heard, Load, Side};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 /// Bytes of the packet: RTP's header and 160 samples.
-pub(super) const LEN: usize = 12 + 160;
+pub(in crate::sidecar) const LEN: usize = 12 + 160;
 /// Room for a packet: SRTP makes it longer.
-pub(super) const ROOM: usize = LEN + skillcall_media::srtp::OVERHEAD;
+pub(in crate::sidecar) const ROOM: usize = LEN + skillcall_media::srtp::OVERHEAD;
 /// Samples in a packet.
 const SAMPLES: u32 = 160;
 /// What the payload of our packets begins with: prompts and mixed speech do not.
