@@ -15,6 +15,7 @@
 
 mod ask;
 mod carry_out;
+mod expected;
 mod file;
 mod junit;
 mod legs;

@@ -1,4 +1,4 @@
-//! A leg that goes out: route, trunk, name, ports, INVITE; and the next place when one fails.
+//! A leg that goes out: route, trunk, name, ports; and the next place when one fails.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use skillcall_protocol::sma::action::BridgeEndpoint;
 use skillcall_protocol::sma::{CallId, SipHeaders};
-use skillcall_sip::endpoint::{FailureCause, OutgoingInvite, Party, Transport};
+use skillcall_sip::endpoint::{FailureCause, Transport};
 use skillcall_sip::headers::UserToUser;
-use skillcall_sip::message::{ExtraHeader, Response, StatusCode, Uri};
+use skillcall_sip::message::{StatusCode, Uri};
 use skillcall_sip::registration::Binding;
 
 use super::call::{CallKey, LegEntry, LegState};
@@ -17,7 +17,7 @@ use crate::config::RouteTarget;
 use crate::engine::{Input, LegId};
 use crate::figures::count;
 use crate::guard::{RouteBounds, RouteHeld};
-use crate::leg::{LegOffers, Target};
+use crate::leg::Target;
 use crate::resolve::{Hop, Search};
 use crate::trunks::{Fate, Trunk, Way};
 
@@ -41,19 +41,22 @@ pub(super) struct Dial {
 /// A leg on its way: what it asks for, and where it has not been tried yet.
 pub(super) struct Attempt {
     pub(super) dial: Dial,
-    trunk: Option<Arc<Trunk>>,
+    /// Whose places these are; none where it goes to a URI by itself.
+    pub(super) trunk: Option<Arc<Trunk>>,
     /// The Request-URI of each place, and where to send for it.
-    places: VecDeque<(Uri, Target)>,
-    uri: Option<Uri>,
-    hops: VecDeque<Hop>,
+    pub(super) places: VecDeque<(Uri, Target)>,
+    /// The Request-URI of the place that is tried.
+    pub(super) uri: Option<Uri>,
+    /// The addresses of that place that were not tried yet.
+    pub(super) hops: VecDeque<Hop>,
     /// Where the last INVITE went.
     current: Option<Hop>,
     /// By TCP, where its size would have it go, it did not get through (RFC 3261 §18.1.1).
-    by_udp: bool,
+    pub(super) by_udp: bool,
     /// How often it was sent elsewhere by 3xx.
-    redirects: u8,
+    pub(super) redirects: u8,
     /// What the last 3xx has for whom it names.
-    redirected_with: Vec<UserToUser>,
+    pub(super) redirected_with: Vec<UserToUser>,
     /// Where a phone is registered, to be rung at all at once.
     pub(super) bindings: Vec<Binding>,
     /// It goes to a phone.
@@ -61,9 +64,6 @@ pub(super) struct Attempt {
     /// What the last one that failed said.
     pub(super) failure: (u16, String),
 }
-
-/// Names of TLS peers that are remembered; beyond that all are learnt anew.
-const MOST_PEER_NAMES: usize = 10_000;
 
 pub(super) type Refusal = (u16, String);
 
@@ -238,106 +238,14 @@ impl Running {
         })
     }
 
-    /// Tries the targets of a 3xx that may be called, preferred first. False: there are none, or too many in a row.
-    pub(super) fn follow_redirect(
+    /// Sends the INVITE to the next place, or looks its name up first.
+    pub(super) fn try_next(
         &mut self,
         key: CallKey,
         leg: LegId,
-        response: &Response,
-    ) -> bool {
-        let status = response.status().get();
-        if !(300..400).contains(&status) {
-            return false;
-        }
-        let targets = response.headers().redirect_targets();
-        let permitted = targets
-            .iter()
-            .find_map(|target| Some((self.redirected(key, &target.uri)?, &target.uri)));
-        let most = self.shared.config.dialog.redirects;
-        let now = Instant::now();
-        let Some(mut attempt) = self.take_attempt(key, leg) else {
-            return false;
-        };
-        let (Some(((uri, target, bounds), named)), true) = (permitted, attempt.redirects < most)
-        else {
-            self.note(
-                key,
-                true,
-                &format!("{status}: none of its targets is followed"),
-            );
-            return false;
-        };
-        // The other route has limits of its own.
-        let Ok(held) = self.take_toll(key, &bounds, now) else {
-            return false;
-        };
-        // Its credentials, its proxy and what it is trusted with stay behind with the trunk that sends the call elsewhere.
-        let trunk = self.shared.trunks.now().of_target(&target).cloned();
-        let next = trunk.as_ref().and_then(|trunk| self.first_hop(trunk).1);
-        let placed = self.placed_by(trunk.as_deref());
-        if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) {
-            entry.handle = None;
-            entry.route = held;
-            entry.placed = placed;
-            entry.trunk.clone_from(&trunk);
-        }
-        attempt.trunk = trunk;
-        self.note(key, false, &format!("{status}: its target is called"));
-        attempt.redirects += 1;
-        attempt.redirected_with = self.redirected_with(key, named);
-        attempt.hops.clear();
-        attempt.places = VecDeque::from([(uri, next.unwrap_or(target))]);
-        attempt.failure = (status, response.reason().into_owned());
-        self.try_next(key, leg, attempt, now);
-        true
-    }
-
-    /// The place of a redirection's target: as it stands where a route leads there, else by the number's route. Never to
-    /// ourselves.
-    fn redirected(&self, key: CallKey, uri: &Uri) -> Option<(Uri, Target, RouteBounds)> {
-        let (endpoint, direct) = self.permitted(key, &uri.as_ref())?;
-        let config = self.shared.live.now();
-        let (text, bounds) = match direct {
-            Some(_) => {
-                // What stands behind `?` is no part of a Request-URI (RFC 3261 §19.1.5).
-                let text = uri.as_ref().without_headers().to_owned();
-                let target = Target::parse(&text).ok()?;
-                (text, self.bounds_of_target(key, &target)?)
-            }
-            None => {
-                let route = RouteTarget::Number(endpoint.uri()).route(&config.route)?;
-                (route.uri_for(endpoint.uri())?, route.into())
-            }
-        };
-        let target = Target::parse(&text).ok()?;
-        Some((target.uri.clone(), target, bounds))
-    }
-
-    /// What the route carries that leads to this host and port, by its own URI or by its trunk's targets. The gateway's
-    /// calls have its routes, too.
-    pub(super) fn bounds_of_target(&self, key: CallKey, target: &Target) -> Option<RouteBounds> {
-        let config = self.shared.live.now();
-        let trunks = self.shared.trunks.now();
-        let same = |known: &Target| known.host == target.host && known.port == target.port;
-        let leads = |trunk: &Option<String>, uri: Option<String>| {
-            let trunk = trunk.as_ref().and_then(|name| trunks.named(name));
-            trunk.is_some_and(|trunk| trunk.places.iter().any(|place| same(&place.target)))
-                || uri
-                    .and_then(|uri| Target::parse(&uri).ok())
-                    .is_some_and(|known| same(&known))
-        };
-        let mut routes = config.route.iter();
-        if let Some(route) = routes.find(|route| leads(&route.trunk, route.uri_for("0"))) {
-            return Some(route.into());
-        }
-        let mut routes = (config.gateway.route.iter()).filter(|_| self.is_gateway(key));
-        routes
-            .find(|route| leads(&route.trunk, route.uri_for("0")))
-            .map(RouteBounds::from)
-    }
-
-    /// Sends the INVITE to the next place, or looks its name up first.
-    fn try_next(&mut self, key: CallKey, leg: LegId, mut attempt: Box<Attempt>, now: Instant) {
+        mut attempt: Box<Attempt>,
+        now: Instant,
+    ) {
         if !attempt.bindings.is_empty() {
             return self.ring_everywhere(key, leg, attempt, now);
         }
@@ -387,12 +295,12 @@ impl Running {
         }
     }
 
-    fn take_attempt(&mut self, key: CallKey, leg: LegId) -> Option<Box<Attempt>> {
+    pub(super) fn take_attempt(&mut self, key: CallKey, leg: LegId) -> Option<Box<Attempt>> {
         self.call_mut(key)?.leg_mut(leg)?.attempt.take()
     }
 
     /// Counts the outgoing call for whoever caused it.
-    fn take_toll(
+    pub(super) fn take_toll(
         &self,
         key: CallKey,
         route: &RouteBounds,
@@ -477,89 +385,6 @@ impl Running {
         true
     }
 
-    fn invite(
-        &mut self,
-        key: CallKey,
-        attempt: &Attempt,
-        hop: &Hop,
-        now: Instant,
-    ) -> Result<(), Refusal> {
-        let dial = &attempt.dial;
-        let Some(slot) = self.call(key).and_then(|call| call.leg(dial.leg)?.media) else {
-            return Err((500, "the leg has no RTP ports".into()));
-        };
-        let uri = attempt.uri.clone().ok_or((500, String::new()))?;
-        let mut offers = LegOffers::new(self.media_session(
-            slot,
-            hop.address.ip(),
-            attempt.trunk.as_deref(),
-            self.codecs_of(key),
-        ));
-        let offer = offers
-            .offer(None)
-            .map_err(|error| (500, error.to_string()))?;
-        let from = self
-            .caller_uri(attempt.trunk.as_deref(), &dial.caller_id, hop.address.ip())
-            .map_err(|error| (500, error))?;
-        let mut invite = OutgoingInvite::new(uri, hop.address, Party::new(from), Some(offer));
-        invite.transport = hop.transport;
-        invite.udp_only = attempt.udp_only() || attempt.by_udp;
-        let translated = self.shared.reachable.is_translated(hop.address.ip());
-        invite.keep = translated && self.offers_keep_alives();
-        self.expect_peer(hop, attempt.trunk.as_deref());
-        invite.wallet = attempt
-            .trunk
-            .as_ref()
-            .and_then(|trunk| trunk.wallet.clone());
-        if let Some(trunk) = &attempt.trunk {
-            invite.routes = self.first_hop(trunk).0;
-        }
-        let trusted = attempt
-            .trunk
-            .as_ref()
-            .is_some_and(|trunk| trunk.config.trusted);
-        if trusted {
-            let caller = self.call(key).and_then(|call| call.leg(LegId::A));
-            if let Some(leg) = caller {
-                invite.headers.extend(leg.vouched.iter().cloned());
-                let history = leg.history.iter();
-                let added = history.flat_map(|history| history.led_to(&invite.target));
-                invite.headers.extend(added.collect::<Vec<_>>());
-            }
-        }
-        // What the handler says stands in the caller's words' place.
-        let caller_speaks = trusted && dial.headers.get("User-to-User").is_none();
-        let told = self.uui_of_invite(key, caller_speaks, &attempt.redirected_with);
-        invite.headers.extend(told);
-        for (name, value) in dial.headers.iter() {
-            let header = ExtraHeader::new(name, value).map_err(|error| (500, error.to_string()))?;
-            invite.headers.push(header);
-        }
-        let handle = self
-            .endpoint
-            .invite(now, invite)
-            .map_err(|error| (503, error.to_string()))?;
-        if let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(dial.leg)) {
-            entry.handle = Some(handle);
-            entry.offers = Some(offers);
-        }
-        self.note_dialog(handle, key, dial.leg);
-        Ok(())
-    }
-
-    /// Remembers what a peer on TLS has to prove.
-    pub(super) fn expect_peer(&mut self, hop: &Hop, trunk: Option<&Trunk>) {
-        if !hop.transport.is_secure() {
-            return;
-        }
-        if self.peer_names.len() >= MOST_PEER_NAMES {
-            self.peer_names.clear();
-        }
-        let set = trunk.and_then(|trunk| trunk.config.tls_name.as_deref());
-        let name = set.map_or_else(|| Arc::clone(&hop.name), Into::into);
-        self.peer_names.insert((hop.transport, hop.address), name);
-    }
-
     /// Gives up calling.
     pub(super) fn cancel_dial(&mut self, key: CallKey, leg: LegId) {
         let now = Instant::now();
@@ -588,7 +413,7 @@ impl Attempt {
         self.current.as_ref()
     }
 
-    fn udp_only(&self) -> bool {
+    pub(super) fn udp_only(&self) -> bool {
         self.trunk
             .as_ref()
             .is_some_and(|trunk| trunk.config.udp_only)
