@@ -1,5 +1,6 @@
 //! The way from the front to a worker: a bounded queue, and a waker that is used once a batch.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,6 +25,15 @@ pub(crate) enum FromFront {
     },
     /// A message of the worker's could not be sent.
     TransmitFailed(TransmitId),
+    /// An answer to a keep-alive of ours, for the worker that registers.
+    Binding {
+        /// Whose.
+        from: SocketAddr,
+        /// The transaction (RFC 8489 §5).
+        id: [u8; 12],
+        /// Where we are seen.
+        seen_at: SocketAddr,
+    },
 }
 
 /// One worker, as the front sees it.

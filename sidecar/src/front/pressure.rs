@@ -1,8 +1,9 @@
 //! Whether a worker keeps up, by the time that messages wait for it.
 //!
-//! A queue that empties now and then is a burst; one whose every message has waited long is more work than there is
-//! time (the idea of CoDel, RFC 8289). New calls are refused then, so that those that were taken stay whole: media has
-//! no other way to say that it comes too late.
+//! A queue that empties now and then is a burst; one whose every message has waited long, in two windows of time in a row,
+//! is more work than there is time (the idea of CoDel, RFC 8289). New calls are refused then, so that those that were taken
+//! stay whole: media has no other way to say that it comes too late. One window alone is a moment in which others had the
+//! processor, and refusing calls would not bring it back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,8 @@ pub(crate) struct Waits {
     ends: Instant,
     least: Duration,
     messages: u32,
+    /// The window before this one was behind.
+    was_behind: bool,
 }
 
 /// The front's side: until when a worker is behind.
@@ -57,6 +60,7 @@ impl Waits {
             gauge,
             least: Duration::MAX,
             messages: 0,
+            was_behind: false,
         }
     }
 
@@ -72,10 +76,12 @@ impl Waits {
         if now < self.ends {
             return;
         }
-        if self.messages >= ENOUGH && self.least > TARGET {
+        let is_behind = self.messages >= ENOUGH && self.least > TARGET;
+        if is_behind && self.was_behind {
             let until = self.gauge.micros(now + WINDOW);
             self.gauge.until.store(until, Ordering::Relaxed);
         }
+        self.was_behind = is_behind;
         self.ends = now + WINDOW;
         self.least = Duration::MAX;
         self.messages = 0;
@@ -106,6 +112,13 @@ mod tests {
         assert!(behind(|_| ms(60)));
         assert!(!behind(|_| ms(30)));
         assert!(!behind(|n| if n % 20 == 0 { ms(1) } else { ms(90) }));
+    }
+
+    #[test]
+    fn a_moment_in_which_others_had_the_processor_costs_no_call() {
+        let ms = Duration::from_millis;
+        // A stall of 100 ms, caught up within 80 ms.
+        assert!(!behind(|n| ms(100).saturating_sub(ms(u64::from(n)))));
     }
 
     #[test]

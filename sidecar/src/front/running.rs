@@ -23,6 +23,7 @@ use crate::figures::{Figures, count};
 use crate::guard::{Judgement, Offence, SharedBans, Sighting, Standing, Strangers, locked};
 use crate::phones::Phones;
 use crate::trace::{CallIds, TraceSink};
+use crate::worker::REGISTERING;
 
 /// How often connections that died and verdicts that expired are looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -139,16 +140,26 @@ impl Running {
                 return None;
             }
             if stun::is_stun(datagram) {
-                let standing = self.admission.standing_of(&flow, Instant::now());
-                return matches!(standing, Standing::Known(_))
-                    .then(|| stun::answer(datagram, flow.remote))
-                    .flatten();
+                return self.stun(&flow, datagram);
             }
             self.message(flow, Bytes::copy_from_slice(datagram))
         });
         self.reader = Some(reader);
         self.front.udp = Some(udp);
         self.wake_workers();
+    }
+
+    /// Answers a keep-alive of a known source, and takes its answer to one of ours.
+    fn stun(&mut self, flow: &Flow, datagram: &[u8]) -> Option<Bytes> {
+        let standing = self.admission.standing_of(flow, Instant::now());
+        if !matches!(standing, Standing::Known(_)) {
+            return None;
+        }
+        if let Some((id, seen_at)) = stun::answered(datagram) {
+            let from = flow.remote;
+            self.hand_over(REGISTERING, FromFront::Binding { from, id, seen_at });
+        }
+        stun::answer(datagram, flow.remote)
     }
 
     fn accept(&mut self, transport: Transport) {

@@ -57,6 +57,36 @@ pub(super) fn answer(datagram: &[u8], from: SocketAddr) -> Option<Bytes> {
     Some(out.into())
 }
 
+/// The transaction that a binding response answers, and where the peer sees us (RFC 8489 §14.2). None of anything else.
+pub(super) fn answered(datagram: &[u8]) -> Option<([u8; 12], SocketAddr)> {
+    if datagram.get(..2) != Some(&SUCCESS[..]) {
+        return None;
+    }
+    let id = datagram.get(8..HEADER)?.try_into().ok()?;
+    let mask: Vec<u8> = COOKIE.iter().chain(&id).copied().collect();
+    let mut rest = datagram.get(HEADER..)?;
+    while let Some((head, after)) = rest.split_at_checked(4) {
+        let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+        let value = after.get(..length)?;
+        if head[..2] == XOR_MAPPED_ADDRESS {
+            let octets = value.get(4..)?.iter().zip(&mask);
+            let octets: Vec<u8> = octets.map(|(byte, mask)| byte ^ mask).collect();
+            let ip = match value.get(1)? {
+                1 => IpAddr::from(<[u8; 4]>::try_from(octets).ok()?),
+                2 => IpAddr::from(<[u8; 16]>::try_from(octets).ok()?),
+                _ => return None,
+            };
+            let port = value.get(2..4)?.iter().zip(&mask);
+            let port: Vec<u8> = port.map(|(byte, mask)| byte ^ mask).collect();
+            let port = u16::from_be_bytes(port.try_into().ok()?);
+            return Some((id, SocketAddr::new(ip, port)));
+        }
+        // Values are padded to four bytes (RFC 8489 §14).
+        rest = after.get(length.next_multiple_of(4)..)?;
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +108,16 @@ mod tests {
             &answer[20..],
             [0, 0x20, 0, 8, 0, 1, 0xa1, 0x47, 0xe1, 0x12, 0xa6, 0x43]
         );
+        let seen_at = "192.0.2.1:32853".parse().unwrap();
+        assert_eq!(answered(&answer), Some((id, seen_at)));
+        // Behind another attribute, which is padded.
+        let mut longer = answer.to_vec();
+        longer.splice(20..20, [0x80, 0x22, 0, 3, b'p', b'b', b'x', 0]);
+        assert_eq!(answered(&longer), Some((id, seen_at)));
+        for end in 0..answer.len() {
+            assert_eq!(answered(&answer[..end]), None);
+        }
+        assert_eq!(answered(&request), None);
         request[1] = 0x11;
         assert_eq!(
             super::answer(&request, "192.0.2.1:1".parse().unwrap()),

@@ -95,6 +95,8 @@ pub(crate) struct LegMedia {
     last_heard: Option<Instant>,
     /// Whether the peer may hear something: from the answer on, or from early media on.
     pub(crate) open: bool,
+    /// Our 200 waits for its ACK. A caller who is gone by then costs no silence for 32 s (RFC 3261 §13.3.1.4).
+    pub(crate) unacknowledged: bool,
     announced: SocketAddr,
     announced_rtcp: SocketAddr,
     learned: Learned,
@@ -149,6 +151,7 @@ impl LegMedia {
             streams: Streams::default(),
             last_heard: None,
             open: false,
+            unacknowledged: false,
             announced: nowhere,
             announced_rtcp: nowhere,
             learned: Learned::Announced,
@@ -641,9 +644,11 @@ impl LegMedia {
                 let outgoing = heard.map_or(Outgoing::Nothing, Outgoing::Pcm);
                 self.session.tick(now, outgoing, out)
             }
-            None => self
-                .session
-                .tick(now, unless_held(sends, Outgoing::Silence), out),
+            None => {
+                let heard = !self.unacknowledged || self.last_heard().is_some();
+                self.session
+                    .tick(now, unless_held(sends && heard, Outgoing::Silence), out)
+            }
         };
         if let Some(play) = self.sending
             && !self.session.is_sending_digits()

@@ -90,6 +90,9 @@ impl Running {
             Ok(()) => {
                 self.count_call(key, leg, Way::In, Fate::Answered);
                 self.set_state(key, leg, LegState::Connected);
+                if let Some(media) = self.leg_media(key, leg) {
+                    media.unacknowledged = true;
+                }
             }
             Err(error) => self.note_refused(key, "answer", Some(error.to_string())),
         }

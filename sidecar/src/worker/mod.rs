@@ -43,6 +43,7 @@ mod identity;
 mod inbox;
 mod incoming;
 mod inside;
+mod inviting;
 mod keep_alives;
 mod media;
 mod meeting;
@@ -50,6 +51,7 @@ mod next_hop;
 mod orders;
 mod outgoing;
 mod phones;
+mod redirection;
 mod registering;
 mod ringing;
 mod session;
@@ -108,6 +110,7 @@ pub(crate) use inbox::{ToWorker, WorkerHandle};
 use keep_alives::KeepAlives;
 use next_hop::NextHop;
 pub(crate) use orders::LegOrder;
+pub(crate) use registering::REGISTERING;
 use registering::Registering;
 pub(crate) use view::CallView;
 
@@ -452,6 +455,9 @@ impl Running {
                     self.receive(now, flow, message);
                 }
                 FromFront::TransmitFailed(id) => self.endpoint.transmit_failed(now, id),
+                FromFront::Binding { from, id, seen_at } => {
+                    self.on_binding(now, from, id, seen_at);
+                }
             }
             self.follow();
         }

@@ -16,7 +16,7 @@ use crate::resolve::{Hop, Search};
 use crate::trunks::{Registrar, Standing, Trunk, TrunkTable};
 
 /// The worker that registers.
-const REGISTERING: usize = 0;
+pub(crate) const REGISTERING: usize = 0;
 /// How often it looks for what is due, and for other trunks.
 const LOOK: Duration = Duration::from_millis(250);
 /// The longest wait after failures, and the one after a refusal (RFC 5626 §4.5).
@@ -321,6 +321,20 @@ impl Running {
             entry.moved = entry.current.is_some();
             entry.registration.register(now);
         }
+        self.registering.next_look = now;
+    }
+
+    /// A registrar has lost the flow by which it reaches us, if the registration still stands.
+    pub(super) fn register_anew(&mut self, now: Instant, id: u64, why: &str) {
+        if self.registering.off {
+            return;
+        }
+        let Some(entry) = self.registering.entry(id).filter(|entry| !entry.leaving) else {
+            return;
+        };
+        tracing::warn!(trunk = entry.trunk.name(), why, "registering anew");
+        entry.moved = entry.current.is_some();
+        entry.registration.register(now);
         self.registering.next_look = now;
     }
 

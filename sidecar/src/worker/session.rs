@@ -89,6 +89,9 @@ impl Running {
         let Some(&(key, leg)) = self.by_handle.get(&call) else {
             return;
         };
+        if let Some(media) = self.leg_media(key, leg) {
+            media.unacknowledged = false;
+        }
         // An offer that waits to be made once more is not what this ACK answers.
         if self.endpoint.change_waits(call) {
             return;
