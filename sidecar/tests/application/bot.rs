@@ -1,6 +1,6 @@
 //! StartBotConversation: a bot in the shapes of Lex V2's runtime, talked to by digits and by speech over RTP.
 
-mod support;
+use crate::support;
 
 use std::sync::{Arc, Mutex};
 

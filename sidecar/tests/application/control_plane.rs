@@ -1,6 +1,6 @@
 //! The control plane, with Amazon's SDK as the judge: what boto3 makes is kept over a restart, and calls follow it.
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! The handlers that are shipped, run as files and asked by a sidecar, with telephones on the line.
 
-mod support;
+use crate::support;
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! Digits both ways, calls that the API makes, handlers that fail over or run under Lambda's emulator, and records.
 
-mod support;
+use crate::support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,6 +1,6 @@
 //! Buckets that lie elsewhere: an S3 store (moto's) and a web server.
 
-mod support;
+use crate::support;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! A call as a trace of OpenTelemetry: what a collector gets, read strictly, and by OpenTelemetry's own definitions.
 
-mod support;
+use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! VoiceFocus on a bridge: what the other leg hears has less noise, and speech goes on.
 
-mod support;
+use crate::support;
 
 use serde_json::{Value, json};
 use skillcall_media::tone;

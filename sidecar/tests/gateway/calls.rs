@@ -1,7 +1,7 @@
 //! Calls between an Alexa device and a phone: the whole sidecar, a component that stands for Alexa, a WebRTC peer that
 //! stands for the device, and a phone.
 
-mod support;
+use crate::support;
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! Phones that speak Opus and G.722, which nobody here wrote: baresip and PJSIP.
 
-mod support;
+use crate::support;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;

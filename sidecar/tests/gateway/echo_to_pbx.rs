@@ -1,6 +1,6 @@
 //! docs/echo-to-pbx.md with Asterisk as the PBX: the guide's own files, with other addresses, and what it promises.
 
-mod support;
+use crate::support;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

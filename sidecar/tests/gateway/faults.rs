@@ -4,7 +4,7 @@
 //! is lost for good stands in `src/gateway/tests/outcomes.txt`; here the component says such a message again, as it does
 //! while nobody has taken it.
 
-mod support;
+use crate::support;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;

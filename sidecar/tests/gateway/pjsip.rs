@@ -1,6 +1,6 @@
 //! Rooms and a phone that nobody here wrote, PJSIP: SDES, each direction of hold, offers in all places, early media, transfers.
 
-mod support;
+use crate::support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

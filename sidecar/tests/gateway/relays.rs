@@ -1,6 +1,6 @@
 //! The gateway and a device behind address translations of their own; and servers that are of no use.
 
-mod support;
+use crate::support;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,6 @@
 //! Where a device's calls go: trunks and their targets, limits, call detail records, music on hold.
 
-mod support;
+use crate::support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Credentials that cover a request's body, too (auth-int, RFC 7616 §3.4.3), with SIPp as the phone.
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

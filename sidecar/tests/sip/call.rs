@@ -1,6 +1,8 @@
 //! One call through a whole sidecar, over real sockets.
 
-mod support;
+use crate::support;
+
+use std::net::UdpSocket;
 
 use serde_json::{Value, json};
 use skillcall_media::{tone, wav};
@@ -423,4 +425,80 @@ async fn an_application_has_a_handler_or_actions() {
             "{keys}: {findings:?}"
         );
     }
+}
+
+/// The next message at a socket: its first line, and the whole.
+fn message(socket: &UdpSocket) -> (String, String) {
+    let mut buffer = [0; 65_535];
+    let (length, _) = socket.recv_from(&mut buffer).unwrap();
+    let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+    (text.lines().next().unwrap_or_default().to_owned(), text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_acknowledge_the_answer_is_sent_no_silence() {
+    let handler = Handler::start(|event| match kind(event) {
+        "NEW_INBOUND_CALL" => json!([
+            {"Type": "ReceiveDigits", "Parameters": {
+                "InputDigitsRegex": "^\\d$",
+                "InBetweenDigitsDurationInMilliseconds": 1000,
+                "FlushDigitsDurationInMilliseconds": 10_000,
+            }},
+            {"Type": "Pause", "Parameters": {"DurationInMilliseconds": 60_000}},
+        ]),
+        _ => json!([]),
+    })
+    .await;
+    let bench = Bench::start(handler, None).await;
+    let (sip, rtp) = (
+        UdpSocket::bind("127.0.0.1:0").unwrap(),
+        UdpSocket::bind("127.0.0.1:0").unwrap(),
+    );
+    for socket in [&sip, &rtp] {
+        socket.set_read_timeout(Some(support::LIMIT)).unwrap();
+    }
+    let (local, to) = (sip.local_addr().unwrap(), bench.sidecar.sip_udp().unwrap());
+    let sdp = format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n",
+        rtp.local_addr().unwrap().port()
+    );
+    let told: String = headers("csi-unheard")
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let number = support::NUMBER;
+    let request = |method: &str, tag: &str, more: &str, body: &str| {
+        format!(
+            "{method} sip:{number}@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{method}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:+12045550100@{local}>;tag=1\r\nTo: <sip:{number}@{to}>{tag}\r\n\
+             Call-ID: unheard@{local}\r\nCSeq: 1 {method}\r\nContact: <sip:a@{local}>\r\n{more}\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let typed = format!("{told}Content-Type: application/sdp\r\n");
+    let invite = request("INVITE", "", &typed, &sdp);
+    sip.send_to(invite.as_bytes(), to).unwrap();
+    // The answer, and it twice more after 0.5 and 1 s (RFC 3261 §13.3.1.4).
+    let (mut answers, mut answer) = (0, String::new());
+    while answers < 3 {
+        let (first, text) = message(&sip);
+        if first.starts_with("SIP/2.0 200") {
+            (answers, answer) = (answers + 1, text);
+        }
+    }
+    let mut packet = [0; 2048];
+    rtp.set_nonblocking(true).unwrap();
+    let early = rtp.recv_from(&mut packet).map_err(|error| error.kind());
+    assert_eq!(early.unwrap_err(), std::io::ErrorKind::WouldBlock);
+
+    let tagged = answer.lines().find(|line| line.starts_with("To:")).unwrap();
+    let tag = tagged.split_once(";tag=").unwrap().1;
+    let ack = request("ACK", &format!(";tag={tag}"), "", "");
+    sip.send_to(ack.as_bytes(), to).unwrap();
+    rtp.set_nonblocking(false).unwrap();
+    rtp.set_read_timeout(Some(support::LIMIT)).unwrap();
+    let (length, _) = rtp.recv_from(&mut packet).unwrap();
+    assert_eq!(length, 172, "20 ms of PCMU");
+    bench.sidecar.shutdown().await;
 }

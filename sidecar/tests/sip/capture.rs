@@ -1,6 +1,6 @@
 //! What is captured is what went over the wire, as tshark reads it; and a reload loses no call.
 
-mod support;
+use crate::support;
 
 use std::net::UdpSocket;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! Connections that go both ways (RFC 5923): a trunk that cannot be connected to is called over the connection that it has opened,
 //! if it says so and its certificate fits; OpenSSL is the trunk.
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! Calls that change while they run, with PJSIP on the other side: PRACK, session timers, UPDATE, hold.
 
-mod support;
+use crate::support;
 
 use serde_json::{Value, json};
 use support::pjsua::Pjsua;

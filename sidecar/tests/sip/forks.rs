@@ -1,6 +1,6 @@
 //! A called number that rings at two places, played by SIPp.
 
-mod support;
+use crate::support;
 
 use std::net::UdpSocket;
 use std::path::Path;

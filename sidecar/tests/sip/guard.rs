@@ -1,6 +1,6 @@
 //! Strangers, scanners, floods and fraud: over sockets, and with programs that nobody here wrote.
 
-mod support;
+use crate::support;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! Kamailio in front: a proxy that record-routes, a registrar that asks for credentials, and an edge proxy that phones
 //! register through. Calls both ways, with everything inside them through the route set.
 
-mod support;
+use crate::support;
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Keep-alives that are agreed on (RFC 6223): asked for by a registrar, by who is called through an address translation, and
 //! by us of our phones.
 
-mod support;
+use crate::support;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -254,4 +254,57 @@ async fn a_phone_is_told_how_often_and_its_keep_alives_are_answered() {
         .await;
         bench.sidecar.shutdown().await;
     }
+}
+
+/// A binding response (RFC 8489 §14.2): it sees its peer at this port of 127.0.0.1.
+fn seen_at(request: &[u8], port: u16) -> Vec<u8> {
+    let mut answer = vec![1, 1, 0, 12];
+    answer.extend(&request[4..20]);
+    answer.extend([0, 0x20, 0, 8, 0, 1]);
+    answer.extend((port ^ 0x2112).to_be_bytes());
+    answer.extend([127 ^ 0x21, 0x12, 0xa4, 1 ^ 0x42]);
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registrar_that_sees_us_elsewhere_or_is_silent_is_registered_with_anew() {
+    let registrar = udp();
+    let sip = registrar.local_addr().unwrap();
+    let text = trunk(&sip.to_string(), "") + "register = { user = \"account\" }\n";
+    let bench = Bench::with(Handler::absent(), None, &text, |_| {}).await;
+    aside(move || {
+        let mut buffer = [0; 65_535];
+        // Binding requests since the last REGISTER, and REGISTERs.
+        let (mut asked, mut registers) = (0, 0);
+        while registers < 3 {
+            let (length, from) = registrar.recv_from(&mut buffer).unwrap();
+            let datagram = &buffer[..length];
+            if datagram[..2] == [0, 1] {
+                asked += 1;
+                let port = match (registers, asked) {
+                    // Another address, the second time: as after a new start of what translates addresses.
+                    (1, 1) => 40_001,
+                    (1, 2) => 40_002,
+                    // One answer, and then silence.
+                    (2, 1) => 40_002,
+                    _ => continue,
+                };
+                registrar.send_to(&seen_at(datagram, port), from).unwrap();
+                continue;
+            }
+            let register = String::from_utf8_lossy(datagram).into_owned();
+            let contact = format!("Contact: {};expires=3600\r\n", line(&register, "Contact: "));
+            match registers {
+                1 => assert_eq!(asked, 2, "as soon as the address is another one"),
+                2 => assert_eq!(asked, 6, "one that was answered, and five times the next"),
+                _ => {}
+            }
+            (asked, registers) = (0, registers + 1);
+            registrar
+                .send_to(answer(&register, &contact, "").as_bytes(), from)
+                .unwrap();
+        }
+    })
+    .await;
+    bench.sidecar.shutdown().await;
 }

@@ -1,6 +1,6 @@
 //! Peers behind address translation, and what is said to whom of our own addresses.
 
-mod support;
+use crate::support;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! Asterisk as the PBX: calls both ways, digits, busy, direct media, and hold.
 
-mod support;
+use crate::support;
 
 use serde_json::{Value, json};
 use skillcall_media::dtmf::{Digit, ToneDetector};

@@ -1,7 +1,7 @@
 //! Phones that register with the sidecar: PJSIP and baresip call and are called, one by one and all places at once, also
 //! after a restart; whoever has no password learns nothing.
 
-mod support;
+use crate::support;
 
 use std::net::SocketAddr;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! A public address that a STUN server tells: the sidecar behind an address translation, coturn on the Internet, and a trunk
 //! there. The translation's address changes, and the server goes away.
 
-mod support;
+use crate::support;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! Who and what is refused, and that a refusal costs nothing.
 
-mod support;
+use crate::support;
 
 use serde_json::{Value, json};
 use support::{Behaviour, Bench, Handler, Phone, SKILL, TOKEN, skill_headers};

@@ -1,7 +1,7 @@
 //! The gateway as a user of a PBX: it registers, answers challenges, renews, tries again, and takes its binding back. The
 //! registrars are Asterisk and Kamailio.
 
-mod support;
+use crate::support;
 
 use std::time::Duration;
 

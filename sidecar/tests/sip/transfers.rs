@@ -1,7 +1,7 @@
 //! Calls that go elsewhere, with PJSIP and SIPp on the other side: REFER, Replaces, 3xx; and trunks that want a password
 //! or encrypted media.
 
-mod support;
+use crate::support;
 
 use std::process::{Command, Stdio};
 

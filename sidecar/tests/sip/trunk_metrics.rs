@@ -1,6 +1,6 @@
 //! What the metrics say of a trunk's calls: those that came, those that we have placed, and what became of them.
 
-mod support;
+use crate::support;
 
 use std::time::{Duration, Instant};
 

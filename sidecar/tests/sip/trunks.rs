@@ -1,7 +1,7 @@
 //! Trunks over connections: TLS with certificates of both sides, WebSocket, and fail-over by SRV. The peers are OpenSSL,
 //! Python's ssl, the library `websockets`, SIPp and Unbound.
 
-mod support;
+use crate::support;
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,6 +1,6 @@
 //! What a trunk says of a caller goes on to trunks of the same circle of trust, and to nobody else (RFC 3325).
 
-mod support;
+use crate::support;
 
 use serde_json::json;
 use skillcall_sidecar::config::TrunkConfig;

@@ -1,6 +1,6 @@
 //! User-to-User (RFC 7433) from one party of a call to the other: in INVITEs, responses and BYEs, by redirection and transfer.
 
-mod support;
+use crate::support;
 
 use std::net::UdpSocket;
 
