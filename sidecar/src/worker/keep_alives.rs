@@ -1,6 +1,7 @@
 //! Keep-alives that a peer has asked us for (RFC 6223): binding requests of STUN over UDP, CRLF CRLF or a WebSocket's own ping
 //! over connections, for as long as the registration or the call lasts for which it has.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use skillcall_sip::endpoint::{CallHandle, Transport};
@@ -104,9 +105,10 @@ impl Running {
 
     /// Sends those that are due.
     pub(super) fn send_keep_alives(&mut self, now: Instant) {
+        let handed_over = self.shared.handed_over.load(Ordering::Relaxed);
         let mut keep_alives = std::mem::take(&mut self.keep_alives);
         let due = keep_alives.due(now, |whose| match whose {
-            Whose::Registration(id) => self.registering.is_registered(id, now),
+            Whose::Registration(id) => !handed_over && self.registering.is_registered(id, now),
             Whose::Call(call) => self.by_handle.contains_key(&call),
         });
         self.keep_alives = keep_alives;
