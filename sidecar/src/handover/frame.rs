@@ -113,6 +113,19 @@ pub(crate) struct Hello {
     pub(crate) listening: Vec<Listening>,
 }
 
+/// A registration of ours with a trunk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AtRegistrar {
+    /// The trunk's name.
+    pub(crate) trunk: String,
+    /// By what its registrar was asked.
+    pub(crate) by: Use,
+    /// Where.
+    pub(crate) address: SocketAddr,
+    /// The route of our requests (RFC 3608), first hop first.
+    pub(crate) route: Vec<String>,
+}
+
 /// A SIP message that one process has read and the other one owns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Passed {
@@ -168,6 +181,8 @@ pub(crate) enum Frame {
     GatewayRequests(Vec<String>),
     /// Nonces of signed requests that were used, and when, in Unix seconds.
     Nonces(Vec<(i64, String)>),
+    /// Registrars of trunks that send calls here.
+    Registrars(Vec<AtRegistrar>),
     /// All was said: the sockets are yours.
     Yours {
         /// Calls that stay.
@@ -309,6 +324,12 @@ mod tests {
             Frame::GatewaySessions(vec!["s-1".into()]),
             Frame::GatewayRequests(vec!["r-1".into()]),
             Frame::Nonces(vec![(-1, "n".into())]),
+            Frame::Registrars(vec![AtRegistrar {
+                trunk: "carrier".into(),
+                by: Use::Tls,
+                address: v6,
+                route: vec!["<sip:edge;lr>".into()],
+            }]),
             Frame::Yours {
                 calls: 7,
                 control: "/run/skillcall.1".into(),

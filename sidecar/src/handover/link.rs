@@ -130,7 +130,7 @@ mod tests {
             )
             .unwrap();
             assert!(link.send(Frame::Release("b".into())));
-            for frame in last {
+            if let Some(frame) = last {
                 assert!(link.send(frame));
             }
             drop(link);

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crossbeam_channel::RecvTimeoutError;
 use tokio::sync::{oneshot, watch};
 
 use super::elder::Elder;
-use super::frame::{Frame, Hello, Listening, MAGIC, Use, VERSION};
+use super::frame::{AtRegistrar, Frame, Hello, Listening, MAGIC, Use, VERSION};
 use super::link::{End, Link, read_on, write_on};
 use super::socket::{Talk, is_ours, listen};
 use crate::control::{Control, ControlServer};
@@ -258,7 +259,9 @@ impl Predecessor {
             link: link.clone(),
             reply,
         });
-        let late = |what: &'static str| move |_| io::Error::other(format!("{what} does not answer"));
+        let late = |what: &'static str| {
+            move |_: RecvTimeoutError| io::Error::other(format!("{what} does not answer"))
+        };
         let stepped: Stepped = stepped.recv_timeout(COUNT).map_err(late("the front"))?;
         parts.handed_over.store(true, Ordering::Relaxed);
         let (mut calls, mut call_ids, mut sessions) = (TheirCalls::default(), Vec::new(), Vec::new());
@@ -284,6 +287,16 @@ impl Predecessor {
             .into_iter()
             .map(|(csi, left)| (csi, u32::try_from(left.as_secs()).unwrap_or(u32::MAX)))
             .collect();
+        let registrars = parts.control.trunks.registrations().registrars();
+        let registrars: Vec<AtRegistrar> = registrars
+            .into_iter()
+            .map(|(trunk, registrar, route)| AtRegistrar {
+                trunk,
+                by: registrar.transport.into(),
+                address: registrar.address,
+                route,
+            })
+            .collect();
         let staying = parts.figures.calls.load(Ordering::Relaxed);
         let lists = [
             Frame::parts(&call_ids, Frame::Calls),
@@ -292,6 +305,7 @@ impl Predecessor {
             Frame::parts(&sessions, Frame::GatewaySessions),
             Frame::parts(&requests, Frame::GatewayRequests),
             Frame::parts(&parts.control.used_nonces(), Frame::Nonces),
+            Frame::parts(&registrars, Frame::Registrars),
             vec![Frame::Yours {
                 calls: u32::try_from(staying).unwrap_or(u32::MAX),
                 control: control.path.display().to_string(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 
 use super::HandoverError;
-use super::frame::{Ask, Decoder, Frame, Hello, MAGIC, VERSION};
+use super::frame::{Ask, AtRegistrar, Decoder, Frame, Hello, MAGIC, VERSION};
 use super::inherited::{Inherited, differences, named};
 use super::link::{End, Link, read_on, write_on};
 use super::socket::{Talk, connect, is_ours};
@@ -150,6 +150,8 @@ pub(crate) struct Told {
     pub(crate) gateway_requests: Vec<String>,
     /// Nonces of signed requests that were used, and when.
     pub(crate) nonces: Vec<(i64, String)>,
+    /// Registrars of trunks that send calls here.
+    pub(crate) registrars: Vec<AtRegistrar>,
 }
 
 impl Told {
@@ -166,6 +168,7 @@ impl Told {
             Frame::GatewaySessions(sessions) => self.gateway_sessions.extend(sessions),
             Frame::GatewayRequests(requests) => self.gateway_requests.extend(requests),
             Frame::Nonces(nonces) => self.nonces.extend(nonces),
+            Frame::Registrars(registrars) => self.registrars.extend(registrars),
             other => tracing::debug!(?other, "nothing that is left to a successor"),
         }
     }

@@ -27,7 +27,7 @@ use crate::control::{AccessKeys, Control, ControlServer, router};
 use crate::engine::Throttle;
 use crate::failure::{Failures, ThreadFailed};
 use crate::figures::{Figures, FiguresSnapshot};
-use crate::front::{Front, FrontHandle, TakenOver, ToFront};
+use crate::front::{Front, FrontHandle};
 use crate::gateway::Switchboard;
 use crate::guard::{Bans, Known, SharedBans, Toll};
 use crate::handler::{HandlerError, Handlers};
@@ -345,6 +345,7 @@ impl Sidecar {
             asking_task: None,
             config,
         };
+        succession::tell_trunks(taken.as_ref(), &sidecar.trunks);
         let naming = front.naming();
         let sockets = sidecar.duplicates(&front)?;
         let taken_over = taken.as_mut().map(TakenFrom::front);
@@ -525,7 +526,7 @@ impl Sidecar {
     /// Makes the signalling thread panic, as a mistake in it would.
     #[cfg(feature = "injected-panics")]
     pub fn make_front_panic(&self) {
-        self.front.send(ToFront::Panic);
+        self.front.send(crate::front::ToFront::Panic);
     }
 }
 

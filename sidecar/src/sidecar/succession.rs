@@ -19,6 +19,7 @@ use crate::gateway::{Standing, Switchboard};
 use crate::handover::{
     Approach, Elder, End, HandoverError, Listening, Parts, Predecessor, Stands, TakenFrom, Use,
 };
+use crate::trunks::{Registrar, Trunks};
 use crate::worker::ToWorker;
 
 /// How often the end of the last call is looked for.
@@ -65,6 +66,26 @@ pub(super) fn elder(taken: Option<&TakenFrom>) -> Result<Option<Arc<Elder>>, Sta
         .map_err(std::io::Error::other)
         .map_err(io("the way to the process that was taken over from"))?;
     Ok(elder.map(Arc::new))
+}
+
+/// Trunks that know us by registration are known until our own REGISTER is answered.
+pub(super) fn tell_trunks(taken: Option<&TakenFrom>, trunks: &Trunks) {
+    let registrars = taken.map_or(&[][..], |taken| &taken.told.registrars);
+    let table = trunks.now();
+    for at in registrars {
+        let trunk = table.named(&at.trunk);
+        if let (Some(transport), true) = (
+            at.by.transport(),
+            trunk.is_some_and(|trunk| trunk.config.register.is_some()),
+        ) {
+            let registrar = Registrar {
+                address: at.address,
+                transport,
+            };
+            let registrations = trunks.registrations();
+            registrations.take_over(&at.trunk, registrar, at.route.clone());
+        }
+    }
 }
 
 /// What the gateway has taken there is not taken again here.
