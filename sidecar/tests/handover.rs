@@ -188,7 +188,10 @@ fn went_on(what: &str, crowds: [&Crowd; 2], before: &[BTreeMap<u32, Met>; 2]) {
     for (before, now) in before.iter().zip(&mark(crowds)) {
         for number in 0..CALLS {
             let (before, now) = (&before[&number], &now[&number]);
-            assert!(!now.ended && now.failed.is_none(), "{what}: {number}: {now:?}");
+            assert!(
+                !now.ended && now.failed.is_none(),
+                "{what}: {number}: {now:?}"
+            );
             assert_eq!(now.wrong, before.wrong, "{what}: {number}: {now:?}");
             packets += now.packets - before.packets;
             lost += now.lost - before.lost;
@@ -244,7 +247,10 @@ async fn calls_hear_each_other_while_the_process_changes_and_end_from_either_sid
         let ended = Instant::now();
         drop(one);
         first.ends_by_itself();
-        eprintln!("the older one ended {:?} after its last call", ended.elapsed());
+        eprintln!(
+            "the older one ended {:?} after its last call",
+            ended.elapsed()
+        );
         next.runs();
         let met = callers.met(new.clone());
         callers.wait("new calls go on", new.clone(), |number, now| {
@@ -467,7 +473,9 @@ async fn an_invite_that_is_repeated_across_it_makes_one_call() {
         let ack = caller.request("ACK", 1, header(&answer, "To"), "");
         caller.send(&ack);
         // On hold, and off again, as if nothing had happened.
-        for (cseq, direction, answered) in [(2, "sendonly", "recvonly"), (3, "sendrecv", "sendrecv")] {
+        for (cseq, direction, answered) in
+            [(2, "sendonly", "recvonly"), (3, "sendrecv", "sendrecv")]
+        {
             let to = header(&answer, "To");
             let change = caller.request("INVITE", cseq, to, &caller.sdp(direction));
             caller.send(&change);
@@ -477,11 +485,7 @@ async fn an_invite_that_is_repeated_across_it_makes_one_call() {
                     break changed;
                 }
             };
-            assert_eq!(
-                changed.contains(&format!("a={answered}")),
-                answered != "sendrecv",
-                "{changed}"
-            );
+            assert!(changed.contains(&format!("a={answered}")), "{changed}");
             let ack = caller.request("ACK", cseq, to, "");
             caller.send(&ack);
         }
@@ -506,7 +510,11 @@ async fn a_connection_stays_and_serves_both_and_a_call_goes_on_over_another_one(
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let tcp = port.local_addr().unwrap();
     drop(port);
-    std::fs::write(&file, text.replace("tcp:127.0.0.1:0", &format!("tcp:{tcp}"))).unwrap();
+    std::fs::write(
+        &file,
+        text.replace("tcp:127.0.0.1:0", &format!("tcp:{tcp}")),
+    )
+    .unwrap();
     let (first, next, mut old, answer) = tokio::task::block_in_place(|| {
         let first = Running::start(&file);
         let mut old = ByHand::new(Way::tcp(tcp), tcp, "old");
@@ -593,8 +601,16 @@ async fn the_control_api_reaches_the_older_one_s_calls() {
     });
     let hold = format!("/v1/legs/{leg}/hold");
     for (on, offers) in [(true, 1), (false, 2)] {
-        let (status, told) = api.ask("POST", &hold, Some(json!({"on": on}))).await;
-        assert_eq!(status, 202, "{told}");
+        // The ACK of the change before may be on its way.
+        let until = Instant::now() + LIMIT;
+        loop {
+            let (status, told) = api.ask("POST", &hold, Some(json!({"on": on}))).await;
+            if status == 202 {
+                break;
+            }
+            assert!(status == 409 && Instant::now() < until, "{told}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         tokio::task::block_in_place(|| {
             phone.wait("the offer", |state| state.offers.len() == offers);
         });
@@ -655,7 +671,8 @@ async fn when_the_older_one_is_killed_its_calls_are_ended() {
         };
         wait("the journal's lines", || {
             let text = journal("calls.jsonl");
-            (text.contains("\"what\":\"ringing\"") && text.contains("\"what\":\"leg\"")).then_some(())
+            (text.contains("\"what\":\"ringing\"") && text.contains("\"what\":\"leg\""))
+                .then_some(())
         });
         let mut next = first.hands_over(&file);
         talks.forget_heard();
@@ -740,11 +757,18 @@ async fn whoever_must_not_take_over_is_told_why_and_nothing_changes() {
         // Another address.
         let text = std::fs::read_to_string(&file).unwrap();
         let other = folder.path().join("other.toml");
-        std::fs::write(&other, text.replace("udp:127.0.0.1:0", "udp:127.0.0.9:5999")).unwrap();
+        std::fs::write(
+            &other,
+            text.replace("udp:127.0.0.1:0", "udp:127.0.0.9:5999"),
+        )
+        .unwrap();
         let told = does_not_start(&other);
         let expected = format!("udp is {} there and udp", first.sip);
         let expected = expected.trim_end_matches(" and udp");
-        assert!(told.contains(expected) && told.contains("127.0.0.9:5999"), "{told}");
+        assert!(
+            told.contains(expected) && told.contains("127.0.0.9:5999"),
+            "{told}"
+        );
         first.runs();
         phone.forget_heard();
         phone.hears(PROMPT);
@@ -777,7 +801,9 @@ async fn whoever_must_not_take_over_is_told_why_and_nothing_changes() {
         let listener = UnixListener::bind(&socket).unwrap();
         let serving = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+            stream
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .unwrap();
             let _ = stream.read(&mut [0; 64]);
         });
         let told = does_not_start(&file);

@@ -32,7 +32,9 @@ pub(super) async fn take(
     };
     if control.elder().is_some()
         && let Some(session) = session_of(&body)
-        && let Some(answer) = control.ask_of_session(&session, &uri, &headers, &body).await
+        && let Some(answer) = control
+            .ask_of_session(&session, &uri, &headers, &body)
+            .await
     {
         return answer;
     }

@@ -80,12 +80,7 @@ impl Belonging {
     }
 
     /// For a successor that was told the predecessor's calls.
-    pub(super) fn told(
-        predecessor: u8,
-        successor: u8,
-        calls: TheirCalls,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn told(predecessor: u8, successor: u8, calls: TheirCalls, now: Instant) -> Self {
         Self {
             side: Side::Successor,
             counting: false,
@@ -137,8 +132,8 @@ impl Belonging {
         if now >= self.recent_until {
             self.calls.recent = HashSet::new();
         }
-        let known = self.calls.staying.contains(seen.call_id)
-            || self.calls.recent.contains(seen.call_id);
+        let known =
+            self.calls.staying.contains(seen.call_id) || self.calls.recent.contains(seen.call_id);
         Some(if known || self.counting {
             Side::Predecessor
         } else {
@@ -192,15 +187,36 @@ mod tests {
         let replaces = "Replaces: x;to-tag=w01-7;from-tag=p\r\n";
         for (start, branch, to, call_id, more, owner) in [
             // A response by its branch, and by nothing else.
-            ("SIP/2.0 200 OK\r\n", "z9hG4bKw00-1", "", "new", "", Some(Predecessor)),
-            ("SIP/2.0 200 OK\r\n", "z9hG4bKw07a-1", "", "stays", "", Some(Successor)),
+            (
+                "SIP/2.0 200 OK\r\n",
+                "z9hG4bKw00-1",
+                "",
+                "new",
+                "",
+                Some(Predecessor),
+            ),
+            (
+                "SIP/2.0 200 OK\r\n",
+                "z9hG4bKw07a-1",
+                "",
+                "stays",
+                "",
+                Some(Successor),
+            ),
             ("SIP/2.0 200 OK\r\n", "z9hG4bKw07b-1", "", "stays", "", None),
             ("SIP/2.0 200 OK\r\n", "z9hG4bKabc", "", "stays", "", None),
             // A request within a dialog by our tag in it.
             (BYE, "z9hG4bKx", ";tag=w05-1", "new", "", Some(Predecessor)),
             (BYE, "z9hG4bKx", ";tag=w05a-1", "stays", "", Some(Successor)),
             // A tag that tells nothing: the Call-ID.
-            (BYE, "z9hG4bKx", ";tag=w05c-1", "stays", "", Some(Predecessor)),
+            (
+                BYE,
+                "z9hG4bKx",
+                ";tag=w05c-1",
+                "stays",
+                "",
+                Some(Predecessor),
+            ),
             (BYE, "z9hG4bKx", ";tag=w05c-1", "other", "", Some(Successor)),
             // What has no tag yet.
             (INVITE, "z9hG4bKx", "", "new", "", Some(Successor)),
@@ -211,7 +227,14 @@ mod tests {
             // A call of ours that has come back as another one's is as new as any.
             (INVITE, "z9hG4bKx", "", "w00-9", "", Some(Successor)),
             // It takes the place of a call, and its CANCEL follows it.
-            (INVITE, "z9hG4bKx", "", "instead", replaces, Some(Predecessor)),
+            (
+                INVITE,
+                "z9hG4bKx",
+                "",
+                "instead",
+                replaces,
+                Some(Predecessor),
+            ),
             (CANCEL, "z9hG4bKx", "", "instead", "", Some(Predecessor)),
         ] {
             let text = message(start, branch, to, call_id, more);

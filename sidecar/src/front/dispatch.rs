@@ -200,7 +200,11 @@ mod tests {
                 } else {
                     Named::Other
                 };
-                assert_eq!(other.named(id.as_bytes()), expected, "{place} {other_place}");
+                assert_eq!(
+                    other.named(id.as_bytes()),
+                    expected,
+                    "{place} {other_place}"
+                );
             }
         }
         for foreign in ["w00", "w00a", "w00A-x", "w00ab-x", "wa-", "z9hG4bKw00-1"] {

@@ -11,11 +11,11 @@ use skillcall_sip::peek::{Peek, peek};
 
 use mio::Interest;
 
+use super::UDP;
 use super::belonging::{Belonging, Side, TheirCalls};
 use super::dispatch::Naming;
 use super::running::{Read, Running};
 use super::stream::StreamTarget;
-use super::UDP;
 use crate::handover::{Frame, Link, Passed, Posted};
 
 /// What marks the number of a connection that the other process has.

@@ -543,7 +543,10 @@ impl Running {
         }
     }
 
-    pub(super) fn report_failed(&mut self, failed: Vec<(usize, skillcall_sip::endpoint::TransmitId)>) {
+    pub(super) fn report_failed(
+        &mut self,
+        failed: Vec<(usize, skillcall_sip::endpoint::TransmitId)>,
+    ) {
         for (worker, id) in failed {
             self.hand_over(worker, FromFront::TransmitFailed(id));
         }

@@ -91,7 +91,11 @@ mod tests {
         seen.finish("a", true);
         assert_eq!(seen.begin("a"), Standing::Taken);
         assert_eq!(seen.begin("b"), Standing::New);
-        assert_eq!(seen.requests().collect::<Vec<_>>(), ["a"], "b is being taken");
+        assert_eq!(
+            seen.requests().collect::<Vec<_>>(),
+            ["a"],
+            "b is being taken"
+        );
     }
 
     #[test]

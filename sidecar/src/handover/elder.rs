@@ -116,7 +116,9 @@ impl Elder {
         *response.status_mut() = status;
         for (name, value) in &headers {
             if name != header::TRANSFER_ENCODING && name != header::CONNECTION {
-                response.headers_mut().append(name, HeaderValue::clone(value));
+                response
+                    .headers_mut()
+                    .append(name, HeaderValue::clone(value));
             }
         }
         Some(response)

@@ -38,7 +38,9 @@ impl Inherited {
 
     /// The listener of a transport that goes over connections.
     pub(crate) fn stream(&mut self, transport: Transport) -> Option<TcpListener> {
-        self.sockets.remove(&transport.into()).map(TcpListener::from)
+        self.sockets
+            .remove(&transport.into())
+            .map(TcpListener::from)
     }
 
     /// The control API's listener.
@@ -70,9 +72,10 @@ pub(super) fn differences(theirs: &[Listening], ours: &[(Use, SocketAddr)]) -> V
         };
         let own = ours.iter().find(|(use_of, _)| *use_of == what);
         match own {
-            Some((_, address))
-                if Some(*address) == listening.named || *address == bound => {}
-            Some((_, address)) => different.push(format!("{what} is {bound} there and {address} here")),
+            Some((_, address)) if Some(*address) == listening.named || *address == bound => {}
+            Some((_, address)) => {
+                different.push(format!("{what} is {bound} there and {address} here"))
+            }
             None => different.push(format!("{what} is {bound} there and nowhere here")),
         }
     }
@@ -122,7 +125,10 @@ mod tests {
                 vec!["udp is 127.0.0.1:5060 there and 127.0.0.1:5070 here"],
             ),
             (
-                vec![(Use::Tcp, at("127.0.0.1:5060")), (Use::Control, at("[::1]:7080"))],
+                vec![
+                    (Use::Tcp, at("127.0.0.1:5060")),
+                    (Use::Control, at("[::1]:7080")),
+                ],
                 vec![
                     "udp is 127.0.0.1:5060 there and nowhere here",
                     "control is 127.0.0.1:7080 there and [::1]:7080 here",

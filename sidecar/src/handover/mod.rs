@@ -41,7 +41,9 @@ pub enum HandoverError {
         error: std::io::Error,
     },
     /// Another program listens there.
-    #[error("[handover] socket {path}: what listens there is no sidecar of this user ({why}); name another path")]
+    #[error(
+        "[handover] socket {path}: what listens there is no sidecar of this user ({why}); name another path"
+    )]
     Foreign {
         /// The socket.
         path: String,
@@ -49,7 +51,9 @@ pub enum HandoverError {
         why: String,
     },
     /// The process that runs is of another version.
-    #[error("the sidecar that runs (pid {pid}) hands over by version {theirs}, this one takes over by version {ours}; stop that one first")]
+    #[error(
+        "the sidecar that runs (pid {pid}) hands over by version {theirs}, this one takes over by version {ours}; stop that one first"
+    )]
     Version {
         /// Its process id.
         pid: u32,
@@ -62,7 +66,9 @@ pub enum HandoverError {
     #[error("the sidecar that runs does not hand over: {0}")]
     Refused(String),
     /// The configuration names other addresses.
-    #[error("the sidecar that runs (pid {pid}) listens elsewhere than this configuration says: {what}; an upgrade keeps all addresses, so stop that one first to change them")]
+    #[error(
+        "the sidecar that runs (pid {pid}) listens elsewhere than this configuration says: {what}; an upgrade keeps all addresses, so stop that one first to change them"
+    )]
     Addresses {
         /// Its process id.
         pid: u32,

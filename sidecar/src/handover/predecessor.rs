@@ -140,7 +140,9 @@ impl Predecessor {
     }
 
     fn successor(&self) -> MutexGuard<'_, Option<Successor>> {
-        self.successor.lock().unwrap_or_else(PoisonError::into_inner)
+        self.successor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last call is over: the successor is told, once nothing else will be.
@@ -198,9 +200,15 @@ impl Predecessor {
             return Err(io::Error::other("it is no sidecar"));
         }
         let objection = if self.busy.swap(true, Ordering::AcqRel) {
-            return talk.say(&Frame::Refused("another process takes over just now".into()), &[]);
+            return talk.say(
+                &Frame::Refused("another process takes over just now".into()),
+                &[],
+            );
         } else if ask.version != VERSION {
-            Some(format!("it does so by version {VERSION}, and not by {}", ask.version))
+            Some(format!(
+                "it does so by version {VERSION}, and not by {}",
+                ask.version
+            ))
         } else {
             self.objection()
         };
@@ -232,7 +240,11 @@ impl Predecessor {
         talk.say(&hello, &handles)?;
         match talk.hear(START) {
             Ok(Frame::Take) => {}
-            Ok(_) => return Err(io::Error::other("it says something else than that it takes over")),
+            Ok(_) => {
+                return Err(io::Error::other(
+                    "it says something else than that it takes over",
+                ));
+            }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 tracing::info!(pid, "a process asked to take over, and did not");
                 return Ok(());
@@ -264,7 +276,8 @@ impl Predecessor {
         };
         let stepped: Stepped = stepped.recv_timeout(COUNT).map_err(late("the front"))?;
         parts.handed_over.store(true, Ordering::Relaxed);
-        let (mut calls, mut call_ids, mut sessions) = (TheirCalls::default(), Vec::new(), Vec::new());
+        let (mut calls, mut call_ids, mut sessions) =
+            (TheirCalls::default(), Vec::new(), Vec::new());
         for worker in &parts.workers {
             let (reply, counted) = crossbeam_channel::bounded(1);
             worker.send(ToWorker::CountUp { reply });
@@ -391,7 +404,9 @@ impl Predecessor {
         let listener = parts.sockets.iter();
         let listener = listener.filter(|(listening, _)| listening.what == Use::Control);
         for (_, socket) in listener {
-            let served = socket.try_clone().and_then(|socket| parts.server.serve(socket.into()));
+            let served = socket
+                .try_clone()
+                .and_then(|socket| parts.server.serve(socket.into()));
             if let Err(error) = served {
                 tracing::error!(%error, "the control API is not taken back");
             }

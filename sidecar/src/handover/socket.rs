@@ -100,7 +100,12 @@ impl Talk {
                 return Err(io::Error::other("more sockets than are passed at a time"));
             }
             let parts = [IoSlice::new(&bytes)];
-            sent = sendmsg(self.stream.as_fd(), &parts, &mut control, SendFlags::empty())?;
+            sent = sendmsg(
+                self.stream.as_fd(),
+                &parts,
+                &mut control,
+                SendFlags::empty(),
+            )?;
         }
         self.stream.write_all(bytes.get(sent..).unwrap_or_default())
     }

@@ -161,9 +161,8 @@ impl Told {
             Frame::Recent(ids) => ids.into_iter().for_each(|id| self.calls.began(id)),
             Frame::ClientSessions(sessions) => {
                 let sessions = sessions.into_iter();
-                self.client_sessions.extend(
-                    sessions.map(|(csi, left)| (csi, Duration::from_secs(left.into()))),
-                );
+                self.client_sessions
+                    .extend(sessions.map(|(csi, left)| (csi, Duration::from_secs(left.into()))));
             }
             Frame::GatewaySessions(sessions) => self.gateway_sessions.extend(sessions),
             Frame::GatewayRequests(requests) => self.gateway_requests.extend(requests),

@@ -270,7 +270,9 @@ fn released(path: &Path) -> io::Result<File> {
             return Ok(lock);
         }
         if Instant::now() >= until {
-            return Err(io::Error::other("the other process still writes its journal"));
+            return Err(io::Error::other(
+                "the other process still writes its journal",
+            ));
         }
         std::thread::sleep(Duration::from_millis(5));
     }

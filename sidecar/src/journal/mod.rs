@@ -178,7 +178,8 @@ impl Journal {
     /// # Errors
     /// What the system says.
     pub(crate) fn step_back(&self) -> std::io::Result<Left> {
-        self.done(Job::StepBack).unwrap_or_else(|| Ok(Left::default()))
+        self.done(Job::StepBack)
+            .unwrap_or_else(|| Ok(Left::default()))
     }
 
     /// Takes over what a process has left that wrote on beside the file and is gone.
@@ -186,7 +187,8 @@ impl Journal {
     /// # Errors
     /// What the system says.
     pub(crate) fn absorb(&self) -> std::io::Result<Left> {
-        self.done(Job::Absorb).unwrap_or_else(|| Ok(Left::default()))
+        self.done(Job::Absorb)
+            .unwrap_or_else(|| Ok(Left::default()))
     }
 
     /// Waits until the thread has done something; `None` without a journal.

@@ -199,9 +199,8 @@ impl Sidecar {
             Tap::start(&config.hep, Arc::clone(&figures)).map_err(io("[hep]"))?;
         let tls = Tls::new(TlsSetup::read(&config)?);
         let trunks = Trunks::new(TrunkTable::new(&config));
-        let front =
-            Front::bind(&config, tls.clone(), trunks.clone(), &mut inherited)
-                .map_err(io("SIP listener"))?;
+        let front = Front::bind(&config, tls.clone(), trunks.clone(), &mut inherited)
+            .map_err(io("SIP listener"))?;
         let (sip_udp, sip_tcp) = (front.udp_address(), front.stream_address(Transport::Tcp));
         let [sip_tls, sip_ws, sip_wss] = [Transport::Tls, Transport::Ws, Transport::Wss]
             .map(|transport| front.stream_address(transport));
@@ -243,7 +242,9 @@ impl Sidecar {
         // All that takes time is done: what comes waits from here on until the threads run.
         let mut taken = succession::take(approach, &figures).await?;
         if taken.is_some() {
-            applications.read_again().map_err(io("[control] state-folder"))?;
+            applications
+                .read_again()
+                .map_err(io("[control] state-folder"))?;
         }
         let (mut journal, mut left) = (Journal::default(), Left::default());
         if config.journal.enabled {

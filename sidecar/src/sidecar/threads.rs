@@ -60,7 +60,10 @@ impl Sidecar {
                 endpoint.methods.push(Method::Register);
             }
             let udp = front.udp_sender().map_err(io("UDP socket"))?;
-            let pool = PortPool::new(config.rtp.address, config.rtp.ports, rest, index, count);
+            let mut pool = PortPool::new(config.rtp.address, config.rtp.ports, rest, index, count);
+            if taken_over.is_some() {
+                pool.begin_anywhere();
+            }
             let (worker, port) =
                 Worker::new(index, queue, endpoint, udp, pool).map_err(io("worker"))?;
             self.workers.push(worker.handle());

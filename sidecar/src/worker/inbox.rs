@@ -132,9 +132,7 @@ pub(crate) enum ToWorker {
     /// Refuse the INVITEs of peers that an earlier process has left.
     Refuse(Vec<SavedInvite>),
     /// Another process takes over: all that has come is taken in, and the reply is which calls stay.
-    CountUp {
-        reply: Sender<Stays>,
-    },
+    CountUp { reply: Sender<Stays> },
     /// End all calls; replies when none is left.
     HangUpAll,
     /// End the thread.

@@ -244,7 +244,10 @@ fn two_processes_write_beside_each_other_and_the_one_left_takes_all() {
     let (mut successor, left) = open().unwrap();
     assert!(left.calls.is_empty(), "its calls run");
     successor.write(asked("new", 1));
-    assert!(successor.step_aside().is_err(), "the one before still has calls");
+    assert!(
+        successor.step_aside().is_err(),
+        "the one before still has calls"
+    );
     assert!(successor.absorb().is_err(), "it lives");
 
     // As when it is killed: nothing is written any more.
