@@ -60,12 +60,22 @@ impl JournalFile {
         let file = options().read(true).open(&path)?;
         let mut live = BTreeMap::new();
         read_into(&mut live, &file)?;
-        // One that is held belongs to a process that was taken over from, and still has calls.
         let before = folder.join(BEFORE.0);
-        let was_left = before.exists() && locked(&folder.join(BEFORE.1))?.is_some();
-        if was_left {
-            read_into(&mut live, &File::open(&before)?)?;
-        }
+        // One that is held belongs to a process that was taken over from, and still has calls.
+        let lock_before = match before.exists() {
+            true => locked(&folder.join(BEFORE.1))?,
+            false => None,
+        };
+        let left_before = lock_before.as_ref().map(|_| File::open(&before));
+        let was_left = match left_before {
+            Some(Ok(file)) => {
+                read_into(&mut live, &file)?;
+                true
+            }
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            // There is none, or its process has ended just now and left nothing.
+            Some(Err(_)) | None => false,
+        };
         let left = left_of(&live);
         let mut journal = Self {
             bytes: file.metadata()?.len(),
