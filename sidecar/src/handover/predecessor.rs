@@ -38,6 +38,8 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 pub(crate) enum Stands {
     /// It reads what comes.
     Alone,
+    /// It gives what it has to another process.
+    HandingOver,
     /// Another process does.
     HandedOver,
     /// That one is asked to end, and this one with it.
@@ -262,7 +264,7 @@ impl Predecessor {
     fn hand_over(self: &Arc<Self>, mut talk: Talk, pid: u32) -> io::Result<()> {
         let parts = &self.parts;
         // Nobody else is let in from here on.
-        self.stands.send_replace(Stands::HandedOver);
+        self.stands.send_replace(Stands::HandingOver);
         parts.journal.step_aside()?;
         self.runtime.block_on(parts.server.stop());
         let (link, waiting) = Link::new(Arc::clone(&parts.figures));
@@ -350,6 +352,14 @@ impl Predecessor {
                 this.lost_successor();
             }
         })?;
+        // Unless it has asked for the end already, or is gone.
+        self.stands.send_if_modified(|now| {
+            let is_done = *now == Stands::HandingOver;
+            if is_done {
+                *now = Stands::HandedOver;
+            }
+            is_done
+        });
         Ok(())
     }
 
@@ -382,7 +392,8 @@ impl Predecessor {
             return;
         };
         drop(successor);
-        if *self.stands.borrow() == Stands::HandedOver {
+        let stands = *self.stands.borrow();
+        if matches!(stands, Stands::HandingOver | Stands::HandedOver) {
             self.take_back("the process that took over is gone");
         }
     }

@@ -227,7 +227,8 @@ impl Sidecar {
         let mut stands = predecessor.stands();
         loop {
             // Its sender lives as long as `self`.
-            let now = stands.wait_for(|now| *now != Stands::Alone).await;
+            let left = |now: &Stands| matches!(now, Stands::HandedOver | Stands::Ending);
+            let now = stands.wait_for(left).await;
             if now.is_ok_and(|now| *now == Stands::Ending) {
                 return;
             }
