@@ -65,6 +65,8 @@ figures! {
         transactions,
         /// Strangers that are banned now.
         bans,
+        /// Processes now that this one has taken over from, and that still have calls: one or none.
+        predecessors,
     }
     total {
         /// SIP messages received.
@@ -137,6 +139,10 @@ figures! {
         trace_dropped,
         /// Workers that panicked and were started anew; their calls were lost.
         worker_panics,
+        /// SIP messages passed on to the other process after a hand-over.
+        handover_passed,
+        /// What the other process was to be told and could not be, because too much waited or it was gone.
+        handover_dropped,
     }
 }
 

@@ -22,6 +22,9 @@ const LOG: &str = "info,turn_client_proto=error,stun_proto=error";
 ///
 /// Ctrl-C or SIGTERM ends it: new calls get 503, running ones some time, then a BYE. A second Ctrl-C ends
 /// it at once.
+///
+/// With [handover] socket, one that starts takes the place of the one that runs: no call is lost, and the older one
+/// ends by itself with its last call.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Arguments {
@@ -129,9 +132,10 @@ async fn run(sidecar: Sidecar, file: &std::path::Path) -> anyhow::Result<()> {
             signal?;
             None
         }
+        () = sidecar.is_over() => None,
         never = reloads(&sidecar, file) => return never,
     };
-    tracing::info!("ending: no new calls; Ctrl-C again ends at once");
+    tracing::info!("ending: no new calls here; Ctrl-C again ends at once");
     tokio::select! {
         () = sidecar.shutdown() => {}
         signal = end_signal() => signal?,

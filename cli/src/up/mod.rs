@@ -61,7 +61,9 @@ impl Everything {
             ),
             None => None,
         };
-        let sidecar_config = SidecarConfig::load(&installation.sidecar())?;
+        let mut sidecar_config = SidecarConfig::load(&installation.sidecar())?;
+        // The component's host and the simulator beside it do not hand over.
+        sidecar_config.handover.socket = None;
         let sidecar = Sidecar::start(sidecar_config)
             .await
             .context("the sidecar did not start")?;

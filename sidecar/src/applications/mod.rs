@@ -182,6 +182,18 @@ impl Applications {
         look(&self.book(), &self.configured)
     }
 
+    /// Reads the book once more: another process may have changed it since the start.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn read_again(&self) -> std::io::Result<()> {
+        let read = self.file.load()?;
+        let mut book = self.book();
+        *book = read;
+        self.follow(&book);
+        Ok(())
+    }
+
     /// Changes the book. The change is on the disk, and calls follow it, when this returns.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ mod dns;
 mod finding;
 mod gateway;
 mod guard;
+mod handover;
 mod journal;
 mod lambda;
 mod limits;
@@ -49,6 +50,7 @@ pub use dns::DnsConfig;
 pub use finding::{Finding, Severity};
 pub use gateway::{GatewayConfig, GatewayRouteConfig, ParticipantType, RoomConfig};
 pub use guard::{GuardConfig, TollConfig};
+pub use handover::HandoverConfig;
 pub use journal::JournalConfig;
 pub use lambda::LambdaConfig;
 pub(crate) use lambda::account as lambda_account;
@@ -114,6 +116,8 @@ pub struct SidecarConfig {
     pub records: RecordsConfig,
     /// The dialog journal.
     pub journal: JournalConfig,
+    /// A newer process takes the place of the one that runs.
+    pub handover: HandoverConfig,
     /// Limits of the whole process.
     pub limits: LimitsConfig,
     /// Strangers, scanners and floods.

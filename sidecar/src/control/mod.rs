@@ -8,6 +8,7 @@ mod bans;
 mod calls;
 mod captures;
 mod drain;
+mod elder;
 mod exception;
 mod guard;
 mod legs;
@@ -17,6 +18,7 @@ mod phones;
 mod problem;
 mod reload;
 mod rules;
+mod server;
 mod signaling;
 mod signed;
 mod sigv4;
@@ -25,7 +27,7 @@ mod trunks;
 mod voice;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::Router;
@@ -43,6 +45,7 @@ use crate::figures::{Figures, FiguresSnapshot};
 use crate::front::FrontHandle;
 use crate::gateway::Switchboard;
 use crate::guard::{Known, SharedBans};
+use crate::handover::Elder;
 use crate::journal::Journal;
 use crate::meetings::Meetings;
 use crate::metrics::{CONTENT_TYPE, Scrape};
@@ -55,6 +58,7 @@ use crate::trunks::Trunks;
 use crate::worker::WorkerHandle;
 use exception::Exception;
 use problem::Problem;
+pub(crate) use server::ControlServer;
 pub(crate) use sigv4::AccessKeys;
 
 /// The largest body that is read: a batch of trace records.
@@ -102,6 +106,8 @@ pub(crate) struct Control {
     /// The gateway, if there is one.
     pub(crate) switchboard: Option<Arc<Switchboard>>,
     pub(crate) journal: Journal,
+    /// The process that was taken over from, if there was one.
+    pub(crate) elder: Option<Arc<Elder>>,
 }
 
 impl Control {
@@ -120,8 +126,20 @@ impl Control {
         Throttle::per_second(CHANGES_PER_SECOND)
     }
 
-    pub(crate) fn nonces() -> Mutex<NonceWindow> {
-        Mutex::new(NonceWindow::new(NONCES))
+    /// The window of signed requests' nonces, with those that another process has taken.
+    pub(crate) fn nonces(used: &[(i64, String)]) -> Mutex<NonceWindow> {
+        let mut window = NonceWindow::new(NONCES);
+        for (at, nonce) in used {
+            window.accept(nonce, *at);
+        }
+        Mutex::new(window)
+    }
+
+    /// The nonces that were taken, and when.
+    pub(crate) fn used_nonces(&self) -> Vec<(i64, String)> {
+        let window = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = window.used();
+        used.map(|(at, nonce)| (at, nonce.to_owned())).collect()
     }
 }
 
@@ -254,6 +272,10 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
             post(voice::update),
         )
         .route("/v1/traces/{id}", get(traces::show))
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&control),
+            elder::ask,
+        ))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&control),
             guard::token,

@@ -30,10 +30,24 @@ pub(super) async fn take(
         Ok(signed) => signed,
         Err(problem) => return problem.into_response(),
     };
+    if control.elder().is_some()
+        && let Some(session) = session_of(&body)
+        && let Some(answer) = control
+            .ask_of_session(&session, &uri, &headers, &body)
+            .await
+    {
+        return answer;
+    }
     match control.take_signal(switchboard, &body).await {
         Ok(()) => signed.reply(StatusCode::ACCEPTED),
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Whose a message is; none: it is no message.
+fn session_of(body: &[u8]) -> Option<String> {
+    let forward: Forward = serde_json::from_slice(body).ok()?;
+    Some(forward.message.session_id.to_string())
 }
 
 impl Control {

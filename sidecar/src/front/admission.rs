@@ -223,6 +223,19 @@ impl Admission {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Client sessions that have made a call, and what is left of their time.
+    pub(super) fn client_sessions(&self, now: Instant) -> Vec<(String, Duration)> {
+        let list = self.sessions.list(now);
+        list.map(|(csi, left)| (csi.to_owned(), left)).collect()
+    }
+
+    /// Those of the process that was taken over from.
+    pub(super) fn take_over(&mut self, client_sessions: &[(String, Duration)], now: Instant) {
+        for (csi, left) in client_sessions {
+            self.sessions.take_over(csi, *left, now);
+        }
+    }
+
     pub(super) fn release(&mut self, csi: &str) {
         self.sessions.release(csi);
     }

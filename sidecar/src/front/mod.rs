@@ -4,8 +4,10 @@
 //! that owns (or will own) its call. Nothing here knows a dialog: that is the workers'.
 
 mod admission;
+mod belonging;
 mod dispatch;
 mod inbox;
+mod passing;
 mod pressure;
 mod refusal;
 mod running;
@@ -17,6 +19,7 @@ mod verdicts;
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,13 +32,16 @@ use crate::applications::Applications;
 use crate::config::{SidecarConfig, SipTransport};
 use crate::figures::Figures;
 use crate::guard::{Known, SharedBans};
+use crate::handover::{Frame, Inherited, Link};
 use crate::phones::Phones;
 use crate::tls::Tls;
 use crate::trace::TraceSink;
 use crate::trunks::Trunks;
 pub(crate) use admission::client_session_id;
+pub(crate) use belonging::TheirCalls;
 pub(crate) use dispatch::Naming;
 pub(crate) use inbox::{FromFront, WorkerPort};
+pub(crate) use passing::{Stepped, TakenOver};
 pub(crate) use pressure::{Gauge, Waits};
 use running::Running;
 pub(crate) use stream::StreamTarget;
@@ -86,6 +92,21 @@ pub(crate) enum ToFront {
     },
     /// Show that a connection of ours lives, if it is open (RFC 6223).
     KeepAlive(StreamTarget),
+    /// Another process reads what comes from now on; what it has read and is this one's comes by [`ToFront::Linked`].
+    StepAside {
+        /// The way to it.
+        link: Link,
+        /// What is remembered of what began.
+        reply: Sender<Stepped>,
+    },
+    /// Which calls stay after [`ToFront::StepAside`].
+    Counted(TheirCalls),
+    /// The process that took over is gone: what comes is read here again.
+    TakeBack,
+    /// The other process says something.
+    Linked(Frame),
+    /// The process that was taken over from is gone.
+    Unlinked,
     /// End the thread.
     Stop,
     /// Panic, as a mistake would.
@@ -118,6 +139,7 @@ pub(crate) struct Front {
     queue: Receiver<ToFront>,
     handle: FrontHandle,
     naming: Naming,
+    trunks: Trunks,
 }
 
 /// What a front works with.
@@ -138,30 +160,38 @@ pub(crate) struct FrontParts {
     pub(crate) phones: Arc<Phones>,
     /// Whom it does not hear.
     pub(crate) bans: SharedBans,
+    /// What the process that was taken over from has told.
+    pub(crate) taken_over: Option<TakenOver>,
 }
 
 impl Front {
-    /// Binds the listeners.
-    pub(crate) fn bind(config: &SidecarConfig, tls: Tls, trunks: Trunks) -> io::Result<Self> {
+    /// Binds the listeners, those that were not inherited.
+    pub(crate) fn bind(
+        config: &SidecarConfig,
+        tls: Tls,
+        trunks: Trunks,
+        inherited: &mut Inherited,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let udp = config
-            .sip
-            .listener(SipTransport::Udp)
-            .map(UdpListener::bind)
-            .transpose()?;
+        let udp = match (inherited.udp(), config.sip.listener(SipTransport::Udp)) {
+            (Some(socket), _) => Some(UdpListener::inherit(socket)?),
+            (None, address) => address.map(UdpListener::bind).transpose()?,
+        };
         let keep_alive = match config.sip.keep_alive_seconds {
             0 => None,
             seconds => Some(Duration::from_secs(seconds.into())),
         };
         let limit = config.limits.connections as usize;
-        let mut streams = Streams::new(tls, trunks, limit, keep_alive);
+        let mut streams = Streams::new(tls, trunks.clone(), limit, keep_alive);
         for (transport, token) in [
             (SipTransport::Tcp, TCP),
             (SipTransport::Tls, TLS),
             (SipTransport::Ws, WS),
             (SipTransport::Wss, WSS),
         ] {
-            if let Some(address) = config.sip.listener(transport) {
+            if let Some(socket) = inherited.stream(transport.into()) {
+                streams.inherit(poll.registry(), token, transport.into(), socket)?;
+            } else if let Some(address) = config.sip.listener(transport) {
                 streams.bind(poll.registry(), token, transport.into(), address)?;
             }
         }
@@ -176,7 +206,8 @@ impl Front {
                 queue: sender,
                 waker,
             },
-            naming: Naming::new(config.limits.worker_count()),
+            naming: Naming::new(config.limits.worker_count(), inherited.generation()),
+            trunks,
         };
         if let Some(udp) = &mut front.udp {
             front
@@ -195,6 +226,15 @@ impl Front {
     /// The bound address of a transport that goes over connections.
     pub(crate) fn stream_address(&self, transport: Transport) -> Option<SocketAddr> {
         self.streams.as_ref()?.local(transport)
+    }
+
+    /// Another handle of a transport's listening socket, for a process that takes over.
+    pub(crate) fn duplicate(&self, transport: Transport) -> io::Result<Option<OwnedFd>> {
+        match (transport, &self.streams) {
+            (Transport::Udp, _) => Ok(self.udp_sender()?.map(OwnedFd::from)),
+            (_, Some(streams)) => streams.duplicate(transport),
+            (_, None) => Ok(None),
+        }
     }
 
     /// A socket that sends from the UDP listener's address.

@@ -15,8 +15,10 @@ use skillcall_sip::peek::{Peek, peek};
 use super::admission::{Admission, Verdict, opens_dialog};
 use super::dispatch::{Named, Naming};
 use super::inbox::{FromFront, WorkerPort};
+use super::passing::Other;
 use super::stream::Welcome;
 use super::udp::UdpReader;
+use super::verdicts::Recent;
 use super::{Front, FrontParts, TCP, TLS, ToFront, UDP, WAKE, WS, WSS, admission, refusal, stun};
 use crate::config::{SidecarConfig, UnlistedSource};
 use crate::figures::{Figures, count};
@@ -28,12 +30,21 @@ use crate::worker::REGISTERING;
 /// How often connections that died and verdicts that expired are looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
+/// Which process has read a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// This one.
+    Here,
+    /// The other one of a hand-over: it is ours.
+    There,
+}
+
 /// The front at work, on its thread.
 pub(super) struct Running {
-    front: Front,
+    pub(super) front: Front,
     workers: Vec<WorkerPort>,
     naming: Naming,
-    admission: Admission,
+    pub(super) admission: Admission,
     strangers: Strangers,
     phones: Arc<Phones>,
     bans: SharedBans,
@@ -41,7 +52,13 @@ pub(super) struct Running {
     trace: TraceSink,
     reader: Option<UdpReader>,
     /// The UDP socket was not read empty.
-    udp_unread: bool,
+    pub(super) udp_unread: bool,
+    /// Another process reads what comes.
+    pub(super) stepped_aside: bool,
+    /// The other process of a hand-over, while both have calls.
+    pub(super) other: Option<Other>,
+    /// Call-IDs of what began a short time ago, where a process may take over.
+    pub(super) begun: Option<Recent<Vec<u8>>>,
     stopping: bool,
 }
 
@@ -56,22 +73,32 @@ impl Running {
             known,
             phones,
             bans,
+            taken_over,
         } = parts;
         let (now, naming) = (Instant::now(), front.naming);
         let silent = config.sip.unlisted_source == UnlistedSource::Drop;
+        let mut admission = Admission::new(
+            config,
+            Arc::clone(&figures),
+            known,
+            trunks,
+            applications,
+            naming,
+            now,
+        );
+        let other = taken_over.map(|taken_over| {
+            admission.take_over(&taken_over.client_sessions, now);
+            Other::of_predecessor(taken_over, naming, now)
+        });
+        let most_begun = (config.limits.calls_per_second as usize * 64).clamp(1024, 1 << 17);
         Self {
             front,
             workers,
             naming,
-            admission: Admission::new(
-                config,
-                Arc::clone(&figures),
-                known,
-                trunks,
-                applications,
-                naming,
-                now,
-            ),
+            admission,
+            other,
+            stepped_aside: false,
+            begun: (config.handover.socket.is_some()).then(|| Recent::new(most_begun, now)),
             strangers: Strangers::new(
                 &config.guard,
                 Arc::clone(&bans),
@@ -128,6 +155,9 @@ impl Running {
     }
 
     fn read_udp(&mut self) {
+        if self.stepped_aside {
+            return;
+        }
         let Some(udp) = self.front.udp.take() else {
             return;
         };
@@ -142,7 +172,7 @@ impl Running {
             if stun::is_stun(datagram) {
                 return self.stun(&flow, datagram);
             }
-            self.message(flow, Bytes::copy_from_slice(datagram))
+            self.message(flow, Bytes::copy_from_slice(datagram), Read::Here)
         });
         self.reader = Some(reader);
         self.front.udp = Some(udp);
@@ -163,6 +193,9 @@ impl Running {
     }
 
     fn accept(&mut self, transport: Transport) {
+        if self.stepped_aside {
+            return;
+        }
         if let Some(streams) = &mut self.front.streams {
             let (admission, strangers, now) = (&self.admission, &self.strangers, Instant::now());
             let phones = &self.phones;
@@ -192,7 +225,7 @@ impl Running {
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             for (flow, bytes) in streams.read(self.front.poll.registry(), token) {
-                if let Some(reply) = self.message(flow, bytes) {
+                if let Some(reply) = self.message(flow, bytes, Read::Here) {
                     streams.send(self.front.poll.registry(), &flow, reply);
                 }
             }
@@ -207,9 +240,11 @@ impl Running {
     }
 
     /// Admits and dispatches one message; what comes back is a reply without any state.
-    fn message(&mut self, flow: Flow, bytes: Bytes) -> Option<Bytes> {
+    pub(super) fn message(&mut self, flow: Flow, bytes: Bytes, read: Read) -> Option<Bytes> {
         let now = Instant::now();
-        count(&self.figures.sip_received);
+        if read == Read::Here {
+            count(&self.figures.sip_received);
+        }
         let from = flow.remote.ip();
         let standing = self.admission.standing_of(&flow, now);
         if matches!(standing, Standing::Stranger)
@@ -225,6 +260,10 @@ impl Running {
         let Some(seen) = peek(&wire) else {
             return self.no_sip(flow, bytes, &standing, now);
         };
+        // Before it is judged: the one that has the call knows whom it has called.
+        if read == Read::Here && self.is_passed(&flow, &bytes, &seen, now) {
+            return None;
+        }
         self.figures.sip.received(&seen);
         let source = match standing {
             Standing::Known(source) => source,
@@ -266,6 +305,9 @@ impl Running {
             if verdict != Verdict::Pass {
                 return self.refuse(&wire, flow, verdict, Some(request));
             }
+        }
+        if let Some(begun) = &mut self.begun {
+            begun.insert(self.naming.fingerprint(seen.call_id), seen.call_id.into());
         }
         self.push_message(worker, flow, message, now);
         None
@@ -454,7 +496,7 @@ impl Running {
         }
     }
 
-    fn wake_workers(&mut self) {
+    pub(super) fn wake_workers(&mut self) {
         for port in &mut self.workers {
             port.wake_if_needed();
         }
@@ -464,6 +506,9 @@ impl Running {
         while let Ok(what) = self.front.queue.try_recv() {
             match what {
                 ToFront::Send { to, bytes, from } => {
+                    let Some(bytes) = self.post(&to, bytes) else {
+                        continue;
+                    };
                     let Some(streams) = &mut self.front.streams else {
                         self.report_failed(from.into_iter().collect());
                         continue;
@@ -475,11 +520,17 @@ impl Running {
                     failed.extend(from.filter(|_| !sent));
                     self.report_failed(failed);
                 }
-                ToFront::ReleaseSession(csi) => self.admission.release(&csi),
+                ToFront::ReleaseSession(csi) => {
+                    self.admission.release(&csi);
+                    self.tell_release(&csi);
+                }
                 ToFront::Drain(on) => self.admission.drain(on),
                 ToFront::Reload(config) => self.reload(&config),
                 ToFront::Suspect { from, reliable } => self.suspect(from, reliable),
                 ToFront::Keep { connection, until } => {
+                    if self.keeps_others(connection, until) {
+                        continue;
+                    }
                     if let Some(streams) = &mut self.front.streams {
                         streams.keep(connection, until);
                     }
@@ -491,6 +542,11 @@ impl Running {
                         self.report_failed(failed);
                     }
                 }
+                ToFront::StepAside { link, reply } => self.step_aside(link, &reply),
+                ToFront::Counted(calls) => self.counted(calls),
+                ToFront::TakeBack => self.take_back(),
+                ToFront::Linked(frame) => self.on_frame(frame),
+                ToFront::Unlinked => self.unlinked(),
                 ToFront::Stop => self.stopping = true,
                 #[cfg(feature = "injected-panics")]
                 ToFront::Panic => panic!("injected"),
@@ -498,7 +554,10 @@ impl Running {
         }
     }
 
-    fn report_failed(&mut self, failed: Vec<(usize, skillcall_sip::endpoint::TransmitId)>) {
+    pub(super) fn report_failed(
+        &mut self,
+        failed: Vec<(usize, skillcall_sip::endpoint::TransmitId)>,
+    ) {
         for (worker, id) in failed {
             self.hand_over(worker, FromFront::TransmitFailed(id));
         }
@@ -507,6 +566,9 @@ impl Running {
 
     fn housekeeping(&mut self, now: Instant) {
         self.admission.housekeeping(now);
+        if let Some(begun) = &mut self.begun {
+            begun.turn(now);
+        }
         self.strangers.housekeeping(now);
         let banned = locked(&self.bans).count(now);
         self.figures.bans.store(banned, Ordering::Relaxed);

@@ -45,6 +45,26 @@ impl Sessions {
         }
     }
 
+    /// All that are taken, the one that ends first before the others, with what is left of their time.
+    pub(super) fn list(&self, now: Instant) -> impl Iterator<Item = (&str, Duration)> {
+        self.order
+            .iter()
+            .map(move |(ends, csi)| (&**csi, ends.saturating_duration_since(now)))
+    }
+
+    /// Takes a session that has made a call of another process, for what is left of its time. They come as [`Self::list`]
+    /// gives them, before any of this process's own.
+    pub(super) fn take_over(&mut self, csi: &str, left: Duration, now: Instant) {
+        let left = left.min(self.lifetime);
+        if left.is_zero() || self.taken.len() >= self.limit {
+            return;
+        }
+        // No Call-ID of this process's is that call's.
+        if self.taken.insert(csi.into(), rand::random()).is_none() {
+            self.order.push_back((now + left, csi.into()));
+        }
+    }
+
     pub(super) fn expire(&mut self, now: Instant) {
         while let Some((ends, _)) = self.order.front()
             && *ends <= now
@@ -74,5 +94,26 @@ mod tests {
         sessions.release("c");
         assert!(sessions.take("c", 9, now));
         assert!(sessions.take("c", 10, now + hour), "after its time");
+    }
+
+    #[test]
+    fn another_process_s_sessions_are_taken_for_what_is_left_of_their_time() {
+        let now = Instant::now();
+        let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+        let mut before = Sessions::new(2, hour);
+        assert!(before.take("a", 1, now));
+        assert!(before.take("b", 2, now + minute));
+        let list: Vec<_> = before.list(now + minute).collect();
+        assert_eq!(list, [("a", hour - minute), ("b", hour)]);
+        let mut after = Sessions::new(2, hour);
+        for (csi, left) in list {
+            after.take_over(csi, left, now + minute);
+        }
+        after.take_over("c", hour, now);
+        assert!(!after.take("a", 1, now + minute), "whoever asks");
+        assert!(!after.take("b", 2, now + hour));
+        assert!(after.take("a", 1, now + hour), "after its time");
+        after.release("b");
+        assert!(after.take("b", 9, now + hour));
     }
 }

@@ -63,6 +63,19 @@ impl UdpListener {
         self.local
     }
 
+    /// The socket of a process that was taken over from.
+    pub(super) fn inherit(socket: UdpSocket) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let socket = mio::net::UdpSocket::from_std(socket);
+        let local = socket.local_addr()?;
+        Ok(Self { socket, local })
+    }
+
+    /// Answers somebody. What is lost is sent again when the request is repeated.
+    pub(super) fn answer(&self, to: SocketAddr, bytes: &[u8]) {
+        let _ = self.socket.send_to(bytes, to);
+    }
+
     /// Another handle of the same socket, for workers to send by.
     pub(super) fn sender(&self) -> io::Result<UdpSocket> {
         use std::os::fd::{AsFd, BorrowedFd};

@@ -43,6 +43,11 @@ impl<V: Clone> Recent<V> {
         }
     }
 
+    /// All that is remembered.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.young.values().chain(self.old.values())
+    }
+
     pub(super) fn turn(&mut self, now: Instant) {
         if now >= self.turn {
             self.turn = now + LIFETIME;

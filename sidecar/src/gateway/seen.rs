@@ -53,6 +53,11 @@ impl Seen {
         }
     }
 
+    /// The requests that were taken, the oldest first.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &str> {
+        self.taken.iter().map(|request| &**request)
+    }
+
     /// A session is over.
     pub(crate) fn over(&mut self, session: &str) {
         if !self.over.insert(session.into()) {
@@ -85,6 +90,12 @@ mod tests {
         assert_eq!(seen.begin("a"), Standing::New);
         seen.finish("a", true);
         assert_eq!(seen.begin("a"), Standing::Taken);
+        assert_eq!(seen.begin("b"), Standing::New);
+        assert_eq!(
+            seen.requests().collect::<Vec<_>>(),
+            ["a"],
+            "b is being taken"
+        );
     }
 
     #[test]

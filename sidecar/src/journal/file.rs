@@ -1,7 +1,7 @@
 //! The journal's file, and the calls that it holds.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,12 @@ use super::line::Line;
 use super::live::{Left, Live, apply};
 
 const NAME: &str = "calls.jsonl";
+/// Held by who writes there.
+const LOCK: &str = "lock";
+/// The file of a process that was taken over from and still has calls, and what it holds.
+const BEFORE: (&str, &str) = ("calls-before.jsonl", "lock-before");
+/// A process that has ended may hold its files for a moment more.
+const ENDING: Duration = Duration::from_secs(2);
 /// The smallest bound of the file, in bytes.
 const SMALLEST: u64 = 64 * 1024;
 /// A file that could not be written anew is tried again after this time.
@@ -32,8 +38,9 @@ pub(super) struct JournalFile {
     ended_since: Option<Instant>,
     not_before: Option<Instant>,
     complained: bool,
-    /// Held for as long as this process writes.
-    _lock: File,
+    /// Held for as long as this process writes there.
+    lock: File,
+    is_aside: bool,
     disk: Disk,
 }
 
@@ -44,8 +51,7 @@ impl JournalFile {
             .recursive(true)
             .mode(0o700)
             .create(folder)?;
-        let lock = options().open(folder.join("lock"))?;
-        lock.try_lock().map_err(|_| {
+        let lock = locked(&folder.join(LOCK))?.ok_or_else(|| {
             io::Error::other(
                 "another sidecar writes its journal there; give each a folder of its own",
             )
@@ -53,16 +59,24 @@ impl JournalFile {
         let path = folder.join(NAME);
         let file = options().read(true).open(&path)?;
         let mut live = BTreeMap::new();
-        for line in BufReader::new(&file).split(b'\n') {
-            // The last line may have been cut off.
-            if let Ok(line) = serde_json::from_slice(&line?) {
-                apply(&mut live, line);
-            }
-        }
-        let left = Left {
-            calls: live.values().filter_map(Live::left).collect(),
-            sessions: live.values().filter_map(Live::left_session).collect(),
+        read_into(&mut live, &file)?;
+        let before = folder.join(BEFORE.0);
+        // One that is held belongs to a process that was taken over from, and still has calls.
+        let lock_before = match before.exists() {
+            true => locked(&folder.join(BEFORE.1))?,
+            false => None,
         };
+        let left_before = lock_before.as_ref().map(|_| File::open(&before));
+        let was_left = match left_before {
+            Some(Ok(file)) => {
+                read_into(&mut live, &file)?;
+                true
+            }
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            // There is none, or its process has ended just now and left nothing.
+            Some(Err(_)) | None => false,
+        };
+        let left = left_of(&live);
         let mut journal = Self {
             bytes: file.metadata()?.len(),
             path,
@@ -73,12 +87,74 @@ impl JournalFile {
             ended_since: None,
             not_before: None,
             complained: false,
-            _lock: lock,
+            lock,
+            is_aside: false,
             disk: Disk::start()?,
         };
         // Whole lines again, and no more than is needed.
         journal.write_anew()?;
+        if was_left {
+            fs::remove_file(before)?;
+        }
         Ok((journal, left))
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.path.with_file_name(name)
+    }
+
+    /// Writes on beside the file, which another process takes.
+    pub(super) fn step_aside(&mut self) -> io::Result<()> {
+        let lock = locked(&self.beside(BEFORE.1))?.ok_or_else(|| {
+            io::Error::other("a process that was taken over from earlier still has calls")
+        })?;
+        let before = self.beside(BEFORE.0);
+        fs::rename(&self.path, &before)?;
+        self.path = before;
+        self.is_aside = true;
+        self.lock = lock;
+        Ok(())
+    }
+
+    /// Takes the file back from a process that is gone, with the calls that it left.
+    pub(super) fn step_back(&mut self) -> io::Result<Left> {
+        if !self.is_aside {
+            return Ok(Left::default());
+        }
+        let lock = released(&self.beside(LOCK))?;
+        let (aside, path) = (self.path.clone(), self.beside(NAME));
+        let mut theirs = BTreeMap::new();
+        match File::open(&path) {
+            Ok(file) => read_into(&mut theirs, &file)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let left = left_of(&theirs);
+        self.live.append(&mut theirs);
+        self.path = path;
+        self.is_aside = false;
+        self.write_anew()?;
+        self.lock = lock;
+        fs::remove_file(aside)?;
+        Ok(left)
+    }
+
+    /// Takes over the calls of a process that wrote on beside the file, and is gone.
+    pub(super) fn absorb(&mut self) -> io::Result<Left> {
+        let _lock = released(&self.beside(BEFORE.1))?;
+        let before = self.beside(BEFORE.0);
+        let mut theirs = BTreeMap::new();
+        match File::open(&before) {
+            Ok(file) => read_into(&mut theirs, &file)?,
+            // It had ended them all.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::default()),
+            Err(error) => return Err(error),
+        }
+        let left = left_of(&theirs);
+        self.live.append(&mut theirs);
+        self.write_anew()?;
+        fs::remove_file(before)?;
+        Ok(left)
     }
 
     /// When there is something to do without a line: what is written to be brought to the disk, what ended to be removed.
@@ -129,6 +205,13 @@ impl JournalFile {
     pub(super) fn close(mut self) {
         self.not_before = None;
         self.shorten();
+        // Nobody looks for a file beside that holds nothing.
+        if self.is_aside
+            && self.live.is_empty()
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(file = %self.path.display(), %error, "the journal's file is left");
+        }
     }
 
     /// Writes the file anew, unless that was tried in vain a short time ago.
@@ -176,6 +259,49 @@ impl JournalFile {
         self.dirty_since = None;
         self.ended_since = None;
         Ok(())
+    }
+}
+
+/// A file that this process holds from now on; none where another one does.
+fn locked(path: &Path) -> io::Result<Option<File>> {
+    let file = options().open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The same of a file whose holder ends just now.
+fn released(path: &Path) -> io::Result<File> {
+    let until = Instant::now() + ENDING;
+    loop {
+        if let Some(lock) = locked(path)? {
+            return Ok(lock);
+        }
+        if Instant::now() >= until {
+            return Err(io::Error::other(
+                "the other process still writes its journal",
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn read_into(live: &mut BTreeMap<String, Live>, file: &File) -> io::Result<()> {
+    for line in BufReader::new(file).split(b'\n') {
+        // The last line may have been cut off.
+        if let Ok(line) = serde_json::from_slice(&line?) {
+            apply(live, line);
+        }
+    }
+    Ok(())
+}
+
+fn left_of(live: &BTreeMap<String, Live>) -> Left {
+    Left {
+        calls: live.values().filter_map(Live::left).collect(),
+        sessions: live.values().filter_map(Live::left_session).collect(),
     }
 }
 

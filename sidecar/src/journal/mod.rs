@@ -6,6 +6,9 @@
 //! system at once, so that it outlives the process; it is on the disk within a second, so that a machine that loses its
 //! power loses at most the last second.
 //!
+//! A process that is taken over from writes on beside the file, so that the next one has the file for itself; when it dies
+//! before its calls have ended, that one ends them.
+//!
 //! After a start, every call that the file still holds gets a BYE on each answered leg, a CANCEL wherever one rings, and its handler a HANGUP for
 //! each leg.
 
@@ -41,6 +44,12 @@ enum Job {
     Line(Line),
     /// A line whose writer waits until it is written.
     Kept(Line, oneshot::Sender<bool>),
+    /// Write on beside the file.
+    StepAside(Sender<std::io::Result<()>>),
+    /// The process that took over is gone: the file is this one's again, with the calls that it left.
+    StepBack(Sender<std::io::Result<Left>>),
+    /// The process that wrote on beside the file is gone: what it left is this one's.
+    Absorb(Sender<std::io::Result<Left>>),
     Stop,
 }
 
@@ -156,6 +165,46 @@ impl Journal {
         });
     }
 
+    /// Leaves the file to the process that takes over, and writes on beside it.
+    ///
+    /// # Errors
+    /// What the system says; then all is as it was.
+    pub(crate) fn step_aside(&self) -> std::io::Result<()> {
+        self.done(Job::StepAside).unwrap_or(Ok(()))
+    }
+
+    /// Takes the file back from a process that took over and is gone; what that has left.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn step_back(&self) -> std::io::Result<Left> {
+        self.done(Job::StepBack)
+            .unwrap_or_else(|| Ok(Left::default()))
+    }
+
+    /// Takes over what a process has left that wrote on beside the file and is gone.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn absorb(&self) -> std::io::Result<Left> {
+        self.done(Job::Absorb)
+            .unwrap_or_else(|| Ok(Left::default()))
+    }
+
+    /// Waits until the thread has done something; `None` without a journal.
+    fn done<T>(
+        &self,
+        job: impl FnOnce(Sender<std::io::Result<T>>) -> Job,
+    ) -> Option<std::io::Result<T>> {
+        let jobs = self.jobs.as_ref()?;
+        let gone = || std::io::Error::other("the journal's thread is gone");
+        let (reply, waiting) = crossbeam_channel::bounded(1);
+        if jobs.send(job(reply)).is_err() {
+            return Some(Err(gone()));
+        }
+        Some(waiting.recv().unwrap_or_else(|_| Err(gone())))
+    }
+
     /// Whether anything is written.
     pub(crate) fn is_on(&self) -> bool {
         self.jobs.is_some()
@@ -198,6 +247,10 @@ fn run(queue: &Receiver<Job>, mut file: JournalFile) {
                 // Whoever waits may have gone.
                 let _ = written.send(file.write(line));
             }
+            // Whoever waits may have gone.
+            Ok(Job::StepAside(done)) => drop(done.send(file.step_aside())),
+            Ok(Job::StepBack(done)) => drop(done.send(file.step_back())),
+            Ok(Job::Absorb(done)) => drop(done.send(file.absorb())),
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
         }

@@ -447,6 +447,21 @@ impl Scrape {
             "Workers that panicked; their calls were lost",
             now.worker_panics,
         )?;
+        family.gauge(
+            "skillcall_predecessors",
+            "Processes that were taken over from and still have calls",
+            now.predecessors,
+        )?;
+        family.counter(
+            "skillcall_handover_messages",
+            "SIP messages passed on to the other process after a hand-over",
+            now.handover_passed,
+        )?;
+        family.counter(
+            "skillcall_handover_dropped",
+            "What the other process was to be told and could not be",
+            now.handover_dropped,
+        )?;
         family.counter(
             "skillcall_calls_untraced",
             "Calls beyond [trace] calls-per-second",

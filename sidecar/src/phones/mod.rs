@@ -38,8 +38,16 @@ pub(crate) const FLOW_TIMER: u32 = 120;
 pub(crate) struct Phones {
     accounts: RwLock<Arc<Accounts>>,
     desk: Mutex<Desk>,
-    file: BindingFile,
+    file: Mutex<Kept>,
     domains: Vec<String>,
+}
+
+/// Where registrations are kept.
+#[derive(Debug)]
+struct Kept {
+    file: BindingFile,
+    /// Another process has taken over, and writes there.
+    is_others: bool,
 }
 
 #[derive(Debug)]
@@ -109,7 +117,10 @@ impl Phones {
         let path: PathBuf = config.resolve(&settings.file);
         let accounts = Accounts::read(config);
         let phones = Self {
-            file: BindingFile::new(path),
+            file: Mutex::new(Kept {
+                file: BindingFile::new(path),
+                is_others: false,
+            }),
             domains: settings
                 .domains
                 .iter()
@@ -123,7 +134,7 @@ impl Phones {
             accounts: RwLock::new(Arc::new(accounts)),
         };
         if phones.are_there() {
-            let kept = phones.file.read()?;
+            let kept = phones.file().file.read()?;
             phones.desk().registrar.restore(unix_now(), kept);
         }
         Ok(phones)
@@ -270,10 +281,54 @@ impl Phones {
         })
     }
 
+    /// Writes all registrations down, and nothing more from then on: another process has the file.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn hand_over(&self) -> std::io::Result<()> {
+        let mut file = self.file();
+        file.is_others = true;
+        if !self.are_there() {
+            return Ok(());
+        }
+        let bindings: Vec<(String, Binding)> = {
+            let desk = self.desk();
+            let bindings = desk.registrar.bindings();
+            bindings
+                .map(|(address, binding)| (address.to_owned(), binding.clone()))
+                .collect()
+        };
+        file.file.write(&bindings)
+    }
+
+    /// The process that had the file is gone: what it wrote holds.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub(crate) fn take_back(&self) -> std::io::Result<()> {
+        let mut file = self.file();
+        if file.is_others && self.are_there() {
+            let kept = file.file.read()?;
+            self.desk().registrar.replace(unix_now(), kept);
+        }
+        file.is_others = false;
+        Ok(())
+    }
+
+    fn file(&self) -> MutexGuard<'_, Kept> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes registrations: they are on the disk when this returns. A failure is logged, and tried again later.
     pub(crate) fn write(&self, bindings: &[(String, Binding)]) {
-        if let Err(error) = self.file.write(bindings) {
-            tracing::error!(%error, file = %self.file.path().display(), "registrations are not kept");
+        let file = self.file();
+        if file.is_others {
+            return;
+        }
+        let (written, path) = (file.file.write(bindings), file.file.path().to_owned());
+        drop(file);
+        if let Err(error) = written {
+            tracing::error!(%error, file = %path.display(), "registrations are not kept");
             self.desk().changed = true;
         }
     }

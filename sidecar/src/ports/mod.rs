@@ -12,8 +12,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::PortRange;
 
-/// Pairs that are tried before a leg is refused, when other programs hold ports of the range.
-const ATTEMPTS: usize = 64;
+/// Pairs that are tried before a leg is refused, when other programs hold ports of the range: a process that was taken over
+/// from may hold many that follow each other. A try takes some microseconds.
+const ATTEMPTS: usize = 1024;
 
 /// One worker's part of the RTP ports.
 #[derive(Debug)]
@@ -80,6 +81,14 @@ impl PortPool {
             free,
             draining: VecDeque::new(),
             in_use: HashSet::new(),
+        }
+    }
+
+    /// Begins anywhere in the range: the process that was taken over from holds a stretch of it.
+    pub(crate) fn begin_anywhere(&mut self) {
+        if !self.free.is_empty() {
+            self.free
+                .rotate_left(rand::random_range(0..self.free.len()));
         }
     }
 
@@ -195,6 +204,27 @@ mod tests {
         assert!(pool.take(now + Duration::from_secs(3)).is_err());
         assert_eq!((pool.in_use(), pool.draining(now)), (1, 1));
         assert_eq!(pool.take(now + Duration::from_secs(4)).unwrap().port, port);
+    }
+
+    #[test]
+    fn a_stretch_that_another_process_holds_is_passed_over() {
+        let range = PortRange::new(46_300, 46_699).unwrap();
+        let rest = Duration::from_secs(4);
+        let mut before = PortPool::new(HERE, range, rest, 0, 1);
+        let mut after = PortPool::new(HERE, range, rest, 0, 1);
+        after.begin_anywhere();
+        let now = Instant::now();
+        let held: Vec<PortPair> = (0..150).map(|_| before.take(now).unwrap()).collect();
+        let mut taken = Vec::new();
+        for _ in 0..50 {
+            taken.push(after.take(now).unwrap());
+        }
+        assert!(after.take(now).is_err(), "there are 200");
+        assert!(
+            taken
+                .iter()
+                .all(|pair| held.iter().all(|other| other.port != pair.port))
+        );
     }
 
     #[test]

@@ -1,18 +1,20 @@
 //! Starting the parts in order, and ending them in the reverse one.
 
+mod ending;
+mod leaving;
 mod relays;
 mod reload;
+mod succession;
 mod threads;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use skillcall_sip::endpoint::Transport;
 use skillcall_webrtc::{Identity, dtls::OpenSsl};
-use tokio::sync::oneshot;
 
 use crate::applications::{Application, Applications, ApplicationsError};
 use crate::bot::Bots;
@@ -21,15 +23,16 @@ use crate::cdr::CallDetails;
 use crate::config::{
     BucketProblem, ConfigError, Finding, Live, SecretError, Secrets, Severity, SidecarConfig, check,
 };
-use crate::control::{AccessKeys, Control, router};
+use crate::control::{AccessKeys, Control, ControlServer, router};
 use crate::engine::Throttle;
 use crate::failure::{Failures, ThreadFailed};
 use crate::figures::{Figures, FiguresSnapshot};
-use crate::front::{Front, FrontHandle, Naming, ToFront};
+use crate::front::{Front, FrontHandle};
 use crate::gateway::Switchboard;
 use crate::guard::{Bans, Known, SharedBans, Toll};
 use crate::handler::{HandlerError, Handlers};
-use crate::journal::{Journal, Left, take_leave};
+use crate::handover::{Elder, HandoverError, Inherited, Predecessor, TakenFrom};
+use crate::journal::{Journal, Left};
 use crate::leg::DeviceSettings;
 use crate::meetings::Meetings;
 use crate::phones::Phones;
@@ -43,14 +46,10 @@ use crate::tls::{Tls, TlsError, TlsSetup};
 use crate::trace::{Files, TraceSink, TraceStore};
 use crate::trunks::{TrunkTable, Trunks};
 use crate::worker::{Shared, ToWorker, WorkerHandle};
+use leaving::LeaveTaking;
 pub(crate) use reload::Reload;
 pub use reload::Reloaded;
-use threads::{join, usable};
-
-/// After the calls were hung up, so long their handlers may take to hear of it.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-/// How often the end of the last call is looked for.
-const LOOK: Duration = Duration::from_millis(10);
+use threads::usable;
 
 /// A sidecar that does not start.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +69,9 @@ pub enum StartError {
     /// A handler cannot be set up.
     #[error(transparent)]
     Handler(#[from] HandlerError),
+    /// The sidecar that runs does not hand over.
+    #[error(transparent)]
+    Handover(#[from] HandoverError),
     /// The system refused: an address that is taken, a folder that cannot be made, a thread.
     #[error("{what}: {error}")]
     Io {
@@ -104,7 +106,6 @@ pub struct Sidecar {
     journal: Journal,
     call_details: Option<CallDetails>,
     front: FrontHandle,
-    naming: Naming,
     reload: Reload,
     phones: Arc<Phones>,
     tap: Tap,
@@ -114,8 +115,10 @@ pub struct Sidecar {
     workers: Vec<WorkerHandle>,
     threads: Vec<JoinHandle<()>>,
     store_threads: Vec<JoinHandle<()>>,
-    end_control: Option<oneshot::Sender<()>>,
-    control_task: Option<tokio::task::JoinHandle<()>>,
+    control_server: Option<Arc<ControlServer>>,
+    handed_over: Arc<AtomicBool>,
+    predecessor: Option<Arc<Predecessor>>,
+    elder: Option<Arc<Elder>>,
     telemetry_task: Option<tokio::task::JoinHandle<()>>,
     reachable: Arc<Reachable>,
     asking_task: Option<tokio::task::JoinHandle<()>>,
@@ -135,6 +138,11 @@ impl Sidecar {
             return Err(ConfigError::Refused(errors).into());
         }
         let secrets = Secrets::read(&config)?;
+        let mut approach = succession::approach(&config).await?;
+        let mut inherited = match &mut approach {
+            Some(approach) => approach.inherit(&config)?,
+            None => Inherited::default(),
+        };
         let config = Arc::new(config);
         let figures = Arc::new(Figures::default());
         let failures = Failures::default();
@@ -153,15 +161,6 @@ impl Sidecar {
             let (records, thread) = CallDetails::start(&folder, config.records.max_file_bytes, age)
                 .map_err(io(format!("records folder {}", folder.display())))?;
             call_details = Some(records);
-            store_threads.push(thread);
-        }
-
-        let (mut journal, mut left) = (Journal::default(), Left::default());
-        if config.journal.enabled {
-            let folder = config.resolve(&config.journal.folder);
-            let (started, thread, calls) = Journal::start(&folder, config.journal.max_bytes)
-                .map_err(io(format!("journal folder {}", folder.display())))?;
-            (journal, left) = (started, calls);
             store_threads.push(thread);
         }
 
@@ -200,8 +199,8 @@ impl Sidecar {
             Tap::start(&config.hep, Arc::clone(&figures)).map_err(io("[hep]"))?;
         let tls = Tls::new(TlsSetup::read(&config)?);
         let trunks = Trunks::new(TrunkTable::new(&config));
-        let front =
-            Front::bind(&config, tls.clone(), trunks.clone()).map_err(io("SIP listener"))?;
+        let front = Front::bind(&config, tls.clone(), trunks.clone(), &mut inherited)
+            .map_err(io("SIP listener"))?;
         let (sip_udp, sip_tcp) = (front.udp_address(), front.stream_address(Transport::Tcp));
         let [sip_tls, sip_ws, sip_wss] = [Transport::Tls, Transport::Ws, Transport::Wss]
             .map(|transport| front.stream_address(transport));
@@ -213,17 +212,8 @@ impl Sidecar {
         let reachable = Arc::new(Reachable::new(&config, bound));
         let mut asking = Asking::new(Arc::clone(&reachable), bound.ip());
         asking.ask().await;
-        let switchboard = Switchboard::new(
-            &config.gateway,
-            &secrets,
-            Arc::new(Application::of_gateway(&config)),
-            journal.clone(),
-            trace.clone(),
-            Arc::clone(&figures),
-        )?
-        .map(Arc::new);
         let mut devices = None;
-        if switchboard.is_some() {
+        if config.gateway.skill.is_some() {
             // OpenSSL, as devices may have RSA certificates.
             let identity = OpenSsl::generate()
                 .map(|dtls| Identity::with_backend(Arc::new(dtls)))
@@ -249,6 +239,31 @@ impl Sidecar {
                 gathered: config.gateway.gathered as usize,
             }));
         }
+        // All that takes time is done: what comes waits from here on until the threads run.
+        let mut taken = succession::take(approach, &figures).await?;
+        if taken.is_some() {
+            applications
+                .read_again()
+                .map_err(io("[control] state-folder"))?;
+        }
+        let (mut journal, mut left) = (Journal::default(), Left::default());
+        if config.journal.enabled {
+            let folder = config.resolve(&config.journal.folder);
+            let (started, thread, calls) = Journal::start(&folder, config.journal.max_bytes)
+                .map_err(io(format!("journal folder {}", folder.display())))?;
+            (journal, left) = (started, calls);
+            store_threads.push(thread);
+        }
+        let switchboard = Switchboard::new(
+            &config.gateway,
+            &secrets,
+            Arc::new(Application::of_gateway(&config)),
+            journal.clone(),
+            trace.clone(),
+            Arc::clone(&figures),
+        )?
+        .map(Arc::new);
+        let handed_over = Arc::<AtomicBool>::default();
         let draining = Arc::<AtomicBool>::default();
         let phones = Phones::open(&config).map_err(io("[phones] file"))?;
         let (phones, now) = (Arc::new(phones), Instant::now());
@@ -277,6 +292,7 @@ impl Sidecar {
             runtime: tokio::runtime::Handle::current(),
             trunks: trunks.clone(),
             draining: Arc::clone(&draining),
+            handed_over: Arc::clone(&handed_over),
             phones: Arc::clone(&phones),
             names: Arc::new(names),
             switchboard: switchboard.clone(),
@@ -300,7 +316,6 @@ impl Sidecar {
             recordings,
             journal,
             call_details,
-            naming: front.naming(),
             front: front.handle(),
             reload: Reload {
                 live,
@@ -322,14 +337,20 @@ impl Sidecar {
                 store_threads.extend(hep_thread);
                 store_threads
             },
-            end_control: None,
-            control_task: None,
+            control_server: None,
+            handed_over,
+            predecessor: None,
+            elder: None,
             telemetry_task,
             reachable,
             asking_task: None,
             config,
         };
-        sidecar.start_threads(front, &shared)?;
+        succession::tell_trunks(taken.as_ref(), &sidecar.trunks);
+        let naming = front.naming();
+        let sockets = sidecar.duplicates(&front)?;
+        let taken_over = taken.as_mut().map(TakenFrom::front);
+        sidecar.start_threads(front, &shared, taken_over)?;
         if asking.is_needed() {
             let every = Duration::from_secs(sidecar.config.sip.stun_seconds.max(1).into());
             let workers = sidecar.workers.clone();
@@ -340,10 +361,31 @@ impl Sidecar {
             };
             sidecar.asking_task = Some(tokio::spawn(asking.keep_asking(every, changed)));
         }
-        sidecar.leave(left, &applications, &handlers, switchboard.as_ref());
-        sidecar
-            .start_control(secrets, speech, applications, meetings, switchboard)
-            .await?;
+        let leave = LeaveTaking {
+            workers: sidecar.workers.clone(),
+            naming,
+            applications: Arc::clone(&applications),
+            handlers,
+            switchboard: switchboard.clone(),
+            trace,
+            journal: sidecar.journal.clone(),
+            runtime: tokio::runtime::Handle::current(),
+        };
+        leave.take(left);
+        let used_nonces = succession::used_nonces(taken.as_mut());
+        sidecar.elder = succession::elder(taken.as_ref())?;
+        succession::tell_gateway(taken.as_ref(), switchboard.as_deref());
+        let control = sidecar.start_control(
+            secrets,
+            (speech, applications, meetings),
+            switchboard,
+            &used_nonces,
+            inherited.control(),
+        )?;
+        if let Some(taken) = taken {
+            sidecar.follow(taken, leave.clone())?;
+        }
+        sidecar.await_successor(naming, control, sockets, leave, inherited.hand_over())?;
         tracing::info!(
             udp = ?sidecar.sip_udp, tcp = ?sidecar.sip_tcp, control = %sidecar.control,
             workers = sidecar.workers.len(), "sidecar started"
@@ -351,74 +393,20 @@ impl Sidecar {
         Ok(sidecar)
     }
 
-    /// Takes leave of the calls that an earlier process has left.
-    fn leave(
-        &self,
-        left: Left,
-        applications: &Arc<Applications>,
-        handlers: &Arc<Handlers>,
-        switchboard: Option<&Arc<Switchboard>>,
-    ) {
-        let Left {
-            calls: left,
-            sessions,
-        } = left;
-        let Some(worker) = self
-            .workers
-            .first()
-            .filter(|_| !left.is_empty() || !sessions.is_empty())
-        else {
-            return;
-        };
-        tracing::warn!(
-            calls = left.len() + sessions.len(),
-            "calls were left by an earlier process, and are ended"
-        );
-        let of_sessions = sessions.iter().flat_map(|call| call.dialogs.clone());
-        let dialogs = left.iter().flat_map(|call| call.dialogs.clone());
-        worker.send(ToWorker::TakeLeave(dialogs.chain(of_sessions).collect()));
-        let waiting = sessions.iter().filter_map(|call| call.waiting.clone());
-        worker.send(ToWorker::Refuse(waiting.collect()));
-        let of_sessions = sessions.iter().flat_map(|call| call.ringing.clone());
-        let ringing = left.iter().flat_map(|call| call.ringing.clone());
-        // The responses lead to the worker that their branch names.
-        for invite in ringing.chain(of_sessions) {
-            let branch = invite.branch().unwrap_or_default();
-            let named = self.naming.of_branch(&branch);
-            if let Some(worker) = named.and_then(|worker| self.workers.get(worker)) {
-                worker.send(ToWorker::GiveUp(vec![invite]));
-            }
-        }
-        match switchboard {
-            Some(switchboard) => switchboard.take_leave(sessions),
-            None => {
-                for call in sessions {
-                    tracing::warn!(session = call.session, "there is no gateway any more");
-                    self.journal.ended(&call.session);
-                }
-            }
-        }
-        tokio::spawn(take_leave(
-            left,
-            Arc::clone(applications),
-            Arc::clone(handlers),
-            self.trace.clone(),
-            self.journal.clone(),
-        ));
-    }
-
-    async fn start_control(
+    fn start_control(
         &mut self,
         secrets: Secrets,
-        speech: Arc<SpeechService>,
-        applications: Arc<Applications>,
-        meetings: Arc<Meetings>,
+        (speech, applications, meetings): (Arc<SpeechService>, Arc<Applications>, Arc<Meetings>),
         switchboard: Option<Arc<Switchboard>>,
-    ) -> Result<(), StartError> {
+        used_nonces: &[(i64, String)],
+        inherited: Option<std::net::TcpListener>,
+    ) -> Result<Arc<Control>, StartError> {
         let address = self.config.control.listen;
-        let listener = tokio::net::TcpListener::bind(address)
-            .await
-            .map_err(io(format!("control API on {address}")))?;
+        let listener = match inherited {
+            Some(listener) => listener,
+            None => std::net::TcpListener::bind(address)
+                .map_err(io(format!("control API on {address}")))?,
+        };
         self.control = listener.local_addr().map_err(io("control API"))?;
         let port = self.control.port();
         let mut hosts = vec![
@@ -440,7 +428,7 @@ impl Sidecar {
             speech,
             traces: self.traces.clone(),
             applications,
-            nonces: Control::nonces(),
+            nonces: Control::nonces(used_nonces),
             meetings,
             trunks: self.trunks.clone(),
             phones: Arc::clone(&self.phones),
@@ -458,19 +446,14 @@ impl Sidecar {
             captures: Arc::clone(&self.tap.single),
             front: self.front.clone(),
             reachable: Arc::clone(&self.reachable),
+            elder: self.elder.clone(),
         });
-        let (end, ended) = oneshot::channel::<()>();
-        self.end_control = Some(end);
-        self.control_task = Some(tokio::spawn(async move {
-            let serving = axum::serve(listener, router(control)).with_graceful_shutdown(async {
-                // Dropping the sender ends it too.
-                let _ = ended.await;
-            });
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "the control API ended");
-            }
-        }));
-        Ok(())
+        let server = Arc::new(ControlServer::new(router(Arc::clone(&control))));
+        server
+            .serve(listener)
+            .map_err(io(format!("control API on {address}")))?;
+        self.control_server = Some(server);
+        Ok(control)
     }
 
     /// The bound UDP address of SIP.
@@ -544,107 +527,7 @@ impl Sidecar {
     /// Makes the signalling thread panic, as a mistake in it would.
     #[cfg(feature = "injected-panics")]
     pub fn make_front_panic(&self) {
-        self.front.send(ToFront::Panic);
-    }
-
-    /// Ends it: no new calls (503); running calls get `[limits] shutdown-seconds`, then every leg a BYE and the
-    /// handler its HANGUP.
-    pub async fn shutdown(mut self) {
-        self.draining.store(true, Ordering::Relaxed);
-        self.front.send(ToFront::Drain(true));
-        let patience = if self.failures.any() {
-            // Nobody hears how the calls go on.
-            Duration::ZERO
-        } else {
-            Duration::from_secs(self.config.limits.shutdown_seconds.into())
-        };
-        if !self.quiet_within(patience).await {
-            for worker in &self.workers {
-                worker.send(ToWorker::HangUpAll);
-            }
-            if !self.quiet_within(LAST_WORDS).await {
-                tracing::warn!(
-                    calls = self.figures.snapshot().calls,
-                    "calls were still open at the end"
-                );
-            }
-        }
-        if !self.failures.any() {
-            self.unregistered_within(LAST_WORDS).await;
-        }
-        self.stop_threads();
-        let threads = std::mem::take(&mut self.threads);
-        let stores = std::mem::take(&mut self.store_threads);
-        let (recordings, trace) = (self.recordings.clone(), self.trace.clone());
-        let (call_details, journal) = (self.call_details.clone(), self.journal.clone());
-        let tap = self.tap.clone();
-        let phones = Arc::clone(&self.phones);
-        let joined = tokio::task::spawn_blocking(move || {
-            join(threads);
-            if let Some(bindings) = phones.due() {
-                phones.write(&bindings);
-            }
-            // What the workers left is written before the stores end.
-            recordings.stop();
-            journal.stop();
-            if let Some(records) = call_details {
-                records.stop();
-            }
-            trace.stop();
-            tap.stop();
-            join(stores);
-        });
-        let _ = joined.await;
-        if let Some(task) = self.telemetry_task.take() {
-            // The trace's thread, which sent to it, has ended: it posts what it has left.
-            let _ = tokio::time::timeout(LAST_WORDS, task).await;
-        }
-        drop(self.end_control.take());
-        if let Some(task) = self.control_task.take() {
-            // An idle keep-alive connection must not hold the end up.
-            let _ = tokio::time::timeout(Duration::from_secs(1), task).await;
-        }
-    }
-
-    /// Registrars are told that nobody is here any more, before the workers end.
-    async fn unregistered_within(&self, limit: Duration) {
-        let until = Instant::now() + limit;
-        while self.trunks.registrations().any() && Instant::now() < until {
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    async fn quiet_within(&self, limit: Duration) -> bool {
-        let until = Instant::now() + limit;
-        while self.figures.calls.load(Ordering::Relaxed) > 0 {
-            if Instant::now() >= until {
-                return false;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        true
-    }
-}
-
-impl Drop for Sidecar {
-    /// Without [`Sidecar::shutdown`] the threads are only told to end.
-    fn drop(&mut self) {
-        self.stop_threads();
-        if let Some(task) = &self.asking_task {
-            task.abort();
-        }
-        if !self.store_threads.is_empty() {
-            self.recordings.stop();
-            self.journal.stop();
-            if let Some(records) = &self.call_details {
-                records.stop();
-            }
-            self.trace.stop();
-            self.tap.stop();
-        }
-        if let Some(task) = &self.control_task {
-            task.abort();
-        }
+        self.front.send(crate::front::ToFront::Panic);
     }
 }
 

@@ -11,7 +11,7 @@ use skillcall_sip::message::Method;
 
 use super::{Sidecar, StartError, io};
 use crate::failure::said;
-use crate::front::{Front, FrontParts, ToFront};
+use crate::front::{Front, FrontParts, TakenOver, ToFront};
 use crate::phones::FLOW_TIMER;
 use crate::ports::PortPool;
 use crate::resolve::Usable;
@@ -22,6 +22,7 @@ impl Sidecar {
         &mut self,
         front: Front,
         shared: &Arc<Shared>,
+        taken_over: Option<TakenOver>,
     ) -> Result<(), StartError> {
         let config = Arc::clone(&self.config);
         let count = config.limits.worker_count();
@@ -59,7 +60,10 @@ impl Sidecar {
                 endpoint.methods.push(Method::Register);
             }
             let udp = front.udp_sender().map_err(io("UDP socket"))?;
-            let pool = PortPool::new(config.rtp.address, config.rtp.ports, rest, index, count);
+            let mut pool = PortPool::new(config.rtp.address, config.rtp.ports, rest, index, count);
+            if taken_over.is_some() {
+                pool.begin_anywhere();
+            }
             let (worker, port) =
                 Worker::new(index, queue, endpoint, udp, pool).map_err(io("worker"))?;
             self.workers.push(worker.handle());
@@ -80,6 +84,7 @@ impl Sidecar {
             known: Arc::clone(&shared.known),
             phones: Arc::clone(&shared.phones),
             bans: Arc::clone(&self.bans),
+            taken_over,
         };
         let failures = self.failures.clone();
         let thread = std::thread::Builder::new()

@@ -210,13 +210,7 @@ impl Trunks {
     /// The trunk that a message on this path is of: by the connection's certificate, else by its source address, else
     /// because we have registered there.
     pub(crate) fn of_flow(&self, flow: &Flow) -> Option<Arc<Trunk>> {
-        let by_certificate = flow.connection.and_then(|id| {
-            let connections = self
-                .connections
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
-            connections.get(&id).cloned()
-        });
+        let by_certificate = flow.connection.and_then(|id| self.of_connection(id));
         by_certificate
             .or_else(|| self.now().of_source(flow.remote.ip()).cloned())
             .or_else(|| {
@@ -231,6 +225,23 @@ impl Trunks {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id, trunk);
+    }
+
+    /// The trunk whose certificate a connection has shown.
+    pub(crate) fn of_connection(&self, id: ConnectionId) -> Option<Arc<Trunk>> {
+        self.connections
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
+    }
+
+    /// Forgets the connections that fit.
+    pub(crate) fn forget_connections(&self, fits: impl Fn(ConnectionId) -> bool) {
+        self.connections
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|id, _| !fits(*id));
     }
 
     /// The connection is closed.

@@ -40,6 +40,9 @@ pub(crate) struct RegistrationState {
     /// Where the registrar is: its requests are the trunk's.
     #[serde(skip)]
     pub(crate) registrar: Option<Registrar>,
+    /// It is the process's that was taken over from; our own REGISTER is not answered yet.
+    #[serde(skip)]
+    is_inherited: bool,
 }
 
 /// Where a registrar has taken our REGISTER.
@@ -142,6 +145,10 @@ impl Registrations {
     ) -> bool {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let state = all.entry(trunk.to_owned()).or_default();
+        if state.is_inherited && standing == Standing::Trying && answer.is_none() {
+            return false;
+        }
+        state.is_inherited = false;
         let now = Timestamp::now();
         let changed = state.state != standing || state.since.is_none();
         if changed {
@@ -159,6 +166,34 @@ impl Registrations {
             state.registrar = None;
         }
         changed
+    }
+
+    /// The registrars that send calls to us, by the trunks' names, with the routes to them.
+    pub(crate) fn registrars(&self) -> Vec<(String, Registrar, Vec<String>)> {
+        self.read(|all| {
+            let registered = all
+                .iter()
+                .filter(|(_, state)| state.state == Standing::Registered);
+            registered
+                .filter_map(|(name, state)| {
+                    Some((name.clone(), state.registrar?, state.service_route.clone()))
+                })
+                .collect()
+        })
+    }
+
+    /// The process that was taken over from is registered there: that holds until our own REGISTER is answered.
+    pub(crate) fn take_over(&self, trunk: &str, registrar: Registrar, route: Vec<String>) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let state = RegistrationState {
+            state: Standing::Registered,
+            since: Some(Timestamp::now().to_string()),
+            service_route: route,
+            registrar: Some(registrar),
+            is_inherited: true,
+            ..RegistrationState::default()
+        };
+        all.insert(trunk.to_owned(), state);
     }
 
     /// What a registrar has said of the way to it.
@@ -186,6 +221,38 @@ mod tests {
     use skillcall_sip::endpoint::ConnectionId;
 
     use super::*;
+
+    #[test]
+    fn what_another_process_has_registered_holds_until_our_own_is_answered() {
+        let registrar = Registrar {
+            address: "192.0.2.7:5060".parse().unwrap(),
+            transport: Transport::Udp,
+        };
+        let flow = Flow::udp(
+            "192.0.2.1:5060".parse().unwrap(),
+            "192.0.2.7:5060".parse().unwrap(),
+        );
+        let hour = Some(Duration::from_secs(3600));
+        let before = Registrations::default();
+        before.note("carrier", Standing::Registered, hour, Some("200 OK".into()));
+        assert!(before.registrars().is_empty(), "its way is not known yet");
+        before.note_way("carrier", &["<sip:edge;lr>".to_owned()], registrar);
+        for (standing, kept) in [(Standing::Registered, true), (Standing::Trying, false)] {
+            let after = Registrations::default();
+            for (name, registrar, route) in before.registrars() {
+                after.take_over(&name, registrar, route);
+            }
+            assert_eq!(after.service_route("carrier"), ["<sip:edge;lr>"]);
+            assert_eq!(after.at(&flow).as_deref(), Some("carrier"));
+            // The first REGISTER is on its way.
+            assert!(!after.note("carrier", Standing::Trying, None, None));
+            assert_eq!(after.at(&flow).as_deref(), Some("carrier"));
+            after.note("carrier", standing, hour, Some("an answer".into()));
+            assert_eq!(after.at(&flow).is_some(), kept);
+            assert!(after.note("carrier", Standing::Trying, None, None) == kept);
+            assert_eq!(after.at(&flow), None);
+        }
+    }
 
     #[test]
     fn what_is_noted_is_seen() {

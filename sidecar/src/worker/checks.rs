@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use skillcall_sip::endpoint::{FailureCause, OutgoingRequest, Party, SentId};
@@ -73,6 +74,9 @@ impl Running {
             return;
         }
         self.checks.next_look = now + LOOK;
+        if self.shared.handed_over.load(Ordering::Relaxed) {
+            return;
+        }
         let table = self.shared.trunks.now();
         if !Arc::ptr_eq(&table, &self.checks.table) {
             self.checks.take_up(table, now);

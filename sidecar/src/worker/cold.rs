@@ -162,6 +162,10 @@ impl Running {
                 ToWorker::NextHop { hop, found } => self.on_next_hop(&hop, found),
                 ToWorker::Signal(forward) => self.on_signal(*forward),
                 ToWorker::Gateway { call, input } => self.gateway_input(call, input),
+                ToWorker::CountUp { reply } => {
+                    let stays = self.count_up();
+                    let _ = reply.send(stays);
+                }
                 ToWorker::List { reply } => {
                     let views = self.calls.iter().map(|(_, call)| self.view(call)).collect();
                     // Whoever asked may have gone.

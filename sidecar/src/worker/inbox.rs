@@ -131,6 +131,8 @@ pub(crate) enum ToWorker {
     GiveUp(Vec<SavedInvite>),
     /// Refuse the INVITEs of peers that an earlier process has left.
     Refuse(Vec<SavedInvite>),
+    /// Another process takes over: all that has come is taken in, and the reply is which calls stay.
+    CountUp { reply: Sender<Stays> },
     /// End all calls; replies when none is left.
     HangUpAll,
     /// End the thread.
@@ -138,6 +140,15 @@ pub(crate) enum ToWorker {
     /// Panic, as a mistake would.
     #[cfg(feature = "injected-panics")]
     Panic,
+}
+
+/// What stays of a worker when another process takes over.
+#[derive(Debug, Default)]
+pub(crate) struct Stays {
+    /// SIP Call-IDs of its calls.
+    pub(crate) call_ids: Vec<Vec<u8>>,
+    /// The gateway's sessions.
+    pub(crate) sessions: Vec<String>,
 }
 
 /// The way to a worker's thread.

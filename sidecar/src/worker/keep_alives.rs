@@ -3,6 +3,7 @@
 //! answers no more, or that sees us at another address, has lost our flow, and is registered with anew (RFC 5626 §4.4.2).
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use skillcall_sip::endpoint::{CallHandle, Transport};
@@ -189,9 +190,10 @@ impl Running {
 
     /// Sends those that are due.
     pub(super) fn send_keep_alives(&mut self, now: Instant) {
+        let handed_over = self.shared.handed_over.load(Ordering::Relaxed);
         let mut keep_alives = std::mem::take(&mut self.keep_alives);
         let due = keep_alives.due(now, |whose| match whose {
-            Whose::Registration(id) => self.registering.is_registered(id, now),
+            Whose::Registration(id) => !handed_over && self.registering.is_registered(id, now),
             Whose::Call(call) => self.by_handle.contains_key(&call),
         });
         self.keep_alives = keep_alives;

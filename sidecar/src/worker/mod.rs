@@ -106,7 +106,7 @@ use crate::trunks::Trunks;
 use call::CallEntry;
 pub(crate) use call::CallKey;
 use checks::Checks;
-pub(crate) use inbox::{ToWorker, WorkerHandle};
+pub(crate) use inbox::{Stays, ToWorker, WorkerHandle};
 use keep_alives::KeepAlives;
 use next_hop::NextHop;
 pub(crate) use orders::LegOrder;
@@ -157,6 +157,8 @@ pub(crate) struct Shared {
     pub(crate) trunks: Trunks,
     /// No new calls are taken.
     pub(crate) draining: Arc<AtomicBool>,
+    /// Another process has taken over: what is not a call's is its.
+    pub(crate) handed_over: Arc<AtomicBool>,
     /// The phones that register with us.
     pub(crate) phones: Arc<Phones>,
     /// Who looks names up.
@@ -462,6 +464,26 @@ impl Running {
             self.follow();
         }
         self.transmit();
+    }
+
+    /// Takes in all that the front has queued, and tells which calls stay.
+    fn count_up(&mut self) -> Stays {
+        while !self.front_queue.is_empty() {
+            self.take_front();
+        }
+        self.settle();
+        // No device calls here any more.
+        self.forget_ready(Instant::now());
+        // Ids of this process's own making say by themselves whose they are.
+        let own = self.sip.id_prefix.as_bytes();
+        let call_ids = self.endpoint.call_ids();
+        Stays {
+            call_ids: call_ids
+                .filter(|id| own.is_empty() || !id.starts_with(own))
+                .map(<[u8]>::to_vec)
+                .collect(),
+            sessions: self.sessions.keys().map(|id| id.to_string()).collect(),
+        }
     }
 
     /// Lets events, inputs and commands lead to each other until all is quiet, and sends what came of it.

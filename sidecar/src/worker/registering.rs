@@ -146,6 +146,10 @@ impl Running {
             return;
         }
         self.registering.next_look = now + LOOK;
+        // The process that has taken over registers the same address, and takes the binding over.
+        if self.shared.handed_over.load(Ordering::Relaxed) {
+            return;
+        }
         let table = self.shared.trunks.now();
         if !Arc::ptr_eq(&table, &self.registering.table) {
             self.registering.take_up(table, now);

@@ -58,6 +58,7 @@ enum Order {
         user: String,
         headers: Vec<(String, String)>,
     },
+    Answer,
     HangUp,
     Cancel,
     Tell(Vec<ExtraHeader>),
@@ -126,6 +127,11 @@ impl Phone {
                 headers,
             })
             .unwrap();
+    }
+
+    /// Answers what rings.
+    pub(crate) fn answer(&self) {
+        self.orders.send(Order::Answer).unwrap();
     }
 
     pub(crate) fn hang_up(&self) {
@@ -232,6 +238,8 @@ struct Running {
     spoken: usize,
     state: Arc<(Mutex<State>, Condvar)>,
     call: Option<CallHandle>,
+    /// The offer of a call that rings.
+    ringing: Option<bytes::Bytes>,
     sdp: Option<MediaSession>,
     audio: Option<(AudioSession, SocketAddr)>,
     next_tick: Instant,
@@ -274,6 +282,7 @@ impl Running {
             spoken: 0,
             state,
             call: None,
+            ringing: None,
             sdp: None,
             audio: None,
             next_tick: Instant::now(),
@@ -289,6 +298,11 @@ impl Running {
             while let Ok(order) = orders.try_recv() {
                 match order {
                     Order::Call { to, user, headers } => self.dial(to, &user, &headers),
+                    Order::Answer => {
+                        if let (Some(call), Some(offer)) = (self.call, self.ringing.take()) {
+                            self.answer(call, &offer);
+                        }
+                    }
                     Order::HangUp => {
                         if let Some(call) = self.call {
                             let told = &self.told;
@@ -411,14 +425,9 @@ impl Running {
                     .provisional(now, call, StatusCode::RINGING, "", &self.told, None)
                     .unwrap();
                 if self.behaviour == Behaviour::Answer {
-                    let mut sdp = self.session();
-                    let (answer, negotiated) = sdp.answer(&offer.unwrap()).unwrap();
-                    self.sdp = Some(sdp);
-                    self.begin_audio(&negotiated);
-                    self.endpoint
-                        .accept(now, call, &self.told, Some(answer))
-                        .unwrap();
-                    self.change(|state| state.answered = true);
+                    self.answer(call, &offer.unwrap());
+                } else {
+                    self.ringing = offer;
                 }
             }
             Event::Provisional {
@@ -483,6 +492,17 @@ impl Running {
             }
             _ => {}
         }
+    }
+
+    fn answer(&mut self, call: CallHandle, offer: &[u8]) {
+        let mut sdp = self.session();
+        let (answer, negotiated) = sdp.answer(offer).unwrap();
+        self.sdp = Some(sdp);
+        self.begin_audio(&negotiated);
+        self.endpoint
+            .accept(Instant::now(), call, &self.told, Some(answer))
+            .unwrap();
+        self.change(|state| state.answered = true);
     }
 
     fn begin_audio(&mut self, negotiated: &sdp::Negotiated) {

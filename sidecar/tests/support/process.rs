@@ -50,15 +50,14 @@ impl Process {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = Vec::new();
         let started = lines.find_map(|line| {
             let line = line.unwrap();
-            let entry: Value = serde_json::from_str(&line).ok()?;
-            entry["fields"]["message"]
-                .as_str()?
-                .eq("sidecar started")
-                .then_some(entry)
+            let entry: Option<Value> = serde_json::from_str(&line).ok();
+            said.push(line);
+            entry.filter(|entry| entry["fields"]["message"] == "sidecar started")
         });
-        let started = started.expect("the sidecar starts");
+        let started = started.unwrap_or_else(|| panic!("the sidecar does not start: {said:#?}"));
         let udp = started["fields"]["udp"].as_str().unwrap();
         let udp = udp
             .trim_start_matches("Some(")

@@ -26,6 +26,11 @@ impl NonceWindow {
         }
     }
 
+    /// The nonces that were used, the oldest first, and when. Another window takes them by [`Self::accept`].
+    pub fn used(&self) -> impl Iterator<Item = (i64, &str)> {
+        self.order.iter().map(|(at, nonce)| (*at, &**nonce))
+    }
+
     /// True if the nonce is new; it is remembered then. `now` is in Unix seconds.
     pub fn accept(&mut self, nonce: &str, now: i64) -> bool {
         let oldest = now.saturating_sub(i64::try_from(NONCE_SECONDS).unwrap_or(i64::MAX));

@@ -269,6 +269,14 @@ impl Endpoint {
         }
     }
 
+    /// The Call-IDs of all calls, those that ring among them.
+    pub fn call_ids(&self) -> impl Iterator<Item = &[u8]> {
+        self.calls.iter().filter_map(|(_, call)| match &call.state {
+            CallState::Calling(calling) => Some(&*calling.call_id),
+            other => other.dialog().map(|dialog| dialog.call_id()),
+        })
+    }
+
     /// Our Contact for a peer over a transport, as it is written: a URI in angle brackets.
     pub fn contact(&self, transport: Transport, peer: IpAddr) -> &str {
         self.texts.contact(transport, peer)

@@ -113,6 +113,14 @@ impl Registrar {
         }
     }
 
+    /// Takes bindings that another registrar has kept, in the place of all that there are.
+    pub fn replace(&mut self, now: u64, kept: impl IntoIterator<Item = (String, Binding)>) {
+        self.bindings.clear();
+        self.ends.clear();
+        self.count = 0;
+        self.restore(now, kept);
+    }
+
     /// All bindings, with their addresses of record.
     pub fn bindings(&self) -> impl Iterator<Item = (&str, &Binding)> {
         self.bindings

@@ -12,6 +12,7 @@ mod websocket;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -111,6 +112,7 @@ struct Connection {
 /// What is accepted on one port.
 struct Listener {
     socket: TcpListener,
+    token: Token,
     transport: Transport,
     local: SocketAddr,
 }
@@ -162,15 +164,60 @@ impl Streams {
         address: SocketAddr,
     ) -> io::Result<()> {
         let name = transport.as_str().to_ascii_lowercase();
-        let mut socket =
-            TcpListener::bind(address).map_err(|error| named(address, &name, &error))?;
+        let socket = TcpListener::bind(address).map_err(|error| named(address, &name, &error))?;
+        self.listen(registry, token, transport, socket)
+    }
+
+    /// Listens on a socket of the process that was taken over from.
+    pub(super) fn inherit(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        transport: Transport,
+        socket: std::net::TcpListener,
+    ) -> io::Result<()> {
+        socket.set_nonblocking(true)?;
+        self.listen(registry, token, transport, TcpListener::from_std(socket))
+    }
+
+    fn listen(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        transport: Transport,
+        mut socket: TcpListener,
+    ) -> io::Result<()> {
         let local = socket.local_addr()?;
         registry.register(&mut socket, token, Interest::READABLE)?;
         self.listeners.push(Listener {
             socket,
+            token,
             transport,
             local,
         });
+        Ok(())
+    }
+
+    /// Another handle of a listener's socket, for the process that takes over.
+    pub(super) fn duplicate(&self, transport: Transport) -> io::Result<Option<OwnedFd>> {
+        let listener = self
+            .listeners
+            .iter()
+            .find(|listener| listener.transport == transport);
+        listener
+            .map(|listener| listener.socket.as_fd().try_clone_to_owned())
+            .transpose()
+    }
+
+    /// Whether what connects is taken in here, or by the process that has taken over. Connections stay.
+    pub(super) fn accepts(&mut self, registry: &Registry, on: bool) -> io::Result<()> {
+        for listener in &mut self.listeners {
+            if on {
+                registry.register(&mut listener.socket, listener.token, Interest::READABLE)?;
+            } else {
+                registry.deregister(&mut listener.socket)?;
+            }
+        }
         Ok(())
     }
 

@@ -230,3 +230,80 @@ fn a_folder_has_one_writer() {
     let _first = JournalFile::open(folder.path(), 0).unwrap();
     assert!(JournalFile::open(folder.path(), 0).is_err());
 }
+
+#[test]
+fn two_processes_write_beside_each_other_and_the_one_left_takes_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || JournalFile::open(folder.path(), 0);
+    let before = folder.path().join(BEFORE.0);
+    let (mut predecessor, _) = open().unwrap();
+    predecessor.write(asked("old", 1));
+    assert!(open().is_err(), "it writes there");
+    predecessor.step_aside().unwrap();
+    predecessor.write(leg("old"));
+    let (mut successor, left) = open().unwrap();
+    assert!(left.calls.is_empty(), "its calls run");
+    successor.write(asked("new", 1));
+    assert!(
+        successor.step_aside().is_err(),
+        "the one before still has calls"
+    );
+    assert!(successor.absorb().is_err(), "it lives");
+
+    // As when it is killed: nothing is written any more.
+    drop(predecessor);
+    let left = successor.absorb().unwrap();
+    let [call] = &left.calls[..] else {
+        panic!("{left:?}");
+    };
+    assert_eq!(call.details.transaction_id.as_str(), "old");
+    assert_eq!(call.dialogs.len(), 1);
+    assert!(!before.exists());
+    drop(successor);
+    let (mut last, left) = open().unwrap();
+    assert_eq!(left.calls.len(), 2, "both were written down by one");
+
+    // A good end leaves nothing to take over.
+    for transaction in ["old", "new"] {
+        last.write(Line::Ended {
+            transaction: transaction.to_owned(),
+        });
+    }
+    last.step_aside().unwrap();
+    let (mut next, _) = open().unwrap();
+    last.close();
+    assert!(!before.exists());
+    assert!(next.absorb().unwrap().calls.is_empty());
+}
+
+#[test]
+fn the_file_comes_back_when_the_process_that_took_over_dies() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || JournalFile::open(folder.path(), 0);
+    let (mut predecessor, _) = open().unwrap();
+    predecessor.write(asked("old", 1));
+    predecessor.step_aside().unwrap();
+    let (mut successor, _) = open().unwrap();
+    successor.write(asked("new", 1));
+    assert!(predecessor.step_back().is_err(), "it lives");
+    drop(successor);
+    let left = predecessor.step_back().unwrap();
+    let [call] = &left.calls[..] else {
+        panic!("{left:?}");
+    };
+    assert_eq!(call.details.transaction_id.as_str(), "new");
+    assert!(open().is_err(), "it writes there again");
+    drop(predecessor);
+    let (_, left) = open().unwrap();
+    assert_eq!(left.calls.len(), 2);
+
+    // Both were killed at once: the next start finds what each has left.
+    let (mut predecessor, _) = open().unwrap();
+    predecessor.step_aside().unwrap();
+    let (mut successor, _) = open().unwrap();
+    successor.write(asked("newer", 1));
+    drop((predecessor, successor));
+    let (_, left) = open().unwrap();
+    assert_eq!(left.calls.len(), 3);
+    assert!(!folder.path().join(BEFORE.0).exists());
+}

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use skillcall_webrtc::{Carrier, FromServer, Gatherer, LocalAddress, ServerKind};
@@ -67,7 +68,8 @@ impl Running {
 
     /// Whether fewer legs are ready than are to be.
     fn lacks_legs(&self) -> bool {
-        !self.hanging_up && self.ready.legs.len() < self.wanted()
+        let handed_over = self.shared.handed_over.load(Ordering::Relaxed);
+        !self.hanging_up && !handed_over && self.ready.legs.len() < self.wanted()
     }
 
     /// When something is due for the legs that are ready.
