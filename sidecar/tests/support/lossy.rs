@@ -61,7 +61,13 @@ fn is_media(datagram: &[u8]) -> bool {
     matches!(datagram, [128..=191, kind, ..] if !(192..=223).contains(kind))
 }
 
-/// A relay between one peer, known from the start, and whoever sends first from elsewhere; media pass it as the traces say.
+/// Whether a packet begins a talk-spurt (RFC 3550 §5.1, RFC 3551 §4.1): encryption leaves that to be seen.
+fn begins(datagram: &[u8]) -> bool {
+    matches!(datagram, [_, kind, ..] if kind & 0x80 != 0)
+}
+
+/// A relay between one peer, known from the start, and another one; media pass it as the traces say, which begin anew with each
+/// talk-spurt.
 pub(crate) struct Lossy {
     pub(crate) address: SocketAddr,
     other: Arc<Mutex<Option<SocketAddr>>>,
@@ -102,6 +108,9 @@ impl Lossy {
                     let delay = match is_media(datagram) {
                         true => {
                             let number = &mut numbers[usize::from(inward)];
+                            if begins(datagram) {
+                                *number = 0;
+                            }
                             *number += 1;
                             trace.delay(*number - 1)
                         }
