@@ -106,7 +106,7 @@ fn baresip_hears(codec: Encoding, speech: &[i16], trace: &Trace) -> Vec<i16> {
             (111, "opus/48000/2"),
         ),
         _ => (
-            Baresip::concealing("PCMU", TONE),
+            Baresip::alone("PCMU", TONE),
             pcmu_packets(speech),
             (0, "PCMU/8000"),
         ),

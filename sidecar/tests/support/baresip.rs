@@ -29,17 +29,7 @@ impl Baresip {
             true => opus_voice(hz),
             false => narrow_voice(hz),
         };
-        (Self::run(listens, &account, &voice, ""), listens)
-    }
-
-    /// The same, and what is lost of G.711 is made up by its `plc` (SpanDSP), which writes down what it has made, too.
-    pub(crate) fn concealing(codec: &str, hz: f64) -> (Self, SocketAddr) {
-        let listens = free_port();
-        let account =
-            format!("<sip:desk@{listens}>;regint=0;answermode=auto;audio_codecs={codec}\n");
-        // Its filters of what comes are in reverse order.
-        let phone = Self::run(listens, &account, &narrow_voice(hz), "module\tplc.so\n");
-        (phone, listens)
+        (Self::run(listens, &account, &voice), listens)
     }
 
     /// A phone of `user`, that registers with `registrar` by this transport and says a tone of `hz`.
@@ -55,10 +45,10 @@ impl Baresip {
             "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};regint=120;\
              answermode=auto;audio_codecs=PCMU\n"
         );
-        Self::run(anywhere, &account, &narrow_voice(hz), "")
+        Self::run(anywhere, &account, &narrow_voice(hz))
     }
 
-    fn run(listens: SocketAddr, account: &str, voice: &[u8], more: &str) -> Self {
+    fn run(listens: SocketAddr, account: &str, voice: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().display().to_string();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
@@ -79,7 +69,7 @@ impl Baresip {
                  audio_source\taufile,{inside}/tone.wav\naudio_alert\taufile,{inside}/alert.wav\n\
                  audio_srate\t8000\naudio_channels\t1\nmodule_path\t{modules}\nmodule\tg711.so\n\
                  module\topus.so\nmodule\tg722.so\nopus_inbandfec\tyes\n\
-                 module\taufile.so\nmodule\taubridge.so\nmodule\tsndfile.so\n{more}module\tcons.so\n\
+                 module\taufile.so\nmodule\taubridge.so\nmodule\tsndfile.so\nmodule\tcons.so\n\
                  cons_listen\t{console}\nsnd_path\t{inside}\nmodule_app\taccount.so\n\
                  module_app\tmenu.so\nrtp_ports\t20000-29999\n"
             ),
