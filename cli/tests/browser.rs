@@ -101,7 +101,9 @@ async fn phone_heard(folder: &Path, hz: f64) {
 
 /// The sessions that the simulator shows to who has its token.
 async fn sessions(link: &str) -> Vec<Value> {
-    let (page, token) = link.split_once("/echo#token=").expect("a link with a token");
+    let (page, token) = link
+        .split_once("/echo#token=")
+        .expect("a link with a token");
     let client = reqwest::Client::builder().no_proxy().build();
     let asked = client
         .expect("an HTTP client")
@@ -166,7 +168,13 @@ async fn a_stranger_calls_the_front_desk_from_a_browser() {
     assert_eq!(all.len(), 1, "{all:?}");
     let id = all[0]["sessionId"].as_str().expect("its id");
     let ladder = says(&folder, &["trace", id]);
-    for message in ["InitiateOutboundCall", "INVITE", "CallAccepted", "CallEnded", "BYE"] {
+    for message in [
+        "InitiateOutboundCall",
+        "INVITE",
+        "CallAccepted",
+        "CallEnded",
+        "BYE",
+    ] {
         assert!(ladder.contains(message), "no {message}:\n{ladder}");
     }
     chromium.end().await;

@@ -365,7 +365,10 @@ impl Staging {
             return toml
                 .replace("30000-33999", &format!("{first}-{last}"))
                 .replace("127.0.0.1:7080", &control.to_string())
-                .replace("http://127.0.0.1:3000", &format!("http://{}", server.address()))
+                .replace(
+                    "http://127.0.0.1:3000",
+                    &format!("http://{}", server.address()),
+                )
                 .replace("secrets/", "");
         }
         let handler = match &self.handler {

@@ -122,7 +122,11 @@ fn baresip_hears(codec: Encoding, speech: &[i16], trace: &Trace) -> Vec<i16> {
         {
             return heard;
         }
-        assert!(Instant::now() < until, "nothing is written:\n{}", baresip.log());
+        assert!(
+            Instant::now() < until,
+            "nothing is written:\n{}",
+            baresip.log()
+        );
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
 }

@@ -295,6 +295,9 @@ mod tests {
         let square: Vec<i16> = square.into_iter().cycle().take(480).collect();
         let mut made = [0; FRAME_SAMPLES];
         hearing(&square).lost(&mut made, &square[..FRAME_SAMPLES]);
-        assert!(made[..20].iter().all(|sample| *sample == i16::MAX), "{made:?}");
+        assert!(
+            made[..20].iter().all(|sample| *sample == i16::MAX),
+            "{made:?}"
+        );
     }
 }

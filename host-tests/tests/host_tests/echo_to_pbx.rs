@@ -33,8 +33,7 @@ const SIDECAR_TOML: &str = include_str!("../../../examples/echo-to-pbx/sidecar.t
 const PJSIP: &str = include_str!("../../../examples/echo-to-pbx/asterisk/pjsip.conf");
 const EXTENSIONS: &str = include_str!("../../../examples/echo-to-pbx/asterisk/extensions.conf");
 const FEATURES: &str = include_str!("../../../examples/echo-to-pbx/asterisk/features.conf");
-const MUSIC_ON_HOLD: &str =
-    include_str!("../../../examples/echo-to-pbx/asterisk/musiconhold.conf");
+const MUSIC_ON_HOLD: &str = include_str!("../../../examples/echo-to-pbx/asterisk/musiconhold.conf");
 /// What the PBX says to a room that it calls, beside the guide's numbers.
 const MORE_EXTENSIONS: &str = "
 [inside](+)
@@ -59,7 +58,10 @@ fn pbx(at: SocketAddr, gateway: SocketAddr, desk: SocketAddr) -> Option<Asterisk
         at,
         &[
             ("pjsip.conf", pjsip + &phones),
-            ("extensions.conf", format!("{EXTENSIONS}\n{MORE_EXTENSIONS}")),
+            (
+                "extensions.conf",
+                format!("{EXTENSIONS}\n{MORE_EXTENSIONS}"),
+            ),
             ("features.conf", FEATURES.to_owned()),
             ("musiconhold.conf", MUSIC_ON_HOLD.to_owned()),
         ],
@@ -80,7 +82,11 @@ async fn is(simulator: &Simulator, id: &str, wanted: State) {
         let found = all.iter().find(|session| session.session_id == id)?;
         (found.state == wanted).then_some(())
     });
-    assert!(found.await.is_some(), "{wanted:?}: {:?}", simulator.sessions());
+    assert!(
+        found.await.is_some(),
+        "{wanted:?}: {:?}",
+        simulator.sessions()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,7 +105,10 @@ async fn an_echo_and_asterisk_call_each_other() {
         .replace("address = \"10.0.5.10\"", &format!("address = \"{sip}\""))
         .replace("10.0.5.10", "127.0.0.1")
         .replace("10.0.5.20", "127.0.0.1")
-        .replace("amzn1.ask.account.REPLACE", "amzn1.ask.account.SIMULATEDCUSTOMER");
+        .replace(
+            "amzn1.ask.account.REPLACE",
+            "amzn1.ask.account.SIMULATEDCUSTOMER",
+        );
     let stage = Staging::new(plans::straight())
         .with_login()
         .whole_sidecar_toml(&toml)

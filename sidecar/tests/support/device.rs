@@ -138,7 +138,13 @@ impl Device {
         frequency: f64,
         codecs: &[Encoding],
     ) -> (Self, String) {
-        Self::offering_with(socket, addresses, frequency, codecs, JitterConfig::default())
+        Self::offering_with(
+            socket,
+            addresses,
+            frequency,
+            codecs,
+            JitterConfig::default(),
+        )
     }
 
     fn offering_with(

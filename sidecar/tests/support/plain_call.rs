@@ -4,12 +4,13 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
 use super::LIMIT;
-use super::lossy::Trace;
+use super::lossy::{Trace, rtp_pair};
 
 /// A call that was answered.
 pub(crate) struct PlainCall {
     sip: UdpSocket,
     rtp: UdpSocket,
+    _rtcp: UdpSocket,
     place: SocketAddr,
     id: String,
     to: String,
@@ -19,12 +20,14 @@ pub(crate) struct PlainCall {
 impl PlainCall {
     /// Calls the desk at this place with one codec: its payload type, and its name as SDP has it.
     pub(crate) fn dials(place: SocketAddr, (payload_type, name): (u8, &str)) -> Self {
-        let [sip, rtp] = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
+        let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let [rtp, rtcp] = rtp_pair();
         sip.set_read_timeout(Some(LIMIT)).unwrap();
         let port = rtp.local_addr().unwrap().port();
         let mut call = Self {
             sip,
             rtp,
+            _rtcp: rtcp,
             place,
             id: format!("{:016x}@plain", rand::random::<u64>()),
             to: format!("<sip:desk@{place}>"),
