@@ -45,6 +45,7 @@ pub struct Staging {
     handler: Option<Url>,
     route: Option<String>,
     sidecar_toml: String,
+    whole_sidecar_toml: Option<String>,
     simulator: SimulatorConfig,
     test_trust: bool,
     tcp: bool,
@@ -129,6 +130,7 @@ impl Staging {
             handler: None,
             route: None,
             sidecar_toml: String::new(),
+            whole_sidecar_toml: None,
             simulator,
             test_trust: true,
             tcp: false,
@@ -209,6 +211,14 @@ impl Staging {
         self
     }
 
+    /// A sidecar.toml of somebody else's, as an installation has it, in place of the stage's own: the component, the control API, the
+    /// RTP ports and the secrets become the stage's.
+    #[must_use]
+    pub fn whole_sidecar_toml(mut self, toml: &str) -> Self {
+        self.whole_sidecar_toml = Some(toml.to_owned());
+        self
+    }
+
     /// Changes the simulator's configuration.
     #[must_use]
     pub fn simulator(mut self, change: impl FnOnce(&mut SimulatorConfig)) -> Self {
@@ -284,7 +294,7 @@ impl Staging {
         std::fs::write(&file, &toml).expect("sidecar.toml");
         write_secret(&folder.path().join("sidecar.token"), &secrets.sidecar_token);
         write_secret(&folder.path().join("sidecar.key"), &secrets.keys);
-        for bucket in ["recordings", "prompts", "traces"] {
+        for bucket in ["recordings", "prompts", "traces", "records"] {
             std::fs::create_dir_all(folder.path().join(bucket)).expect("a bucket");
         }
         let config = SidecarConfig::load(&file).unwrap_or_else(|error| panic!("{error}\n{toml}"));
@@ -351,6 +361,16 @@ impl Staging {
             % STAGES;
         let first = FIRST_PORT + place * PORTS;
         let last = first + PORTS - 1;
+        if let Some(toml) = &self.whole_sidecar_toml {
+            return toml
+                .replace("30000-33999", &format!("{first}-{last}"))
+                .replace("127.0.0.1:7080", &control.to_string())
+                .replace(
+                    "http://127.0.0.1:3000",
+                    &format!("http://{}", server.address()),
+                )
+                .replace("secrets/", "");
+        }
         let handler = match &self.handler {
             Some(url) => format!("handler = \"{url}\"\nrequire-signed-replies = false"),
             None => format!("handler = \"http://{}/media/events\"", server.address()),

@@ -157,6 +157,43 @@ fn one_late_packet_moves_nothing() {
 }
 
 #[test]
+fn in_the_first_second_each_late_packet_counts() {
+    // Of the first packets every third takes 60 ms longer than the delay has room for; later ones are single, and move nothing.
+    let late = |n: u32| (n % 3 == 1 && n < 12) || n == 300;
+    let (_, buffer) = run(500, 500, |n| Some(if late(n) { n + 5 } else { n }));
+    let counters = buffer.counters();
+    assert!(counters.late <= 3, "{counters:?}");
+    assert!((3..=4).contains(&counters.stretched), "{counters:?}");
+}
+
+#[test]
+fn what_comes_next_is_known_when_all_of_it_is_there() {
+    let mut buffer = JitterBuffer::new(CONFIG);
+    for number in [0, 1, 3, 5] {
+        insert(&mut buffer, number, number == 0);
+    }
+    let mut known = Vec::new();
+    for _ in 0..9 {
+        let (mut frame, mut next) = (SILENT_FRAME, SILENT_FRAME);
+        let kind = buffer.play(&mut frame);
+        let next = buffer.peek(&mut next).then(|| number_of(&next));
+        known.push((kind, next.flatten()));
+    }
+    let (silence, audio, missing) = (Played::Silence, Played::Audio, Played::Missing);
+    let expected = [
+        (silence, None),
+        (silence, Some(0)),
+        (audio, Some(1)),
+        (audio, None),
+        (missing, Some(3)),
+        (audio, None),
+        (missing, Some(5)),
+        (audio, None),
+    ];
+    assert_eq!(known[..8], expected);
+}
+
+#[test]
 fn a_clock_that_runs_differently_is_followed() {
     // 2000 ppm, forty times what a telephone may have: over 100 s the sender makes 10 frames more or fewer.
     for (gains, name) in [(true, "faster"), (false, "slower")] {

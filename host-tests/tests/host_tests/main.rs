@@ -11,6 +11,7 @@ mod component_typed;
 mod custom_flow;
 mod dialogs;
 mod echo;
+mod echo_to_pbx;
 mod foreign_peers;
 mod handler_trouble;
 mod hang_ups;

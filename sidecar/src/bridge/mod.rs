@@ -29,6 +29,7 @@ pub(crate) fn receive(
     let Some(datagram) = leg.open_rtp(datagram) else {
         return false;
     };
+    leg.return_to_announced(from, datagram);
     if !deliver(legs, slot, now, datagram, out) {
         return false;
     }

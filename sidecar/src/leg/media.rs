@@ -11,7 +11,7 @@ use skillcall_media::dtmf::{COMMA_MS, Digit, ToneDetector, audible};
 use skillcall_media::encoding::Encoding;
 use skillcall_media::player::{Player, Step};
 use skillcall_media::prompt::EncodedPrompt;
-use skillcall_media::rtp::MAX_PACKET;
+use skillcall_media::rtp::{MAX_PACKET, RtpPacket};
 use skillcall_media::session::{AudioSession, Outgoing};
 use skillcall_media::transcode::{TranscodeError, Transcoder};
 use skillcall_media::utterance::UtteranceDetector;
@@ -43,7 +43,8 @@ pub(crate) enum Learned {
     /// Where the peer's SDP says; the first valid packet from elsewhere is followed, because many
     /// peers sit behind address translation.
     Announced,
-    /// Where valid packets came from. Others are not listened to until the next offer and answer.
+    /// Where valid packets came from. Others are not listened to until the next offer and answer, but for those that come from
+    /// where the peer's SDP says: what a former user of the port still gets may come first, and must not take the peer's place.
     Locked(SocketAddr),
 }
 
@@ -346,13 +347,24 @@ impl LegMedia {
             && self.we_receive
             && match self.learned {
                 Learned::Announced => true,
-                Learned::Locked(address) => address == from,
+                Learned::Locked(address) => address == from || self.announced == from,
             }
     }
 
     /// Notes that a valid packet came from this address.
     pub(crate) fn learn(&mut self, from: SocketAddr) {
         if self.learned == Learned::Announced {
+            self.learned = Learned::Locked(from);
+        }
+    }
+
+    /// RTP has come from here: follows the peer to where its SDP says, if others were followed before. They are not listened to any
+    /// more, so that the media session takes the peer for its source with the second packet.
+    pub(crate) fn return_to_announced(&mut self, from: SocketAddr, datagram: &[u8]) {
+        if self.announced == from
+            && matches!(self.learned, Learned::Locked(other) if other != from)
+            && RtpPacket::parse(datagram).is_ok()
+        {
             self.learned = Learned::Locked(from);
         }
     }

@@ -281,3 +281,34 @@ async fn each_network_is_told_the_address_at_which_it_reaches_us() {
     }
     bench.sidecar.shutdown().await;
 }
+
+/// RTP that a former user of the port still gets comes first: the peer is heard, and followed, all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stray_packet_that_comes_first_does_not_take_the_peer_s_place() {
+    let bench = Bench::start(Handler::start(asks_for_digits).await, None).await;
+    let to = bench.sidecar.sip_udp().unwrap();
+    let mut peer = Peer::at("127.0.0.2", "127.0.0.2");
+    let mut stray = Peer::at("127.0.0.3", "127.0.0.3");
+    let (_, media) = peer.call(to);
+    for packet in 0..9 {
+        stray.speak(media, 160 * packet);
+    }
+    // What goes out follows the stray one, as if the peer were behind a translation.
+    stray.hears();
+    for packet in 0..9 {
+        peer.speak(media, 160 * packet);
+        stray.speak(media, 160 * (9 + packet));
+    }
+    peer.press(media, 1, 20_000);
+    stray.press(media, 9, 20_000);
+    peer.press(media, 2, 40_000);
+    let event = bench.handler.wait("DIGITS_RECEIVED", 1);
+    assert_eq!(event["ActionData"]["ReceivedDigits"], "12", "{event}");
+    peer.hears();
+    stray.heard();
+    stray.speak(media, 160 * 20);
+    peer.heard();
+    peer.hears();
+    assert_eq!(stray.heard(), 0, "nothing bleeds");
+    bench.sidecar.shutdown().await;
+}

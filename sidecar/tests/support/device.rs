@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use skillcall_media::dtmf::{Digit, ToneDetector, audible};
 use skillcall_media::encoding::Encoding;
+use skillcall_media::jitter::JitterConfig;
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_media::session::{AudioSession, Format, Outgoing, SessionConfig};
 use skillcall_media::transcode::{OpusSettings, Side, Transcoder};
@@ -114,8 +115,9 @@ fn config(addresses: Vec<LocalAddress>, codecs: &[Encoding], ssrc: u32) -> Confi
     config
 }
 
-fn session() -> AudioSession {
-    let config = SessionConfig::new(Format::new(Codec::Pcmu, None), rand::random());
+fn session(jitter: JitterConfig) -> AudioSession {
+    let mut config = SessionConfig::new(Format::new(Codec::Pcmu, None), rand::random());
+    config.jitter = jitter;
     let mut session = AudioSession::new(config, Instant::now());
     session.listen(true);
     session
@@ -136,7 +138,23 @@ impl Device {
         frequency: f64,
         codecs: &[Encoding],
     ) -> (Self, String) {
-        let session = session();
+        Self::offering_with(
+            socket,
+            addresses,
+            frequency,
+            codecs,
+            JitterConfig::default(),
+        )
+    }
+
+    fn offering_with(
+        socket: UdpSocket,
+        addresses: Vec<LocalAddress>,
+        frequency: f64,
+        codecs: &[Encoding],
+        jitter: JitterConfig,
+    ) -> (Self, String) {
+        let session = session(jitter);
         let config = config(addresses, codecs, session.ssrc());
         let (peer, offer) = Peer::offer(config, Instant::now());
         (Self::start(socket, peer, session, frequency), offer)
@@ -154,7 +172,7 @@ impl Device {
         offer: &str,
     ) -> (Self, String) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let session = session();
+        let session = session(JitterConfig::default());
         let host = LocalAddress::Host(socket.local_addr().unwrap());
         let config = config(vec![host], codecs, session.ssrc());
         let (peer, answer) = Peer::answer(config, offer, Instant::now()).unwrap();
@@ -197,11 +215,12 @@ impl Device {
         self.inner.0.lock().unwrap()
     }
 
-    /// A device behind a network that loses and delays its media, as the first trace says, and the others', as the second does.
+    /// A device behind a network that loses and delays its media, as the first trace says, and the others', as the second does. What
+    /// is late is waited for as `jitter` says. It is silent but for what it is told to say.
     pub(crate) fn offering_over(
         codecs: &[Encoding],
-        frequency: f64,
         [from, to]: [Trace; 2],
+        jitter: JitterConfig,
     ) -> (Self, String) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let local = socket.local_addr().unwrap();
@@ -211,8 +230,9 @@ impl Device {
             socket: local,
             public: lossy.address,
         };
-        let (device, offer) = Self::offering_on(socket, vec![public], frequency, codecs);
+        let (device, offer) = Self::offering_with(socket, vec![public], 440.0, codecs, jitter);
         device.lock().via = Some(Arc::new(lossy));
+        device.mute(true);
         (device, offer)
     }
 
@@ -301,7 +321,7 @@ impl Device {
         self.quit.store(true, Ordering::Relaxed);
     }
 
-    /// Sends no audio from now on, or sends again; ICE goes on.
+    /// Sends no audio from now on but what it is told to say, or sends again; ICE goes on.
     pub(crate) fn mute(&self, mute: bool) {
         self.lock().mute = mute;
     }
@@ -486,10 +506,11 @@ fn run(inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
             if state.session.format() != format {
                 state.session.set_format(format);
             }
-            let sends = audio.direction.sends() && state.peer.is_connected() && !state.mute;
+            let may_send = audio.direction.sends() && state.peer.is_connected();
             while next_tick <= now {
                 next_tick += Duration::from_millis(20);
                 let said = voice[spoken % voice.len()];
+                let sends = may_send && !(state.mute && state.pressed.is_empty());
                 let frame = if state.pressed.is_empty() {
                     spoken += 1;
                     said

@@ -61,9 +61,28 @@ fn is_media(datagram: &[u8]) -> bool {
     matches!(datagram, [128..=191, kind, ..] if !(192..=223).contains(kind))
 }
 
-/// A relay between one peer, known from the start, and whoever sends first from elsewhere; media pass it as the traces say.
+/// A socket for RTP, and the one above it: RTCP goes there (RFC 3550 §11), which in no other program's socket must be taken for something
+/// else.
+pub(crate) fn rtp_pair() -> [UdpSocket; 2] {
+    loop {
+        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let above = rtp.local_addr().unwrap().port().checked_add(1);
+        if let Some(Ok(rtcp)) = above.map(|port| UdpSocket::bind(("127.0.0.1", port))) {
+            return [rtp, rtcp];
+        }
+    }
+}
+
+/// Whether a packet begins a talk-spurt (RFC 3550 §5.1, RFC 3551 §4.1): encryption leaves that to be seen.
+fn begins(datagram: &[u8]) -> bool {
+    matches!(datagram, [_, kind, ..] if kind & 0x80 != 0)
+}
+
+/// A relay between one peer, known from the start, and another one; media pass it as the traces say, which begin anew with each
+/// talk-spurt.
 pub(crate) struct Lossy {
     pub(crate) address: SocketAddr,
+    _rtcp: UdpSocket,
     other: Arc<Mutex<Option<SocketAddr>>>,
     passed: Arc<[AtomicUsize; 2]>,
     quit: Arc<AtomicBool>,
@@ -75,7 +94,7 @@ type Waiting = BinaryHeap<Reverse<(Instant, usize, Vec<u8>, SocketAddr)>>;
 impl Lossy {
     /// A relay for `peer`; `from` is what becomes of its packets, `to` of those for it.
     pub(crate) fn before(peer: SocketAddr, from: Trace, to: Trace) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let [socket, rtcp] = rtp_pair();
         socket
             .set_read_timeout(Some(Duration::from_millis(1)))
             .unwrap();
@@ -102,6 +121,9 @@ impl Lossy {
                     let delay = match is_media(datagram) {
                         true => {
                             let number = &mut numbers[usize::from(inward)];
+                            if begins(datagram) {
+                                *number = 0;
+                            }
                             *number += 1;
                             trace.delay(*number - 1)
                         }
@@ -123,6 +145,7 @@ impl Lossy {
         });
         Self {
             address,
+            _rtcp: rtcp,
             other,
             passed,
             quit,

@@ -20,6 +20,7 @@ pub(crate) mod network;
 pub(crate) mod peer;
 pub(crate) mod phone;
 pub(crate) mod pjsua;
+pub(crate) mod plain_call;
 pub(crate) mod process;
 pub(crate) mod recogniser;
 pub(crate) mod room;

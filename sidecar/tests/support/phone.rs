@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use skillcall_media::dtmf::{Digit, ToneDetector, audible};
+use skillcall_media::jitter::JitterConfig;
 use skillcall_media::rtp::{MAX_PACKET, PayloadType};
 use skillcall_media::session::{AudioSession, Format, Outgoing, SessionConfig};
 use skillcall_media::{FRAME_SAMPLES, Frame, SILENT_FRAME, codec::Codec, tone};
@@ -19,6 +20,7 @@ use skillcall_sip::message::{ExtraHeader, StatusCode, Uri};
 use skillcall_sip::sdp::{self, Capabilities, MediaSession};
 
 use super::LIMIT;
+use super::lossy::{Lossy, Trace};
 
 /// What a phone does when it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,7 @@ enum Order {
     Tell(Vec<ExtraHeader>),
     Digit(char),
     Say(Vec<Frame>),
+    Mute(bool),
     Direct(sdp::Direction),
     Quit,
 }
@@ -79,20 +82,38 @@ pub(crate) struct Phone {
 impl Phone {
     /// A phone that says a tone of `frequency` Hz while a call is up.
     pub(crate) fn start(frequency: f64, behaviour: Behaviour) -> Self {
-        Self::with("127.0.0.1", frequency, behaviour, true)
+        Self::with("127.0.0.1", frequency, behaviour, |_| {})
     }
 
     /// The same at another address of loopback.
     pub(crate) fn at(address: &str, frequency: f64, behaviour: Behaviour) -> Self {
-        Self::with(address, frequency, behaviour, true)
+        Self::with(address, frequency, behaviour, |_| {})
     }
 
     /// A phone that knows no telephone events: its digits are tones, and it hears them as tones.
     pub(crate) fn in_band(frequency: f64, behaviour: Behaviour) -> Self {
-        Self::with("127.0.0.1", frequency, behaviour, false)
+        Self::with("127.0.0.1", frequency, behaviour, |phone| {
+            phone.events = false;
+        })
     }
 
-    fn with(at: &str, frequency: f64, behaviour: Behaviour, events: bool) -> Self {
+    /// A phone behind a network that loses and delays its media, as the first trace says, and the others', as the second does. What is
+    /// late is waited for as `jitter` says. It is silent but for what it is told to say.
+    pub(crate) fn over([from, to]: [Trace; 2], jitter: JitterConfig) -> Self {
+        Self::with("127.0.0.1", 440.0, Behaviour::Answer, move |phone| {
+            let rtp = phone.rtp.local_addr().unwrap();
+            phone.via = Some(Lossy::before(rtp, from, to));
+            phone.jitter = jitter;
+            phone.mute = true;
+        })
+    }
+
+    fn with(
+        at: &str,
+        frequency: f64,
+        behaviour: Behaviour,
+        change: impl FnOnce(&mut Running) + Send + 'static,
+    ) -> Self {
         let sip = UdpSocket::bind((at, 0)).unwrap();
         sip.set_read_timeout(Some(Duration::from_millis(2)))
             .unwrap();
@@ -102,7 +123,7 @@ impl Phone {
         let shared = Arc::clone(&state);
         let thread = std::thread::spawn(move || {
             let mut running = Running::new(sip, behaviour, frequency, shared);
-            running.events = events;
+            change(&mut running);
             running.run(&queue);
         });
         Self {
@@ -158,6 +179,11 @@ impl Phone {
         self.orders.send(Order::Direct(direction)).unwrap();
     }
 
+    /// Says nothing from now on but what it is told to say, or speaks again.
+    pub(crate) fn mute(&self, mute: bool) {
+        self.orders.send(Order::Mute(mute)).unwrap();
+    }
+
     /// Says this once, in place of its voice.
     pub(crate) fn say(&self, samples: &[i16]) {
         let frames = samples
@@ -197,6 +223,14 @@ impl Phone {
         self.wait(&format!("a tone of {frequency} Hz"), |state| {
             let heard = &state.heard;
             heard.len() >= 1600 && tone::power_at(&heard[heard.len() - 1600..], frequency) > 0.8
+        });
+    }
+
+    /// Waits until it has heard 200 ms of silence.
+    pub(crate) fn hears_nothing(&self) {
+        self.wait("silence", |state| {
+            let heard = &state.heard;
+            heard.len() >= 1600 && heard[heard.len() - 1600..].iter().all(|s| s.abs() < 200)
         });
     }
 
@@ -244,6 +278,11 @@ struct Running {
     audio: Option<(AudioSession, SocketAddr)>,
     next_tick: Instant,
     events: bool,
+    /// Says nothing but what it is told to say.
+    mute: bool,
+    jitter: JitterConfig,
+    /// What stands between its media and the other side.
+    via: Option<Lossy>,
     /// Tones of digits that are still to be sent.
     pressed: VecDeque<Frame>,
     tones: ToneDetector,
@@ -287,6 +326,9 @@ impl Running {
             audio: None,
             next_tick: Instant::now(),
             events: true,
+            mute: false,
+            jitter: JitterConfig::default(),
+            via: None,
             pressed: VecDeque::new(),
             tones: ToneDetector::new(),
         }
@@ -331,6 +373,7 @@ impl Running {
                         }
                     }
                     Order::Say(frames) => self.pressed.extend(frames),
+                    Order::Mute(mute) => self.mute = mute,
                     Order::Direct(direction) => {
                         let sdp = self.sdp.as_mut().unwrap();
                         sdp.set_direction(direction);
@@ -379,7 +422,10 @@ impl Running {
     }
 
     fn session(&self) -> MediaSession {
-        let rtp = self.rtp.local_addr().unwrap();
+        let rtp = match &self.via {
+            Some(via) => via.address,
+            None => self.rtp.local_addr().unwrap(),
+        };
         let mut capabilities = Capabilities::new(rtp.ip(), rtp.port());
         if !self.events {
             capabilities.telephone_event = None;
@@ -518,12 +564,18 @@ impl Running {
             return;
         }
         let now = Instant::now();
-        let mut session = AudioSession::new(
-            SessionConfig::new(Format::new(codec, events), rand::random()),
-            now,
-        );
+        let mut config = SessionConfig::new(Format::new(codec, events), rand::random());
+        config.jitter = self.jitter;
+        let mut session = AudioSession::new(config, now);
         session.listen(true);
-        self.audio = Some((session, negotiated.remote));
+        let remote = match &self.via {
+            Some(via) => {
+                via.leads_to(negotiated.remote);
+                via.address
+            }
+            None => negotiated.remote,
+        };
+        self.audio = Some((session, remote));
         self.next_tick = now;
     }
 
@@ -545,8 +597,9 @@ impl Running {
             let mut out = [0; MAX_PACKET];
             let voice = self.voice[self.spoken % self.voice.len()];
             self.spoken += 1;
-            let frame = self.pressed.pop_front().unwrap_or(voice);
-            if let Some(len) = session.tick(now, Outgoing::Pcm(&frame), &mut out) {
+            let frame = self.pressed.pop_front().or((!self.mute).then_some(voice));
+            let outgoing = frame.as_ref().map_or(Outgoing::Nothing, Outgoing::Pcm);
+            if let Some(len) = session.tick(now, outgoing, &mut out) {
                 let _ = self.rtp.send_to(&out[..len], *remote);
             }
             let mut frame = SILENT_FRAME;

@@ -24,6 +24,8 @@ const WORTH_A_CUT: i32 = 3 * FRAME;
 const ONE_EVENT_FRAMES: u32 = 5;
 /// So many late packets in a row are no hiccup, but a longer path.
 const LONGER_PATH: u32 = 8;
+/// Frames from the beginning in which each late packet raises the delay: 1 s, as nothing is known of the path yet.
+const BEGINNING_FRAMES: u32 = 50;
 /// Frames without any packet after which nothing is made up any more: 60 ms, where concealment has faded out.
 const CONCEALED_FRAMES: u32 = 3;
 
@@ -60,6 +62,8 @@ pub struct JitterBuffer {
     target: i32,
     since_late: u32,
     late_run: u32,
+    /// Frames that are still of the beginning.
+    beginning: u32,
     /// Samples by which the point shall go back (raises the delay).
     wanted_back: i32,
     waited: u32,
@@ -94,6 +98,7 @@ impl JitterBuffer {
             target: (config.initial_ms * SAMPLES_PER_MS) as i32,
             since_late: u32::MAX,
             late_run: 0,
+            beginning: BEGINNING_FRAMES,
             wanted_back: 0,
             waited: 0,
             least_slack: i32::MAX,
@@ -201,21 +206,7 @@ impl JitterBuffer {
             return Played::Silence;
         };
         let point = self.bound_delay(point);
-        let mut filled = 0;
-        for held in &self.held {
-            let offset = held.timestamp.since(point);
-            if offset >= FRAME {
-                break;
-            }
-            let skipped = usize::try_from(-offset).unwrap_or(0);
-            let start = usize::try_from(offset).unwrap_or(0);
-            let (Some(codes), Some(samples)) =
-                (held.payload.get(skipped..), frame.get_mut(start..))
-            else {
-                continue;
-            };
-            filled += held.codec.decode(codes, samples);
-        }
+        let filled = self.fill(point, frame);
         let played = if filled * 2 >= FRAME_SAMPLES {
             self.idle_frames = 0;
             Played::Audio
@@ -241,12 +232,39 @@ impl JitterBuffer {
         played
     }
 
+    /// Fills `frame` with what comes next, if all of it is there already: what leads out of a frame that was [`Played::Missing`].
+    pub fn peek(&self, frame: &mut Frame) -> bool {
+        self.point
+            .is_some_and(|point| self.fill(point, frame) == FRAME_SAMPLES)
+    }
+
+    /// Fills `frame` with what is held of the 20 ms from `point` on. How many samples these are.
+    fn fill(&self, point: Timestamp, frame: &mut Frame) -> usize {
+        let mut filled = 0;
+        for held in &self.held {
+            let offset = held.timestamp.since(point);
+            if offset >= FRAME {
+                break;
+            }
+            let skipped = usize::try_from(-offset).unwrap_or(0);
+            let start = usize::try_from(offset).unwrap_or(0);
+            let (Some(codes), Some(samples)) =
+                (held.payload.get(skipped..), frame.get_mut(start..))
+            else {
+                continue;
+            };
+            filled += held.codec.decode(codes, samples);
+        }
+        filled
+    }
+
     /// Forgets everything held and the time line, and keeps the counters: another source follows.
     pub fn restart(&mut self) {
         self.empty();
         self.point = None;
         self.target = (self.config.initial_ms * SAMPLES_PER_MS) as i32;
         self.since_late = u32::MAX;
+        self.beginning = BEGINNING_FRAMES;
     }
 
     /// Packets held.
@@ -293,7 +311,7 @@ impl JitterBuffer {
         };
         let again = (ONE_EVENT_FRAMES + 1..=OBSERVED_FRAMES).contains(&self.since_late);
         self.since_late = 0;
-        if again || self.late_run >= LONGER_PATH {
+        if again || self.late_run >= LONGER_PATH || self.beginning > 0 {
             let room = (self.max_samples() - self.delay_samples()).max(0);
             self.wanted_back = self.wanted_back.max(by.min(room));
         }
@@ -349,6 +367,7 @@ impl JitterBuffer {
     fn advance(&mut self, point: Timestamp, played: Played) {
         let gap = played != Played::Audio;
         self.since_late = self.since_late.saturating_add(1);
+        self.beginning = self.beginning.saturating_sub(1);
         self.observed += 1;
         let min = (self.config.min_ms * SAMPLES_PER_MS) as i32;
         if self.wanted_back > 0 {

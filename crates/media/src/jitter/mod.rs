@@ -4,7 +4,8 @@
 //! playout point it arrives. Too little slack (late packets again and again) puts the playout point back; slack that
 //! nobody has needed for some seconds brings it forward again, in a pause if there is one. So the delay follows the
 //! network, and a sender whose clock runs faster or slower than ours is followed by the same rule, without ever
-//! looking at a wall clock. A single late packet is concealed and moves nothing.
+//! looking at a wall clock. A single late packet is concealed and moves nothing, except in the first
+//! second, when nothing is known of the path yet.
 
 mod buffer;
 

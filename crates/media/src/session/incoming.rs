@@ -246,7 +246,10 @@ impl AudioSession {
             }
             Played::Missing if !self.receiver.is_sounding() => {
                 incoming.concealed += 1;
-                listener.concealment.lost(frame);
+                let mut next = crate::SILENT_FRAME;
+                let is_there = listener.buffer.peek(&mut next);
+                let next = if is_there { &next[..] } else { &[] };
+                listener.concealment.lost(frame, next);
                 Heard::Concealed
             }
             Played::Missing | Played::Silence => {

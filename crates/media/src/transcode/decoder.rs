@@ -2,7 +2,7 @@
 
 use audio_codec::{Decoder as _, g722::G722Decoder};
 
-use super::{TranscodeError, half_band::HalfBand};
+use super::{ROOM, TranscodeError, half_band::HalfBand};
 use crate::{codec::Codec, encoding::Encoding, plc::Concealment};
 
 /// One stream's decoder.
@@ -61,12 +61,14 @@ impl Decoder {
         Ok(room.get(..len).unwrap_or_default())
     }
 
-    /// Fills `room` in place of a lost packet: from the next one, if it is there and carries it, else by guess. False: this
-    /// decoder cannot.
+    /// Fills `room` in place of a lost packet: from the next one, if it is there and carries it, else by a guess that leads to
+    /// the next one. False: this decoder cannot.
     pub(super) fn make_up(&mut self, next: Option<&[u8]>, room: &mut [i16]) -> bool {
         match self {
-            Self::G711(_, concealment) => {
-                concealment.lost(room);
+            Self::G711(codec, concealment) => {
+                let mut samples = [0; ROOM];
+                let len = next.map_or(0, |next| codec.decode(next, &mut samples));
+                concealment.lost(room, samples.get(..len).unwrap_or_default());
                 true
             }
             Self::G722(_) => false,
