@@ -79,6 +79,13 @@ impl Running {
                     self.gateway_input(key, Input::PhoneChanged);
                 }
             }
+            Action::OfferPhone => {
+                if let Err(why) = self.offer_anew(key, leg, None) {
+                    let text = format!("the phone is not told of the device's video: {why}");
+                    self.note(key, true, &text);
+                    self.gateway_input(key, Input::PhoneChanged);
+                }
+            }
             Action::Note { problem, text } => self.note(key, problem, &text),
             Action::End => {}
         }
