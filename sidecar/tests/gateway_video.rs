@@ -173,7 +173,6 @@ struct SipPhone {
     video: u16,
     seen: Arc<(Mutex<Vec<String>>, Condvar)>,
     answer: Arc<Mutex<Answer>>,
-    key: Option<&'static str>,
 }
 
 /// A pair of ports that is free.
@@ -232,7 +231,6 @@ impl SipPhone {
             video: pair(),
             seen: Arc::default(),
             answer: Arc::new(Mutex::new(answer)),
-            key,
         };
         let (socket, here) = (phone.socket.try_clone().unwrap(), phone.here);
         let (voice, video) = (phone.voice.local_addr().unwrap().port(), phone.video);
@@ -353,6 +351,14 @@ impl SipPhone {
     }
 }
 
+/// The one suite that FFmpeg speaks, and the line that offers it.
+const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
+
+fn crypto_line(sdp: &str) -> Option<&str> {
+    let mut lines = sdp.lines();
+    lines.find(|line| line.starts_with("a=crypto:") && line.contains(SUITE))
+}
+
 /// The phone's description: an answer to `offer`, or an offer where there is none.
 fn described(
     offer: &str,
@@ -362,8 +368,9 @@ fn described(
     how: Answer,
     key: Option<&str>,
 ) -> String {
-    let crypto = |tag: &str| match key {
-        Some(key) => format!("a=crypto:{tag} AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n"),
+    let tag = crypto_line(offer).and_then(|line| line.split([':', ' ']).nth(1));
+    let crypto = |tag: Option<&str>| match key {
+        Some(key) => format!("a=crypto:{} {SUITE} inline:{key}\r\n", tag.unwrap_or("1")),
         None => String::new(),
     };
     let audio = section(offer, "audio");
@@ -371,7 +378,7 @@ fn described(
     let mut text = format!(
         "v=0\r\no=- 1 {version} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
          m=audio {voice} RTP/AVP 0\r\na={direction}\r\n{}",
-        crypto("1")
+        crypto(tag)
     );
     let offered = media(offer, "video");
     let number = offered.get(3).map_or("107", String::as_str);
@@ -390,7 +397,7 @@ fn described(
                 "m=video {video} RTP/AVP {number}\r\nb=AS:700\r\na=rtpmap:{number} H264/90000\r\n\
                  a=fmtp:{number} profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1\r\n\
                  {feedback}{}a={direction}\r\n",
-                crypto("1")
+                crypto(tag)
             );
         }
         _ => text += &format!("m=video 0 RTP/AVP {number}\r\n"),
@@ -631,7 +638,7 @@ async fn pictures_pass_encrypted_on_both_sides() {
     let invite = phone.wait("INVITE ", 1);
     let key_of = |kind: &str| {
         let section = section(body(&invite), kind);
-        let line = section.iter().find(|line| line.starts_with("a=crypto:1 "));
+        let line = section.iter().find_map(|line| crypto_line(line));
         line.unwrap().rsplit_once("inline:").unwrap().1.to_owned()
     };
     assert_ne!(

@@ -9,4 +9,4 @@ mod h264;
 mod terms;
 
 pub use h264::{Format, Profile};
-pub use terms::{Flow, Met, Terms, meet};
+pub use terms::{Flow, Met, Terms, answered, meet};

@@ -69,9 +69,32 @@ pub struct Met {
     pub answer: Format,
 }
 
+/// What of our offer an answer has taken, in our order: formats with their payload types on both sides. A number that stayed says which
+/// format is meant (RFC 3264 §6.1), where it fits; else it is as [`meet`] has it.
+pub fn answered(offered: &[(u8, Format)], answer: &[(u8, Format)]) -> Vec<Met> {
+    let mut met: Vec<Met> = Vec::new();
+    for (ours, (number, format)) in offered.iter().enumerate() {
+        let same = |(found, theirs): &(u8, Format)| found == number && format.fits(theirs);
+        met.extend(answer.iter().position(same).map(|theirs| Met {
+            ours,
+            theirs,
+            answer: format.clone(),
+        }));
+    }
+    let ours: Vec<Format> = offered.iter().map(|(_, format)| format.clone()).collect();
+    meet_beside(&ours, answer.iter().map(|(_, format)| format), met)
+}
+
 /// Which of our formats are the peer's, in our order. Each is taken once, the same configuration before one that only fits.
 pub fn meet<'a>(ours: &[Format], theirs: impl Iterator<Item = &'a Format> + Clone) -> Vec<Met> {
-    let mut met: Vec<Met> = Vec::new();
+    meet_beside(ours, theirs, Vec::new())
+}
+
+fn meet_beside<'a>(
+    ours: &[Format],
+    theirs: impl Iterator<Item = &'a Format> + Clone,
+    mut met: Vec<Met>,
+) -> Vec<Met> {
     let alike: [fn(&Format, &Format) -> bool; 2] = [Format::is_same, Format::fits];
     for alike in alike {
         for (at, format) in ours.iter().enumerate() {
@@ -127,6 +150,34 @@ mod tests {
             let met = meet(&ours, offered.iter());
             let found: Vec<usize> = met.iter().map(|met| met.theirs).collect();
             assert_eq!(found, places, "{ours:?} {offered:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_stayed_says_which_format_is_meant() {
+        let numbered = |all: &[(u8, &str)]| -> Vec<(u8, Format)> {
+            let parse = |(number, id): &(u8, &str)| {
+                (
+                    *number,
+                    Format::parse(&format!("profile-level-id={id}")).unwrap(),
+                )
+            };
+            all.iter().map(parse).collect()
+        };
+        let offered = numbered(&[(99, "42001f"), (96, "42e01f"), (97, "64001f")]);
+        for (answer, pairs) in [
+            // Many a phone answers Baseline for Constrained Baseline, or the other way round.
+            (&[(99, "42e01f")][..], &[(0, 0)][..]),
+            (&[(96, "42801f")], &[(1, 0)]),
+            (&[(120, "42e01f")], &[(1, 0)]),
+            (&[(97, "42e01f")], &[(1, 0)]),
+            (&[(97, "64001f"), (96, "42e01f")], &[(1, 1), (2, 0)]),
+            (&[(97, "4d001f")], &[]),
+        ] {
+            let answer = numbered(answer);
+            let met = answered(&offered, &answer);
+            let found: Vec<_> = met.iter().map(|met| (met.ours, met.theirs)).collect();
+            assert_eq!(found, pairs, "{answer:?}");
         }
     }
 

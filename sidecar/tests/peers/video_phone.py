@@ -23,7 +23,7 @@ WIDTH, HEIGHT, RATE = 320, 240, 10
 SUITE = "AES_CM_128_HMAC_SHA1_80"
 OURS = 0x70686F6E
 lock = threading.Lock()
-state = {"colour": [0, 0, 0], "asked": True, "source": None, "fir": 0}
+state = {"colour": [0, 0, 0], "asked": True, "source": None, "fir": 0, "seen": False}
 
 
 def say(value):
@@ -140,6 +140,7 @@ def see_pictures(number, key):
     for packet in stream.demux(video=0):
         try:
             for frame in packet.decode():
+                state["seen"] = True
                 say({"seen": mean(frame)})
         except av.error.InvalidDataError:
             # Pictures before the first key frame.
@@ -161,6 +162,13 @@ def hear_requests():
                     state["asked"] = True
                     say({"asked": "pli" if kind == 1 else "fir"})
             at += 4 * (words + 1)
+
+
+def ask_until_seen(to):
+    """As a phone does whose decoder cannot begin."""
+    while not state["seen"]:
+        time.sleep(0.5)
+        ask("pli", to)
 
 
 def ask(kind, to):
@@ -187,6 +195,7 @@ def main():
                     (send_pictures, (to, order["send"])),
                     (see_pictures, (order["number"], order["receive"])),
                     (hear_requests, ()),
+                    (ask_until_seen if not order["receive"] else int, (to,)),
                 ):
                     threading.Thread(target=work, args=args, daemon=True).start()
         elif "colour" in order:

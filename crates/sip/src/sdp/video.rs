@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use sdp_types::{Media, Session};
-use skillcall_video::{Flow, Format, Terms, meet};
+use skillcall_video::{Flow, Format, Terms, answered, meet};
 
 use super::crypto::{CryptoLine, crypto_of};
 use super::negotiated::Direction;
@@ -241,8 +241,7 @@ impl RemoteVideo {
         if encrypted && srtp.is_none() {
             return None;
         }
-        let ours: Vec<Format> = offered.formats.iter().map(|(_, it)| it.clone()).collect();
-        let met = meet(&ours, self.formats.iter().map(|(_, it)| it));
+        let met = answered(&offered.formats, &self.formats);
         let formats = met.into_iter().filter_map(|met| {
             let (send, format) = self.formats.get(met.theirs)?;
             let (receive, _) = offered.formats.get(met.ours)?;

@@ -2,7 +2,7 @@
 
 use sdp_types::{Media, Session};
 use skillcall_media::rtp::PayloadType;
-use skillcall_video::{Flow, Format, Terms, meet};
+use skillcall_video::{Flow, Format, Terms, answered, meet};
 
 use super::{
     Direction,
@@ -125,8 +125,10 @@ impl RemoteVideo {
 
     /// What this line as the answer to an offer of these comes to; none: it rejects it.
     pub(super) fn answering(&self, offered: &[(PayloadType, Format)], flow: Flow) -> Option<Video> {
-        let ours: Vec<Format> = offered.iter().map(|(_, it)| it.clone()).collect();
-        let met = meet(&ours, self.formats.iter().map(|(_, it)| it));
+        let number = |(number, it): &(PayloadType, Format)| (number.number(), it.clone());
+        let ours: Vec<_> = offered.iter().map(number).collect();
+        let theirs: Vec<_> = self.formats.iter().map(number).collect();
+        let met = answered(&ours, &theirs);
         let formats = met.into_iter().filter_map(|met| {
             let (send, format) = self.formats.get(met.theirs)?;
             let (receive, _) = offered.get(met.ours)?;

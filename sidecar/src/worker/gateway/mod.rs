@@ -146,6 +146,7 @@ impl Running {
             Operation::CallUpdate { kind, sdp } => {
                 let answer = self.answer_device(key, &sdp.value, now);
                 self.gateway_input(key, Input::AlexaOffers { kind, answer });
+                self.settle_video(key);
             }
             operation => self.gateway_input(key, Input::Alexa(operation)),
         }

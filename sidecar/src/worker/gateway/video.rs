@@ -46,7 +46,7 @@ impl Running {
     }
 
     /// Lets what is due be told, once what goes on now is over.
-    fn settle_video(&mut self, key: CallKey) {
+    pub(super) fn settle_video(&mut self, key: CallKey) {
         let Some(video) = self.video_of(key) else {
             return;
         };
@@ -225,12 +225,17 @@ impl Running {
         self.tell_device_of_video(key);
     }
 
-    /// What follows of video from the device's offer, which was answered; `held`: it holds.
+    /// The device's offer was answered; `held`: it holds.
     pub(super) fn device_has_offered(&mut self, key: CallKey, held: bool) {
         if let Some(video) = self.video_of(key) {
             video.holds(Side::Alexa, held);
         }
-        self.settle_video(key);
+    }
+
+    /// Whether a side is still to be told by an offer for that alone: an offer for a hold may have said it meanwhile.
+    pub(super) fn is_video_due(&self, key: CallKey, side: Side) -> bool {
+        let gateway = self.call(key).and_then(|call| call.engine.as_gateway());
+        gateway.is_some_and(|gateway| gateway.video.is_due(side))
     }
 
     /// What follows of video from the device's answer.
