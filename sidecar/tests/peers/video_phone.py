@@ -7,6 +7,7 @@ KEY_FRAMES: pictures from one key frame to the next; those that are asked for co
 Out: {"seen": [r, g, b]} for each picture, {"asked": "pli" or "fir"}.
 """
 
+import base64
 import json
 import socket
 import struct
@@ -16,6 +17,7 @@ import threading
 import time
 
 import av
+import pylibsrtp
 from av.video.frame import PictureType
 
 PORT, NUMBER, KEY_FRAMES = (int(word) for word in sys.argv[1:4])
@@ -69,21 +71,21 @@ def send_pictures(to, key):
     """What FFmpeg sends goes out from the phone's port."""
     relay = bound(0)
     here = relay.getsockname()[1]
+    # Its muxer takes no keys from here: libsrtp encrypts what it sends.
+    secret = key and pylibsrtp.Session(
+        pylibsrtp.Policy(key=base64.b64decode(key), ssrc_type=pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
+    )
 
     def carry():
         while True:
             packet = relay.recv(4096)
             # Its RTCP comes here too where it has no port of its own.
             if not 192 <= packet[1] <= 223:
-                rtp.sendto(packet, ("127.0.0.1", to))
+                rtp.sendto(secret.protect(packet) if secret else packet, ("127.0.0.1", to))
 
     threading.Thread(target=carry, daemon=True).start()
     options = {"payload_type": str(NUMBER), "ssrc": str(OURS)}
-    scheme = "rtp"
-    if key:
-        scheme = "srtp"
-        options |= {"srtp_out_suite": SUITE, "srtp_out_params": key}
-    url = f"{scheme}://127.0.0.1:{here}?rtcpport={here}&pkt_size=1200"
+    url = f"rtp://127.0.0.1:{here}?rtcpport={here}&pkt_size=1200"
     container = av.open(url, "w", format="rtp", options=options)
     stream = container.add_stream("libx264", rate=RATE)
     stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
