@@ -41,7 +41,7 @@ pub fn rtcp(bytes: &[u8]) {
                 let _ = canonical_name(chunks);
             }
             Ok(RtcpPacket::Goodbye(sources)) => assert!(sources.iter().count() <= 31),
-            Ok(RtcpPacket::Other { .. }) | Err(_) => {}
+            Ok(RtcpPacket::Feedback { .. } | RtcpPacket::Other { .. }) | Err(_) => {}
         }
     }
 }

@@ -31,6 +31,7 @@ pub mod srtp;
 pub mod tone;
 pub mod transcode;
 pub mod utterance;
+pub mod video;
 pub mod voice_focus;
 pub mod wav;
 

@@ -1,4 +1,4 @@
-//! A WebRTC peer for one audio call, without I/O: session descriptions (RFC 8829), ICE (RFC 8445), DTLS-SRTP (RFC 5763).
+//! A WebRTC peer for one call, audio and video that passes through, without I/O: session descriptions (RFC 8829), ICE (RFC 8445), DTLS-SRTP (RFC 5763).
 //!
 //! [`Peer`] is the whole of one leg. Its owner has bound the sockets, passes each datagram to [`Peer::receive`] with the two
 //! addresses and the time, and calls [`Peer::poll`] until it says when to come again. RTP and RTCP are handed out opened, in
@@ -44,5 +44,5 @@ pub use peer::{
     Config, Disconnected, Dropped, Event, Figures, NotReady, Output, Peer, Received, Renegotiated,
     Transmit,
 };
-pub use sdp::{Audio, Direction, Events, OfferError, OpusParameters, Style};
+pub use sdp::{Audio, Direction, Events, OfferError, OpusParameters, Style, Video, VideoFormat};
 pub use wire::{Packet, Wire};

@@ -118,7 +118,7 @@ impl Wire {
         mut give: impl FnMut(Packet<'_>),
     ) -> Result<(), Dropped> {
         match self.peer.receive(now, local, remote, datagram) {
-            Received::Handled => {}
+            Received::Handled | Received::Video(_) => {}
             Received::Dropped(why) => return Err(why),
             Received::Rtp(packet) => match &mut self.ways {
                 None => give(Packet::Rtp(packet)),

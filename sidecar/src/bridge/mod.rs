@@ -1,6 +1,10 @@
 //! Two legs that hear each other: packets of one become packets of the other, without delay, and without decoding
 //! where they share a codec.
 
+mod video;
+
+pub(crate) use video::{Passed, deliver_video, receive_video};
+
 use std::net::SocketAddr;
 use std::time::Instant;
 

@@ -37,6 +37,9 @@ pub struct GatewayConfig {
     /// Whether devices are spoken to in Opus with error correction, where they have it, though G.711 would pass unchanged;
     /// default false: Opus and G.722 only with devices that have no G.711.
     pub prefer_opus: bool,
+    /// What becomes of video: `reject` refuses it by a port of 0, `h264` passes it on between sides that both speak H.264; default
+    /// `reject`.
+    pub video: VideoSetting,
     /// Whether our side of ICE is lite (RFC 8445 §2.5): for a sidecar that devices reach without address translation;
     /// default false.
     pub ice_lite: bool,
@@ -77,6 +80,7 @@ impl Default for GatewayConfig {
             room: Vec::new(),
             codecs: vec![PhoneCodec::Pcmu, PhoneCodec::Pcma],
             prefer_opus: false,
+            video: VideoSetting::default(),
             ice_lite: false,
             hold_music: None,
             external_address: None,
@@ -124,6 +128,9 @@ pub struct GatewayRouteConfig {
     /// Headers of the INVITE, by name; default: none.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// What becomes of video; default: `video` of `[gateway]`.
+    #[serde(default)]
+    pub video: Option<VideoSetting>,
     /// Calls at once that it carries; one more is refused; 0 (default): no limit.
     #[serde(default)]
     pub max_calls: u32,
@@ -153,6 +160,21 @@ pub struct RoomConfig {
     /// Where the account's region has its APIs, such as `https://api.eu.amazonalexa.com`; default: the component's default.
     #[serde(default)]
     pub api_endpoint: Option<String>,
+    /// What becomes of video; default: `video` of `[gateway]`.
+    #[serde(default)]
+    pub video: Option<VideoSetting>,
+}
+
+/// What becomes of video.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum VideoSetting {
+    /// It is refused (RFC 3264 §6).
+    #[default]
+    Reject,
+    /// H.264 passes through undecoded, where both sides speak it.
+    H264,
 }
 
 /// What a participant's id is (facts G2).
@@ -185,6 +207,11 @@ impl GatewayConfig {
     /// Whether there is a gateway.
     pub fn is_on(&self) -> bool {
         self.skill.is_some()
+    }
+
+    /// Whether H.264 passes in calls for which `own` is said of video.
+    pub fn takes_video(&self, own: Option<VideoSetting>) -> bool {
+        own.unwrap_or(self.video) == VideoSetting::H264
     }
 
     /// The route of a call to this participant.

@@ -48,7 +48,7 @@ pub use codecs::PhoneCodec;
 pub use dialog::{DialogConfig, ReliableProvisional, SessionRefresher};
 pub use dns::DnsConfig;
 pub use finding::{Finding, Severity};
-pub use gateway::{GatewayConfig, GatewayRouteConfig, ParticipantType, RoomConfig};
+pub use gateway::{GatewayConfig, GatewayRouteConfig, ParticipantType, RoomConfig, VideoSetting};
 pub use guard::{GuardConfig, TollConfig};
 pub use handover::HandoverConfig;
 pub use journal::JournalConfig;

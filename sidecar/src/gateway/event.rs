@@ -61,6 +61,8 @@ pub(crate) enum Input {
     Unusable { reason: String },
     /// Nothing has come on a leg for [`super::timers::Times::silence`].
     Silent(Side),
+    /// Whether a side has to be told of the other one's video by an offer of ours.
+    VideoDue { alexa: bool, phone: bool },
     /// Our new offer to Alexa, or why there is none.
     Reoffered {
         kind: RenegotiationKind,
@@ -97,6 +99,8 @@ pub(crate) enum Action {
     Reoffer { kind: RenegotiationKind, held: bool },
     /// Put the phone on hold, or take it off; [`Input::PhoneChanged`] follows.
     HoldPhone(bool),
+    /// Make the phone a new offer, for video; [`Input::PhoneChanged`] follows.
+    OfferPhone,
     /// A line for the trace.
     Note { problem: bool, text: String },
     /// The session is over. The last one.

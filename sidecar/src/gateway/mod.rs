@@ -13,6 +13,7 @@
 //! | `timers` | times |
 //! | `switchboard`, `seen` | what calls share: the way to Alexa, what came before |
 //! | `codes` | SIP's statuses and Alexa's results |
+//! | `video` | what each side is told of the other one's video |
 
 mod codes;
 mod event;
@@ -25,6 +26,7 @@ mod seen;
 mod session;
 mod switchboard;
 mod timers;
+mod video;
 
 #[cfg(test)]
 mod tests;
@@ -34,3 +36,4 @@ pub(crate) use outbox::Post;
 pub(crate) use seen::Standing;
 pub(crate) use session::{Caller, Session};
 pub(crate) use switchboard::{Account, Switchboard};
+pub(crate) use video::Video;

@@ -53,7 +53,31 @@ impl Session {
         if may && wanted != self.phone_held {
             self.phone_held = wanted;
             self.phone_changing = true;
+            // It says what there is to say of video, too.
+            self.phone_due = false;
             self.act(Action::HoldPhone(wanted));
+        } else if may && std::mem::take(&mut self.phone_due) {
+            self.phone_changing = true;
+            self.act(Action::OfferPhone);
+        }
+    }
+
+    /// What one side says of its video has to be told to the other.
+    pub(super) fn on_video_due(&mut self, alexa: bool, phone: bool) {
+        (self.alexa_due, self.phone_due) = (alexa, phone);
+        self.hold_phone();
+        self.tell_hold();
+    }
+
+    /// Tells Alexa of the phone's video, if it does not know.
+    pub(super) fn tell_video(&mut self) {
+        let may =
+            self.alexa == AlexaState::Up && self.acknowledged && !self.timers.runs(Timer::Update);
+        if may && std::mem::take(&mut self.alexa_due) {
+            self.act(Action::Reoffer {
+                kind: RenegotiationKind::CallUpdate,
+                held: self.told_hold,
+            });
         }
     }
 
@@ -77,10 +101,13 @@ impl Session {
         let may = self.alexa == AlexaState::Up && !self.timers.runs(Timer::Update);
         if may && self.told_hold != self.phone_holds {
             self.told_hold = self.phone_holds;
+            self.alexa_due = false;
             self.act(Action::Reoffer {
                 kind: Self::kind_of(self.phone_holds),
                 held: self.phone_holds,
             });
+        } else {
+            self.tell_video();
         }
     }
 

@@ -76,6 +76,9 @@ pub(crate) struct Session {
     pub(super) told_hold: bool,
     /// The last answer to an offer of Alexa's within the call.
     pub(super) last_answer: Option<String>,
+    /// Alexa, and the phone, have to be told of the other side's video.
+    pub(super) alexa_due: bool,
+    pub(super) phone_due: bool,
     ended: bool,
 }
 
@@ -106,6 +109,8 @@ impl Session {
             phone_holds: false,
             told_hold: false,
             last_answer: None,
+            alexa_due: false,
+            phone_due: false,
             ended: false,
         }
     }
@@ -129,6 +134,19 @@ impl Session {
             }
         }
         session
+    }
+
+    /// Whether our answer to the device's first offer is still to be given.
+    pub(crate) const fn holds_answer(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// Our answer to the device's first offer is this instead, as it was not given yet.
+    pub(crate) fn amend_answer(&mut self, answer: String) {
+        if self.answer.is_some() {
+            self.last_answer = Some(answer.clone());
+            self.answer = Some(answer);
+        }
     }
 
     /// The phone calls, with our offer for the device.
@@ -253,6 +271,7 @@ impl Session {
                     self.end(ResultCode::SessionTimeout, why, 408, now);
                 }
             }
+            Input::VideoDue { alexa, phone } => self.on_video_due(alexa, phone),
             Input::Reoffered { kind, offer } => self.on_reoffered(kind, offer, now),
             Input::Terminate => {
                 self.end(ResultCode::Success, "the call was ended here", 480, now);
@@ -463,6 +482,7 @@ impl Session {
         self.acknowledged = true;
         self.timers.stop(Timer::Repeat);
         self.timers.stop(Timer::Ack);
+        self.tell_video();
     }
 
     pub(super) fn act(&mut self, action: Action) {

@@ -9,12 +9,14 @@ use skillcall_media::prompt::EncodedPrompt;
 use skillcall_media::rtp::{MAX_PACKET, PayloadType};
 use skillcall_media::session::{Format, PacketTime};
 use skillcall_media::transcode::Transcoder;
+use skillcall_video::Terms;
 use skillcall_webrtc::{
     Audio, Carrier, Config, Direction, Event, FromServer, Gatherer, IceMode, Identity, Output,
-    Peer, Received, Servers, Transmit,
+    Peer, Received, Servers, Transmit, Video,
 };
 
 use super::shim::{INNER, Shim, Wire};
+use super::video::VideoPacket;
 use super::ways::Ways;
 use crate::tls::Tls;
 
@@ -80,6 +82,8 @@ pub(crate) enum FromDevice {
 pub(crate) enum Opened {
     /// So many bytes of RTP.
     Rtp(usize),
+    /// So many bytes of RTP of its video.
+    Video(usize),
     /// So many bytes of RTCP.
     Rtcp(usize),
     /// ICE or DTLS.
@@ -143,16 +147,77 @@ impl DeviceMedia {
         Ok((Self::new(peer, ways, now), answer))
     }
 
-    /// Offers to call the device; `first` is what the phone speaks.
+    /// Offers to call the device; `first` is what the phone speaks, `video` what it says of its video.
     pub(crate) fn offer(
         settings: &DeviceSettings,
         ways: Ways,
         ssrc: u32,
         first: Option<Encoding>,
+        video: Option<Terms>,
         now: Instant,
     ) -> (Self, String) {
-        let (peer, offer) = Peer::offer(Self::config(settings, &ways, ssrc, first), now);
+        let mut config = Self::config(settings, &ways, ssrc, first);
+        config.video = video;
+        let (peer, offer) = Peer::offer(config, now);
         (Self::new(peer, ways, now), offer)
+    }
+
+    /// What was agreed on for video; none: it is rejected.
+    pub(crate) fn video(&self) -> Option<&Video> {
+        self.peer.video()
+    }
+
+    /// What an offer of a device's says of its video.
+    pub(crate) fn video_in(offer: &str) -> Option<Terms> {
+        Peer::video_in(offer)
+    }
+
+    /// Our source of video.
+    pub(crate) const fn video_ssrc(&self) -> u32 {
+        self.peer.video_ssrc()
+    }
+
+    /// What the device's last description says of its video.
+    pub(crate) fn video_of_device(&self) -> Option<Terms> {
+        self.peer.video_of_peer()
+    }
+
+    /// What is said of video from the next description on; none: it is rejected.
+    pub(crate) fn set_video(&mut self, terms: Option<Terms>) {
+        self.peer.set_video(terms);
+    }
+
+    /// Writes the answer to the device's first offer anew, which nobody was given yet.
+    pub(crate) fn answer_anew(&mut self) -> Option<String> {
+        self.peer.answer_anew()
+    }
+
+    /// Sends a packet of video: gives what goes out, and where to. Nothing while packets do not flow.
+    pub(crate) fn send_video(
+        &mut self,
+        out: &mut VideoPacket,
+        len: usize,
+        mut give: impl FnMut(Carrier, &[u8]),
+    ) {
+        if let Ok((route, len)) = self.peer.send_rtp(out, len)
+            && let Some(packet) = out.get(..len)
+        {
+            self.ways.carry(route, packet, &mut give);
+        }
+    }
+
+    /// The same for RTCP of video, whose timestamps are nobody else's.
+    pub(crate) fn send_video_rtcp(
+        &mut self,
+        out: &mut VideoPacket,
+        len: usize,
+        mut give: impl FnMut(Carrier, &[u8]),
+    ) {
+        if let Ok((route, len)) = self.peer.send_rtcp(out, len)
+            && let Some(packet) = out.get(..len)
+        {
+            self.ways.carry(route, packet, &mut give);
+        }
     }
 
     fn new(peer: Peer, ways: Ways, now: Instant) -> Self {
@@ -280,6 +345,7 @@ impl DeviceMedia {
         };
         match self.peer.receive(now, local, from, datagram) {
             Received::Rtp(packet) => Opened::Rtp(packet.len()),
+            Received::Video(packet) => Opened::Video(packet.len()),
             Received::Rtcp(packet) => Opened::Rtcp(packet.len()),
             Received::Handled => {
                 self.due = Some(now);

@@ -24,6 +24,7 @@ use super::negotiation::Agreed;
 use super::shim::{Shim, Wire};
 use super::srtp::LegSrtp;
 use super::streams::Streams;
+use super::video::{Asking, LegVideo, VideoPacket, VideoPorts};
 use crate::engine::{PlayId, RecordingId};
 use crate::figures::Held;
 use crate::meetings::Seat;
@@ -90,6 +91,8 @@ pub(crate) struct LegMedia {
     shim: Option<Box<Shim>>,
     /// The way of a device's packets; its leg has no other.
     device: Option<Box<DeviceMedia>>,
+    /// Video, once it was spoken of.
+    pub(crate) video: Option<Box<LegVideo>>,
     /// Connections with TURN servers.
     pub(crate) streams: Streams,
     /// When something of the peer's came last: RTP, RTCP, or what keeps ICE alive.
@@ -149,6 +152,7 @@ impl LegMedia {
             srtp: None,
             shim: None,
             device: None,
+            video: None,
             streams: Streams::default(),
             last_heard: None,
             open: false,
@@ -180,10 +184,17 @@ impl LegMedia {
     ///
     /// What changes nothing, as the refresh of a session does, leaves all as it is.
     pub(crate) fn agree(&mut self, agreed: &Agreed) {
-        if self.follows.as_ref() == Some(agreed) {
+        if let Some(video) = &mut self.video {
+            video.agree(agreed.video.as_ref());
+        }
+        let voice = Agreed {
+            video: None,
+            ..agreed.clone()
+        };
+        if self.follows.as_ref() == Some(&voice) {
             return;
         }
-        self.follows = Some(agreed.clone());
+        self.follows = Some(voice);
         match LegSrtp::follow(self.srtp.take(), agreed.srtp.as_ref()) {
             Ok(srtp) => self.srtp = srtp,
             Err(error) => {
@@ -209,6 +220,13 @@ impl LegMedia {
         self.we_send = agreed.we_send;
         self.we_receive = agreed.we_receive;
         self.agreed = true;
+    }
+
+    /// Ports for a phone's video.
+    pub(crate) fn give_video(&mut self, ports: VideoPorts) {
+        let cname = self.session.cname().to_owned();
+        let video = LegVideo::new(rand::random(), &cname, Some(ports));
+        self.video = Some(Box::new(video));
     }
 
     /// The leg's packets go to a device from now on.
@@ -295,6 +313,65 @@ impl LegMedia {
         self.we_send = sends;
         self.we_receive = receives;
         self.agreed = true;
+        let Some(device) = &self.device else { return };
+        if self.video.is_none() && device.video().is_some() {
+            let video = LegVideo::new(device.video_ssrc(), self.session.cname(), None);
+            self.video = Some(Box::new(video));
+        }
+        if let Some(video) = &mut self.video {
+            video.follow(device.video());
+        }
+    }
+
+    /// Sends a packet of video: the first `len` bytes of `out`.
+    pub(crate) fn send_video(&mut self, out: &mut VideoPacket, len: usize) {
+        match (&mut self.device, &mut self.video) {
+            (Some(device), _) => {
+                let (socket, capture, streams) = (&self.rtp, &self.capture, &mut self.streams);
+                device.send_video(out, len, |to, packet| {
+                    carry(socket, streams, packet, to);
+                    if let (Some(capture), Carrier::Socket(to)) = (capture, to) {
+                        capture.sent(to, packet);
+                    }
+                });
+            }
+            (None, Some(video)) if self.open => video.put(out, len),
+            _ => {}
+        }
+    }
+
+    fn send_video_rtcp(&mut self, out: &mut VideoPacket, len: usize) {
+        match (&mut self.device, &mut self.video) {
+            (Some(device), _) => {
+                let (socket, streams) = (&self.rtp, &mut self.streams);
+                device.send_video_rtcp(out, len, |to, packet| carry(socket, streams, packet, to));
+            }
+            (None, Some(video)) if self.open => video.put_rtcp(out, len),
+            _ => {}
+        }
+    }
+
+    /// Asks the peer for a key frame. True: it has to be asked by INFO.
+    pub(crate) fn ask_key_frame(&mut self, now: Instant) -> bool {
+        let mut out = [0; 2_048];
+        let asking = self.video.as_mut().and_then(|it| it.ask(now, &mut out));
+        match asking {
+            Some(Asking::Rtcp(len)) => self.send_video_rtcp(&mut out, len),
+            Some(Asking::Info) => return true,
+            None => {}
+        }
+        false
+    }
+
+    /// Sends the report on video that is due.
+    pub(crate) fn tick_video(&mut self, now: Instant) {
+        let Some(video) = self.video.as_mut().filter(|video| video.is_agreed()) else {
+            return;
+        };
+        let mut out = [0; 2_048];
+        if let Some(len) = video.session.poll_rtcp(now, &mut out) {
+            self.send_video_rtcp(&mut out, len);
+        }
     }
 
     /// Something of the peer's has come.
@@ -685,6 +762,12 @@ impl LegMedia {
 
     /// Sends a last report: the leg ends.
     pub(crate) fn goodbye(&mut self, now: Instant) {
+        let mut out = [0; 2_048];
+        if let Some(video) = self.video.as_mut().filter(|video| video.is_agreed())
+            && let Some(len) = video.session.goodbye(now, &mut out)
+        {
+            self.send_video_rtcp(&mut out, len);
+        }
         let mut out = [0; MAX_PACKET];
         if let Some(to) = self.rtcp_destination()
             && let Some(len) = self.session.goodbye(now, &mut out)
@@ -736,7 +819,7 @@ fn carry(socket: &UdpSocket, streams: &mut Streams, packet: &[u8], to: Carrier) 
 }
 
 /// A packet that cannot be sent is lost, as packets are.
-fn send(socket: &UdpSocket, packet: &[u8], to: SocketAddr) {
+pub(super) fn send(socket: &UdpSocket, packet: &[u8], to: SocketAddr) {
     if let Err(error) = socket.send_to(packet, to)
         && error.kind() != io::ErrorKind::WouldBlock
         && error.kind() != io::ErrorKind::ConnectionRefused

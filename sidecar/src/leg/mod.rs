@@ -9,6 +9,7 @@ mod shim;
 mod srtp;
 mod streams;
 mod target;
+mod video;
 mod ways;
 
 pub(crate) use capture::MediaCapture;
@@ -18,4 +19,5 @@ pub(crate) use negotiation::{Agreed, codec, codec_name, encoding};
 pub(crate) use offers::LegOffers;
 pub(crate) use streams::FromStream;
 pub(crate) use target::Target;
+pub(crate) use video::{VideoPacket, VideoPorts};
 pub(crate) use ways::Ways;

@@ -27,6 +27,8 @@ pub(crate) struct Agreed {
     pub(crate) we_receive: bool,
     /// The keys of SRTP; none: media are not encrypted.
     pub(crate) srtp: Option<sdp::NegotiatedSrtp>,
+    /// Video.
+    pub(crate) video: Option<sdp::NegotiatedVideo>,
 }
 
 impl From<&sdp::Negotiated> for Agreed {
@@ -49,6 +51,7 @@ impl From<&sdp::Negotiated> for Agreed {
             we_send: negotiated.direction.sends(),
             we_receive: negotiated.direction.receives(),
             srtp: negotiated.srtp.clone(),
+            video: negotiated.video.clone(),
         }
     }
 }

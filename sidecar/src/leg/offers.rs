@@ -5,7 +5,8 @@
 
 use bytes::Bytes;
 use skillcall_sip::offer::{OfferAnswer, OfferError, OfferState};
-use skillcall_sip::sdp::{MediaSession, Negotiated};
+use skillcall_sip::sdp::{MediaSession, Negotiated, VideoPlace};
+use skillcall_video::Terms;
 
 /// The most early dialogs of one leg whose descriptions are kept; further ones are heard of when they answer.
 const MOST_FORKS: usize = 8;
@@ -76,6 +77,30 @@ impl LegOffers {
     pub(crate) fn offer_again(&mut self) -> Result<Bytes, OfferError> {
         let hold = self.hold;
         self.offer(hold)
+    }
+
+    /// Says where we receive video.
+    pub(crate) fn set_video_place(&mut self, place: &VideoPlace) {
+        for exchange in self.all() {
+            exchange.set_video_place(place.clone());
+        }
+    }
+
+    /// Says what we want to say of video from the next offer or answer on; none: it is refused.
+    pub(crate) fn set_video(&mut self, terms: Option<&Terms>) {
+        for exchange in self.all() {
+            exchange.set_video(terms.cloned());
+        }
+    }
+
+    /// What a description of the peer's says of its video; nothing is changed.
+    pub(crate) fn video_in(&self, description: &[u8]) -> Option<Terms> {
+        self.exchange.media().video_in(description)
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut OfferAnswer> {
+        let forks = self.forks.iter_mut().map(|fork| &mut fork.exchange);
+        std::iter::once(&mut self.exchange).chain(forks)
     }
 
     /// The exchange of the early dialog with this tag of the peer's, or else the leg's.

@@ -20,6 +20,9 @@ impl Running {
         let Some(&(key, leg)) = self.by_handle.get(&call) else {
             return;
         };
+        if self.asks_by_info(call, request) {
+            return;
+        }
         if let Some(digit) = signalled(request) {
             self.press_for_device(key, digit);
             self.input(key, Input::Digit { leg, digit });

@@ -37,6 +37,7 @@ impl Running {
             attempt.trunk.as_deref(),
             self.codecs_of(key),
         ));
+        self.offer_video(key, dial.leg, slot, attempt.trunk.as_deref(), &mut offers);
         let offer = offers
             .offer(None)
             .map_err(|error| (500, error.to_string()))?;

@@ -88,9 +88,13 @@ impl Running {
         if self.leave(slot, now) {
             return;
         }
-        let Some(media) = self.media.try_remove(slot) else {
+        let Some(mut media) = self.media.try_remove(slot) else {
             return;
         };
+        let video = media.video.take().and_then(|video| video.ports);
+        if let Some(ports) = video {
+            self.ports.release(ports.into_ports(), now);
+        }
         // Closing the sockets, which the pool does, takes them out of the poll too.
         if let Some(owner) = self.media_owner.get_mut(slot) {
             *owner = None;
@@ -323,6 +327,7 @@ impl Running {
         let Some(media) = self.media.get_mut(slot) else {
             return;
         };
+        media.tick_video(now);
         let (sent, ended) = media.tick(now, cleaned.as_ref(), out);
         if let Some(play) = ended {
             self.input(key, Input::PlayEnded { play });

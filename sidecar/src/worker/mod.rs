@@ -120,6 +120,8 @@ const FIRST_LEG: usize = 1;
 /// Tokens of connections with TURN servers, beyond those of all legs' sockets: so many for each leg.
 const FIRST_STREAM: usize = usize::MAX / 2;
 const STREAMS_EACH: usize = 8;
+/// Tokens of phones' video, between both: RTP of the leg in slot 0, RTCP, and so on.
+const FIRST_VIDEO: usize = usize::MAX / 4;
 /// The packet time of all audio.
 const TICK: Duration = Duration::from_millis(20);
 /// After a pause as long as this the ticks that were missed are left out.
@@ -290,6 +292,8 @@ struct Running {
     beginning: Vec<usize>,
     /// Legs whose sockets were not read empty.
     unread: Vec<usize>,
+    /// The same for phones' video.
+    unread_video: Vec<usize>,
     packet: Box<[u8; 2048]>,
     waits: Waits,
     sampling: Sampling,
@@ -353,6 +357,7 @@ impl Running {
             next_tick: Instant::now(),
             beginning: Vec::new(),
             unread: Vec::new(),
+            unread_video: Vec::new(),
             packet: Box::new([0; 2048]),
             waits: Waits::new(gauge),
             sampling,
@@ -380,6 +385,11 @@ impl Running {
             for slot in unread {
                 self.read_rtp(slot, now);
             }
+            let unread = std::mem::take(&mut self.unread_video);
+            for slot in unread {
+                self.read_video(slot, now);
+                self.read_video_rtcp(slot, now);
+            }
             for event in &events {
                 match event.token() {
                     WAKE => {}
@@ -389,6 +399,14 @@ impl Running {
                             (token - FIRST_STREAM) % STREAMS_EACH,
                         );
                         self.read_stream(slot, number, now);
+                    }
+                    Token(token) if token >= FIRST_VIDEO => {
+                        let slot = (token - FIRST_VIDEO) / 2;
+                        if (token - FIRST_VIDEO).is_multiple_of(2) {
+                            self.read_video(slot, now);
+                        } else {
+                            self.read_video_rtcp(slot, now);
+                        }
                     }
                     Token(token) => {
                         let slot = (token - FIRST_LEG) / 2;
@@ -420,7 +438,8 @@ impl Running {
     }
 
     fn wait(&self) -> Option<Duration> {
-        if !self.unread.is_empty() || !self.beginning.is_empty() || !self.front_queue.is_empty() {
+        let unread = !self.unread.is_empty() || !self.unread_video.is_empty();
+        if unread || !self.beginning.is_empty() || !self.front_queue.is_empty() {
             return Some(Duration::ZERO);
         }
         let tick = (!self.calls.is_empty()).then_some(self.next_tick);

@@ -100,6 +100,7 @@ impl Running {
         }
         let mut offers =
             LegOffers::new(self.media_session(slot, address.ip(), None, self.codecs_of(key)));
+        self.offer_video(key, dial.leg, slot, None, &mut offers);
         let offer = offers
             .offer(None)
             .map_err(|error| failed(error.to_string()))?;

@@ -22,7 +22,14 @@ impl Running {
     }
 
     /// Lets a leg's audio follow what was agreed on.
-    pub(super) fn agree(&mut self, key: CallKey, leg: LegId, negotiated: &Negotiated) {
+    /// `answer`: it is the peer's answer to our offer.
+    pub(super) fn agree(
+        &mut self,
+        key: CallKey,
+        leg: LegId,
+        negotiated: &Negotiated,
+        answer: bool,
+    ) {
         let holding = self
             .offers(key, leg)
             .is_some_and(|offers| offers.is_holding());
@@ -33,6 +40,7 @@ impl Running {
         let held = self.offers(key, leg).is_some_and(|offers| offers.is_held());
         if leg == LegId::A && self.is_gateway(key) {
             self.gateway_input(key, crate::gateway::Input::PhoneHolds(held));
+            self.video_agreed(key, negotiated, answer);
         }
     }
 
@@ -57,7 +65,7 @@ impl Running {
         };
         match offers.early(tag, sdp, reliable) {
             Ok(Some(negotiated)) => {
-                self.agree(key, leg, &negotiated);
+                self.agree(key, leg, &negotiated, true);
                 self.open_media(key, leg);
                 self.input(key, Input::EarlyMedia { leg });
             }
@@ -79,7 +87,7 @@ impl Running {
             return Ok(());
         };
         if let Some(negotiated) = offers.answered(tag, sdp)? {
-            self.agree(key, leg, &negotiated);
+            self.agree(key, leg, &negotiated, true);
         }
         Ok(())
     }
@@ -142,6 +150,7 @@ impl Running {
         };
         // Ours was refused because both began at once: theirs comes first, and then ours anew.
         let gives_way = self.endpoint.change_waits(call);
+        self.prepare_video(key, leg, Some(offer));
         let Some(offers) = self.offers(key, leg) else {
             return Err(SdpError::NoAudio.into());
         };
@@ -156,7 +165,7 @@ impl Running {
         }
         match answered {
             Ok((answer, negotiated)) => {
-                self.agree(key, leg, &negotiated);
+                self.agree(key, leg, &negotiated, false);
                 Ok(answer)
             }
             Err(error) => {
@@ -268,6 +277,9 @@ impl Running {
             true,
             &format!("our offer was refused with {}", status.get()),
         );
+        if leg == LegId::A {
+            self.video_refused(key);
+        }
         self.tell_changed(key, leg);
     }
 
@@ -276,14 +288,28 @@ impl Running {
     /// # Errors
     /// In words: the leg is not answered, or its session is being changed.
     pub(super) fn hold(&mut self, key: CallKey, leg: LegId, on: bool) -> Result<(), String> {
+        self.offer_anew(key, leg, Some(on))
+    }
+
+    /// Offers a leg anew what there is to offer now: by re-INVITE. `hold` begins or ends our hold.
+    ///
+    /// # Errors
+    /// In words: the leg is not answered, or its session is being changed.
+    pub(super) fn offer_anew(
+        &mut self,
+        key: CallKey,
+        leg: LegId,
+        hold: Option<bool>,
+    ) -> Result<(), String> {
         let handle = self
             .call(key)
             .and_then(|call| call.leg(leg))
             .filter(|entry| entry.state == LegState::Connected)
             .and_then(|entry| entry.handle)
             .ok_or("the leg is not answered")?;
+        self.prepare_video(key, leg, None);
         let offers = self.offers(key, leg).ok_or("the leg has no session")?;
-        let offer = offers.offer(Some(on)).map_err(|error| error.to_string())?;
+        let offer = offers.offer(hold).map_err(|error| error.to_string())?;
         let begun = self
             .endpoint
             .reinvite(Instant::now(), handle, Some(offer), &[]);

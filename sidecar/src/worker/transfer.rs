@@ -256,6 +256,7 @@ impl Running {
         self.set_state(key, leg, LegState::Connected);
         if self.is_gateway(key) {
             self.gateway_input(key, crate::gateway::Input::PhoneReplaced);
+            self.video_replaced(key);
         }
     }
 

@@ -117,6 +117,21 @@ impl Running {
             media.capture = Some(crate::leg::MediaCapture::new(capture, local));
         }
     }
+
+    /// A phone's video is captured with its voice.
+    pub(super) fn capture_video(&mut self, slot: usize, key: CallKey) {
+        let capture = self
+            .call(key)
+            .and_then(|call| call.ids.capture())
+            .filter(|capture| capture.wants_rtp())
+            .map(Arc::clone);
+        let address = self.shared.reachable.usual_media();
+        let video = self.media.get_mut(slot).and_then(|it| it.video.as_mut());
+        if let (Some(capture), Some(ports)) = (capture, video.and_then(|it| it.ports.as_mut())) {
+            let local = SocketAddr::new(address, ports.port);
+            ports.capture = Some(crate::leg::MediaCapture::new(capture, local));
+        }
+    }
 }
 
 fn received(flow: &Flow, wire: &[u8]) -> Captured {

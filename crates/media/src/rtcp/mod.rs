@@ -19,6 +19,7 @@ const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
 const GOODBYE: u8 = 203;
+const PAYLOAD_FEEDBACK: u8 = 206;
 
 /// Why a datagram is no compound RTCP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -166,7 +167,16 @@ pub enum RtcpPacket<'a> {
     Description(&'a [u8]),
     /// BYE: the sources that leave, four bytes each.
     Goodbye(Sources<'a>),
-    /// APP, feedback (RFC 4585), extended reports (RFC 3611) and what may come: skipped.
+    /// Feedback on a payload (RFC 4585 §6.3, RFC 5104 §4.3), uninterpreted.
+    Feedback {
+        /// What it is: 1 is a Picture Loss Indication, 4 a Full Intra Request.
+        format: u8,
+        /// The source that it is about; 0 where the information says it.
+        media: u32,
+        /// What follows.
+        information: &'a [u8],
+    },
+    /// APP, feedback on transport (RFC 4585 §6.2), extended reports (RFC 3611) and what may come: skipped.
     Other {
         /// The packet type, 192 to 223.
         packet_type: u8,
@@ -279,6 +289,11 @@ impl<'a> Compound<'a> {
             GOODBYE => RtcpPacket::Goodbye(Sources(
                 body.get(..count * 4).ok_or_else(|| short(4 + count * 4))?,
             )),
+            PAYLOAD_FEEDBACK => RtcpPacket::Feedback {
+                format: first & 0x1f,
+                media: word(4).ok_or_else(|| short(12))?,
+                information: body.get(8..).unwrap_or_default(),
+            },
             packet_type => RtcpPacket::Other { packet_type },
         };
         self.at += len;

@@ -168,10 +168,17 @@ impl AudioSession {
                     let ours = self.incoming.ssrc();
                     self.control.goodbye |= sources.iter().any(|source| Some(source) == ours);
                 }
-                RtcpPacket::Description(_) | RtcpPacket::Other { .. } => {}
+                RtcpPacket::Description(_)
+                | RtcpPacket::Feedback { .. }
+                | RtcpPacket::Other { .. } => {}
             }
         }
         Ok(())
+    }
+
+    /// Our canonical name in reports.
+    pub fn cname(&self) -> &str {
+        &self.control.cname
     }
 
     /// Whether the peer's source has said goodbye. SIP's BYE decides over the call, not this.

@@ -3,9 +3,9 @@
 use super::replay::Window;
 use super::{SrtpError, Suite, Transform, estimate, rtp_header_len, sequence_of, word_at};
 
-/// The sources of one peer that are kept at once: it may change its own on a transfer, and go back. One more takes the
+/// The sources of one peer that are kept at once: of audio and video, and it may change its own on a transfer, and go back. One more takes the
 /// place of the one that was heard of longest ago.
-const SOURCES: usize = 4;
+const SOURCES: usize = 8;
 
 #[derive(Clone, Copy, Debug)]
 struct Source {

@@ -7,12 +7,26 @@ use super::{
 /// The most RTCP packets of one key: their index has 31 bits (RFC 3711 §9.2).
 const MOST_RTCP: u32 = 1 << 31;
 
-/// Our direction of a leg: one source.
+/// The sources of ours that are kept at once: audio, and video where they are bundled. One more takes the place of the one that sent
+/// longest ago.
+const SOURCES: usize = 4;
+
+/// The packets of one source so far.
+#[derive(Clone, Copy)]
+struct Source {
+    ssrc: u32,
+    highest: u64,
+    /// For who sent last.
+    sent: u64,
+}
+
+/// Our direction of a leg.
 pub struct Outbound {
     suite: Suite,
     rtp: Transform,
     rtcp: Transform,
-    highest: Option<u64>,
+    sources: [Option<Source>; SOURCES],
+    packets: u64,
     rtcp_index: u32,
 }
 
@@ -32,7 +46,8 @@ impl Outbound {
             suite,
             rtp: Transform::rtp(suite, key, salt)?,
             rtcp: Transform::rtcp(suite, key, salt)?,
-            highest: None,
+            sources: [None; SOURCES],
+            packets: 0,
             rtcp_index: 0,
         })
     }
@@ -45,11 +60,11 @@ impl Outbound {
         let tag_len = self.rtp.tag_len();
         let packet = buffer.get_mut(..len).ok_or(SrtpError::Short)?;
         let head = rtp_header_len(packet)?;
-        let index = estimate(self.highest, sequence_of(packet)?);
+        let ssrc = word_at(packet, 8)?;
+        let index = estimate(self.highest(ssrc), sequence_of(packet)?);
         if index >> 48 != 0 {
             return Err(SrtpError::UsedUp);
         }
-        let ssrc = word_at(packet, 8)?;
         let whole = buffer.get_mut(..len + tag_len).ok_or(SrtpError::Full)?;
         let (packet, room) = whole.split_at_mut_checked(len).ok_or(SrtpError::Full)?;
         let roll_over = u32::try_from(index >> 16).map_err(|_| SrtpError::UsedUp)?;
@@ -60,8 +75,30 @@ impl Outbound {
         for (byte, part) in room.iter_mut().zip(tag) {
             *byte = part;
         }
-        self.highest = self.highest.max(Some(index));
+        self.note(ssrc, index);
         Ok(len + tag_len)
+    }
+
+    fn highest(&self, ssrc: u32) -> Option<u64> {
+        let mut sources = self.sources.iter().flatten();
+        Some(sources.find(|source| source.ssrc == ssrc)?.highest)
+    }
+
+    fn note(&mut self, ssrc: u32, index: u64) {
+        self.packets += 1;
+        let place = self.sources.iter_mut().min_by_key(|place| match place {
+            Some(source) if source.ssrc == ssrc => (0, 0),
+            Some(source) => (2, source.sent),
+            None => (1, 0),
+        });
+        if let Some(place) = place {
+            let before = place.filter(|source| source.ssrc == ssrc);
+            *place = Some(Source {
+                ssrc,
+                highest: before.map_or(index, |source| source.highest.max(index)),
+                sent: self.packets,
+            });
+        }
     }
 
     /// Protects the compound RTCP packet in the first `len` bytes of `buffer`; its length then.

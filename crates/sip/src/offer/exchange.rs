@@ -1,10 +1,11 @@
 //! Whose offer is open (RFC 3264 §4, RFC 6337 §2).
 
 use bytes::Bytes;
+use skillcall_video::Terms;
 
 use super::Shift;
 use crate::message::StatusCode;
-use crate::sdp::{Direction, MediaSession, Negotiated, SdpError};
+use crate::sdp::{Direction, MediaSession, Negotiated, SdpError, VideoPlace};
 
 /// Whose turn it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,16 @@ impl OfferAnswer {
     /// The session.
     pub const fn media(&self) -> &MediaSession {
         &self.media
+    }
+
+    /// Says where we receive video.
+    pub fn set_video_place(&mut self, place: VideoPlace) {
+        self.media.set_video_place(place);
+    }
+
+    /// Says what we want to say of video from the next offer or answer on; none: it is refused.
+    pub fn set_video(&mut self, terms: Option<Terms>) {
+        self.media.set_video(terms);
     }
 
     /// What was agreed on last.

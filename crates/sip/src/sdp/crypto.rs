@@ -190,7 +190,25 @@ pub(super) struct CryptoLine {
     pub(super) key: SrtpKey,
 }
 
+/// The lines of a media line that we can use.
+pub(super) fn crypto_of(media: &sdp_types::Media) -> Vec<CryptoLine> {
+    let values = media
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.attribute.eq_ignore_ascii_case("crypto"))
+        .filter_map(|attribute| attribute.value.as_deref());
+    CryptoLine::list(values)
+}
+
 impl CryptoLine {
+    /// Ours of what was agreed on.
+    pub(super) fn of(agreed: &NegotiatedSrtp) -> Self {
+        Self {
+            tag: agreed.tag,
+            key: agreed.send.clone(),
+        }
+    }
+
     /// Reads a value; `None` for one that cannot be used: an unknown suite, several keys or a key index (MKI), a key of
     /// the wrong length, or a session parameter that changes what is encrypted (RFC 4568 §6.3).
     pub(super) fn parse(value: &str) -> Option<Self> {

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::{Codec, NegotiatedSrtp, OpusWish};
+use skillcall_video::Terms;
+
+use super::{Codec, NegotiatedSrtp, NegotiatedVideo, OpusWish};
 
 /// Who sends (RFC 3264 §5.1), seen from the side that says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -100,4 +102,8 @@ pub struct Negotiated {
     pub held: bool,
     /// The keys of SRTP; `None`: media are not encrypted.
     pub srtp: Option<NegotiatedSrtp>,
+    /// Video, if both sides have it.
+    pub video: Option<NegotiatedVideo>,
+    /// What the peer says of its video in H.264: all that it offers, or what it has answered.
+    pub video_of_peer: Option<Terms>,
 }

@@ -1,5 +1,7 @@
 //! Which payload type means what to us: a number keeps its meaning for the session's life (RFC 3264 §8.3.2).
 
+use skillcall_video::Profile;
+
 use super::Codec;
 
 /// The dynamic numbers (RFC 3551 §3).
@@ -13,6 +15,8 @@ pub(super) enum Meaning {
     Audio(Codec),
     /// Telephone events at this clock in Hz.
     Event(u32),
+    /// H.264 of this mode and profile.
+    Video(u8, Profile),
 }
 
 /// The numbers under which we receive.

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use sdp_types::{Media, Session};
 
-use super::crypto::CryptoLine;
+use super::crypto::{CryptoLine, crypto_of};
+use super::video::{RemoteVideo, unicast};
 use super::{Codec, Direction, OpusWish, SdpError, Srtp, SrtpPolicy};
 
 /// The profile of plain RTP.
@@ -60,6 +61,7 @@ pub(super) struct RemoteAudio {
 pub(super) struct Remote {
     pub(super) lines: Vec<MediaLine>,
     pub(super) audio: RemoteAudio,
+    pub(super) video: Option<RemoteVideo>,
 }
 
 impl Remote {
@@ -81,6 +83,7 @@ impl Remote {
         Ok(Self {
             lines: lines.collect(),
             audio: audio(&session, index, media)?,
+            video: RemoteVideo::find(&session, srtp),
         })
     }
 }
@@ -98,7 +101,7 @@ fn pick<'a>(session: &'a Session, srtp: &Srtp) -> Result<(usize, &'a Media), Sdp
             .filter(move |(_, media)| open(media))
     };
     let encrypted = lines().find(|(_, media)| {
-        (is(media, SAVP) || is(media, AVP)) && srtp.choose(&crypto(media)).is_some()
+        (is(media, SAVP) || is(media, AVP)) && srtp.choose(&crypto_of(media)).is_some()
     });
     let plain = || lines().find(|(_, media)| is(media, AVP));
     match (encrypted, srtp.policy) {
@@ -116,62 +119,59 @@ fn pick<'a>(session: &'a Session, srtp: &Srtp) -> Result<(usize, &'a Media), Sdp
     }
 }
 
-fn crypto(media: &Media) -> Vec<CryptoLine> {
-    let values = media
-        .attributes
-        .iter()
-        .filter(|attribute| attribute.attribute.eq_ignore_ascii_case("crypto"))
-        .filter_map(|attribute| attribute.value.as_deref());
-    CryptoLine::list(values)
-}
-
-fn audio(session: &Session, index: usize, media: &Media) -> Result<RemoteAudio, SdpError> {
+/// The connection address of a line.
+pub(super) fn address(session: &Session, media: &Media) -> Result<IpAddr, SdpError> {
     let connection = media.connections.first().or(session.connection.as_ref());
     let written = connection.map_or("", |connection| connection.connection_address.as_str());
-    let ip = written
-        .split('/')
-        .next()
-        .and_then(|text| text.parse::<IpAddr>().ok());
-    let ip = ip
-        .filter(|ip| !ip.is_multicast())
-        .ok_or_else(|| SdpError::Address(written.to_owned()))?;
-    let remote = SocketAddr::new(ip, media.port);
-    let value = |name: &str| {
-        let found = media
-            .attributes
-            .iter()
-            .find(|attribute| attribute.attribute.eq_ignore_ascii_case(name));
-        found.and_then(|attribute| attribute.value.as_deref())
-    };
-    let said = media
-        .attributes
-        .iter()
-        .find_map(|attribute| direction(&attribute.attribute));
-    let said = said.or_else(|| {
-        session
-            .attributes
+    unicast(written).ok_or_else(|| SdpError::Address(written.to_owned()))
+}
+
+/// Where a line's side receives RTCP.
+pub(super) fn rtcp_of(media: &Media, ip: IpAddr) -> SocketAddr {
+    value(media, "rtcp")
+        .and_then(|value| rtcp(value, ip))
+        .unwrap_or_else(|| SocketAddr::new(ip, media.port.saturating_add(1)))
+}
+
+/// Who sends, as the line says it, or else the session.
+pub(super) fn direction_of(session: &Session, media: &Media, ip: IpAddr) -> Direction {
+    let said = |attributes: &[sdp_types::Attribute]| {
+        attributes
             .iter()
             .find_map(|attribute| direction(&attribute.attribute))
-    });
-    let said = said.unwrap_or_default();
+    };
+    let said = said(&media.attributes)
+        .or_else(|| said(&session.attributes))
+        .unwrap_or_default();
     // Hold as RFC 2543 did it: nobody can send to the unspecified address (RFC 3264 §8.4).
-    let direction = if ip.is_unspecified() {
+    if ip.is_unspecified() {
         Direction::new(said.sends(), false)
     } else {
         said
-    };
+    }
+}
+
+fn value<'a>(media: &'a Media, name: &str) -> Option<&'a str> {
+    let found = media
+        .attributes
+        .iter()
+        .find(|attribute| attribute.attribute.eq_ignore_ascii_case(name));
+    found.and_then(|attribute| attribute.value.as_deref())
+}
+
+fn audio(session: &Session, index: usize, media: &Media) -> Result<RemoteAudio, SdpError> {
+    let ip = address(session, media)?;
+    let remote = SocketAddr::new(ip, media.port);
     Ok(RemoteAudio {
         index,
         remote,
-        rtcp: value("rtcp")
-            .and_then(|value| rtcp(value, ip))
-            .unwrap_or_else(|| SocketAddr::new(ip, media.port.saturating_add(1))),
+        rtcp: rtcp_of(media, ip),
         formats: formats(media),
-        ptime: milliseconds(value("ptime")),
-        max_ptime: milliseconds(value("maxptime")),
-        direction,
+        ptime: milliseconds(value(media, "ptime")),
+        max_ptime: milliseconds(value(media, "maxptime")),
+        direction: direction_of(session, media, ip),
         proto: media.proto.clone(),
-        crypto: crypto(media),
+        crypto: crypto_of(media),
     })
 }
 
@@ -200,7 +200,7 @@ fn rtcp(value: &str, ip: IpAddr) -> Option<SocketAddr> {
 }
 
 /// The attributes of this name that begin with a payload type, and what is behind it.
-fn by_payload<'a>(media: &'a Media, name: &str) -> Vec<(u8, &'a str)> {
+pub(super) fn by_payload<'a>(media: &'a Media, name: &str) -> Vec<(u8, &'a str)> {
     let named = media
         .attributes
         .iter()

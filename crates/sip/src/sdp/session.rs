@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
+use skillcall_video::{Flow, Terms};
 
 use super::crypto::CryptoLine;
 use super::numbers::{Meaning, Numbers};
 use super::remote::{AVP, Format, MediaLine, Remote, SAVP};
+use super::video::{NegotiatedVideo, VideoLine, VideoPlace};
 use super::{
     Capabilities, Codec, Direction, Negotiated, NegotiatedSrtp, OpusWish, SdpError, SrtpPolicy,
     TelephoneEvent,
@@ -34,6 +36,13 @@ pub struct MediaSession {
     offered: bool,
     negotiated: Option<Negotiated>,
     numbers: Numbers,
+    /// Where video is received; none: it is refused.
+    place: Option<VideoPlace>,
+    /// What is said of video from the next description on.
+    terms: Option<Terms>,
+    video_numbers: Numbers,
+    /// Video of our open offer.
+    offered_video: Option<VideoLine>,
 }
 
 impl MediaSession {
@@ -49,6 +58,10 @@ impl MediaSession {
             offered: false,
             negotiated: None,
             numbers: Numbers::default(),
+            place: None,
+            terms: None,
+            video_numbers: Numbers::default(),
+            offered_video: None,
         }
     }
 
@@ -65,6 +78,31 @@ impl MediaSession {
     /// Says what we want to do from the next offer or answer on: `SendOnly` puts the peer on hold.
     pub const fn set_direction(&mut self, direction: Direction) {
         self.capabilities.direction = direction;
+    }
+
+    /// Says where we receive video. It stays as it is for as long as video is agreed on.
+    pub fn set_video_place(&mut self, place: VideoPlace) {
+        self.place = Some(place);
+    }
+
+    /// Says what we want to say of video from the next offer or answer on; none: it is refused.
+    pub fn set_video(&mut self, terms: Option<Terms>) {
+        self.terms = terms;
+    }
+
+    /// What a description of the peer's says of its video in H.264; nothing is changed.
+    pub fn video_in(&self, description: &[u8]) -> Option<Terms> {
+        let remote = Remote::parse(description, &self.capabilities.srtp).ok()?;
+        Some(remote.video?.terms())
+    }
+
+    /// What is said of video now: nobody sends while we hold the peer.
+    fn video_terms(&self) -> Option<Terms> {
+        let mut terms = self.terms.clone()?;
+        if !self.capabilities.direction.receives() {
+            terms.flow = Flow::NONE;
+        }
+        Some(terms)
     }
 
     /// Goes on counting versions where `later` has come to: a description that was sent and refused was sent all the
@@ -111,7 +149,37 @@ impl MediaSession {
         }
         self.offered = true;
         let crypto = self.offered_crypto();
-        self.describe(&formats, &events, self.capabilities.direction, &crypto)
+        let video = self.video_offer();
+        self.offered_video.clone_from(&video);
+        let direction = self.capabilities.direction;
+        self.describe(&formats, &events, direction, &crypto, video.as_ref())
+    }
+
+    /// The video line of an offer: the one that there is, else a new one.
+    fn video_offer(&mut self) -> Option<VideoLine> {
+        let (place, terms) = (self.place.clone()?, self.video_terms()?);
+        let mut lines = self.lines.iter();
+        let index = lines.position(|line| line.kind == "video");
+        let crypto = match self.negotiated.as_ref().map(|agreed| &agreed.srtp) {
+            // The picture is as much of a secret as the voice.
+            Some(None) => Vec::new(),
+            _ if place.srtp.is_on() => place.srtp.offered().collect(),
+            _ => Vec::new(),
+        };
+        let at = index.unwrap_or(self.lines.len());
+        let line = VideoLine::offered(at, &place, &terms, crypto, &mut self.video_numbers)?;
+        if index.is_none() {
+            let encrypted = match &self.negotiated {
+                Some(agreed) => agreed.srtp.is_some() && self.own_proto() == SAVP,
+                None => self.own_proto() == SAVP,
+            };
+            self.lines.push(MediaLine {
+                kind: "video".into(),
+                proto: if encrypted { SAVP } else { AVP }.into(),
+                formats: line.numbers(),
+            });
+        }
+        Some(line)
     }
 
     /// Answers an offer (RFC 3264 §6): the first of its codecs that we have, under the offer's payload numbers, and
@@ -141,6 +209,15 @@ impl MediaSession {
             direction,
             held: is_hold(&remote),
             srtp: self.agreed_keys(&remote.audio.crypto),
+            video: None,
+            video_of_peer: remote.video.as_ref().map(|video| video.terms()),
+        };
+        let (video, video_line) = self
+            .answered_video(&remote, negotiated.srtp.is_some())
+            .unzip();
+        let negotiated = Negotiated {
+            video,
+            ..negotiated
         };
         let crypto: Vec<CryptoLine> = negotiated
             .srtp
@@ -153,12 +230,14 @@ impl MediaSession {
         self.audio = remote.audio.index;
         self.lines = remote.lines;
         self.offered = false;
+        self.offered_video = None;
         self.numbers.note(payload, Meaning::Audio(codec));
         if let Some((payload, clock)) = event {
             self.numbers.note(payload, Meaning::Event(clock));
         }
         let events: Vec<(u8, u32)> = event.into_iter().collect();
-        let answer = self.describe(&[(payload, codec)], &events, direction, &crypto);
+        let formats = [(payload, codec)];
+        let answer = self.describe(&formats, &events, direction, &crypto, video_line.as_ref());
         self.negotiated = Some(negotiated.clone());
         Ok((answer, negotiated))
     }
@@ -172,7 +251,9 @@ impl MediaSession {
             return Err(SdpError::NoOffer);
         }
         let remote = Remote::parse(answer, &self.capabilities.srtp)?;
-        if remote.lines.len() != self.lines.len() {
+        // Some phones leave a video line out that they do not know; what they say of the voice counts all the same.
+        let short = self.offered_video.is_some() && remote.lines.len() < self.lines.len();
+        if remote.lines.len() != self.lines.len() && !short {
             return Err(SdpError::MediaCount {
                 found: remote.lines.len(),
                 expected: self.lines.len(),
@@ -194,6 +275,7 @@ impl MediaSession {
                     clock,
                 })
             });
+        let video = self.video_of_answer(&remote, srtp.is_some());
         let negotiated = Negotiated {
             remote: remote.audio.remote,
             rtcp: remote.audio.rtcp,
@@ -205,11 +287,34 @@ impl MediaSession {
             ptime: self.ptime(&remote),
             direction: self.capabilities.direction.against(remote.audio.direction),
             held: is_hold(&remote),
+            video_of_peer: video
+                .as_ref()
+                .and(remote.video.as_ref())
+                .map(|video| video.terms()),
+            video,
             srtp,
         };
+        self.offered_video = None;
         self.offered = false;
         self.negotiated = Some(negotiated.clone());
         Ok(negotiated)
+    }
+
+    fn answered_video(
+        &mut self,
+        remote: &Remote,
+        encrypted: bool,
+    ) -> Option<(NegotiatedVideo, VideoLine)> {
+        let (place, terms) = (self.place.clone()?, self.video_terms()?);
+        let line = remote.video.as_ref()?;
+        line.answered(&place, &terms, encrypted, &mut self.video_numbers)
+    }
+
+    fn video_of_answer(&self, remote: &Remote, encrypted: bool) -> Option<NegotiatedVideo> {
+        let offered = self.offered_video.as_ref()?;
+        let line = remote.video.as_ref();
+        line.filter(|line| line.index == offered.index)?
+            .answering(offered, encrypted)
     }
 
     /// The profile of a first offer.
@@ -332,6 +437,7 @@ impl MediaSession {
         events: &[(u8, u32)],
         direction: Direction,
         crypto: &[CryptoLine],
+        video: Option<&VideoLine>,
     ) -> Bytes {
         let Capabilities {
             address,
@@ -347,6 +453,10 @@ impl MediaSession {
                 proto,
                 formats: old,
             } = line;
+            if let Some(video) = video.filter(|video| video.index == index) {
+                video.write(&mut text, line);
+                continue;
+            }
             // Writing to a String cannot fail.
             if index != self.audio {
                 let _ = write!(text, "m={kind} 0 {proto} {old}\r\n");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use skillcall_media::encoding::Encoding;
+use skillcall_video::Terms;
 
 use crate::{
     ice::{IceMode, LocalAddress},
@@ -34,6 +35,10 @@ pub struct Config {
     pub ssrc: u32,
     /// Our canonical name, as [`skillcall_media::session::SessionConfig`] has it. Letters, digits and `-`.
     pub cname: String,
+    /// What is said of video; none: it is not offered, and rejected where it is.
+    pub video: Option<Terms>,
+    /// Our synchronisation source of video: another one than the audio's.
+    pub video_ssrc: u32,
     /// In whose manner descriptions are written.
     pub style: Style,
     /// How long after both descriptions are known the leg may take until packets flow; the default is 30 s. Our choice:
@@ -55,6 +60,8 @@ impl Config {
             opus: OpusParameters::default(),
             ssrc: getrandom::u32().unwrap_or(1),
             cname: format!("{:016x}", getrandom::u64().unwrap_or(1)),
+            video: None,
+            video_ssrc: getrandom::u32().unwrap_or(2),
             style: Style::Standard,
             connect_timeout: Duration::from_secs(30),
         }
@@ -68,7 +75,7 @@ impl Config {
             opus: self.opus,
         };
         let cname = self.cname.chars();
-        Negotiation::new(
+        let mut negotiation = Negotiation::new(
             capabilities,
             self.style,
             self.direction,
@@ -78,6 +85,12 @@ impl Config {
             cname
                 .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
                 .collect(),
-        )
+        );
+        negotiation.set_video(self.video.clone());
+        negotiation.set_video_ssrc(match self.video_ssrc {
+            taken if taken == self.ssrc => taken.wrapping_add(1),
+            free => free,
+        });
+        negotiation
     }
 }

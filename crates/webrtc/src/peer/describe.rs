@@ -38,7 +38,25 @@ impl Peer {
             agreed,
             &way(&peer.ice, &peer.identity, peer.mode, Setup::of(role)),
         );
+        peer.follow_lines();
+        peer.first_offer = Some(Box::new(remote));
         Ok((peer, answer))
+    }
+
+    /// Writes the answer to the peer's first offer anew, with what is said of video now: as long as nobody was given the one before.
+    /// None: there is no such offer, or there were others since.
+    pub fn answer_anew(&mut self) -> Option<String> {
+        let offer = self.first_offer.take()?;
+        let role = self.role?;
+        let transport = way(&self.ice, &self.identity, self.mode, Setup::of(role));
+        let answer = self.negotiation.answer_anew(&offer, &transport);
+        self.first_offer = Some(offer);
+        self.follow_lines();
+        answer
+    }
+
+    fn follow_lines(&mut self) {
+        self.demux.follow(self.negotiation.lines_of_peer());
     }
 
     /// Begins a call.
@@ -72,6 +90,7 @@ impl Peer {
             None => self.ice.add_candidates(transport, now),
         }
         self.negotiation.take_answer(&remote, agreed);
+        self.follow_lines();
         Ok(())
     }
 
@@ -106,6 +125,8 @@ impl Peer {
             agreed,
             &way(ice, &self.identity, self.mode, Setup::of(role)),
         );
+        self.first_offer = None;
+        self.follow_lines();
         Ok(Renegotiated {
             answer,
             direction_changed: before.is_none_or(|before| {
@@ -155,6 +176,7 @@ impl Peer {
     }
 
     fn write_offer(&mut self) -> String {
+        self.first_offer = None;
         let ice = self.next_ice.as_ref().unwrap_or(&self.ice);
         // RFC 8842 §5.2: a later offer leaves the role open too; the answerer keeps it.
         self.negotiation

@@ -13,6 +13,8 @@ use crate::ice::Route;
 pub enum Received<'a> {
     /// An RTP packet, opened.
     Rtp(&'a [u8]),
+    /// An RTP packet of the video line's, opened.
+    Video(&'a [u8]),
     /// A compound RTCP packet, opened.
     Rtcp(&'a [u8]),
     /// ICE or DTLS: [`Peer::poll`] has the answer.
@@ -129,7 +131,13 @@ impl Peer {
 
     fn take_media<'a>(&mut self, remote: SocketAddr, datagram: &'a mut [u8]) -> Received<'a> {
         match self.open(remote, datagram) {
-            Ok((false, len)) => Received::Rtp(datagram.get(..len).unwrap_or_default()),
+            Ok((false, len)) => {
+                let packet = datagram.get(..len).unwrap_or_default();
+                match self.demux.is_video(packet) {
+                    true => Received::Video(packet),
+                    false => Received::Rtp(packet),
+                }
+            }
             Ok((true, len)) => Received::Rtcp(datagram.get(..len).unwrap_or_default()),
             Err(dropped) => {
                 self.count(dropped);

@@ -1,6 +1,7 @@
 //! One call's media, from the descriptions to packets.
 
 mod config;
+mod demux;
 mod describe;
 mod media;
 mod output;
@@ -15,16 +16,18 @@ use std::{
 };
 
 use skillcall_media::srtp::{Inbound, Outbound};
+use skillcall_video::Terms;
 
 use crate::{
     dtls::{Association, Role},
     fingerprint::Fingerprint,
     ice::{Change, IceAgent, Route},
     identity::Identity,
-    sdp::{Audio, Direction, Negotiation},
+    sdp::{Audio, Direction, Negotiation, Remote, Video},
 };
 
 pub use config::Config;
+use demux::Demux;
 pub use describe::Renegotiated;
 pub use media::{Figures, NotReady, Received};
 pub use output::{Disconnected, Dropped, Event, Output, Transmit};
@@ -60,6 +63,9 @@ pub struct Peer {
     waiting: VecDeque<Transmit>,
     events: VecDeque<Event>,
     figures: Figures,
+    demux: Demux,
+    /// The peer's first offer, until it is known that the answer was given.
+    first_offer: Option<Box<Remote>>,
 }
 
 /// How long the session before a restart still answers checks after the new one has found its way.
@@ -89,6 +95,8 @@ impl Peer {
             waiting: VecDeque::new(),
             events: VecDeque::new(),
             figures: Figures::default(),
+            demux: Demux::default(),
+            first_offer: None,
         }
     }
 
@@ -120,6 +128,32 @@ impl Peer {
     /// What we want to do from the next description on: what [`Peer::answer_again`] allows the peer.
     pub fn set_direction(&mut self, direction: Direction) {
         self.negotiation.set_wish(direction);
+    }
+
+    /// What was agreed on last for video; none: it is rejected.
+    pub fn video(&self) -> Option<&Video> {
+        self.negotiation.video()
+    }
+
+    /// What the peer's last description says of its video in H.264; none: it has none, or is over.
+    pub fn video_of_peer(&self) -> Option<Terms> {
+        self.negotiation.video_of_peer()
+    }
+
+    /// What an offer says of video in H.264; nothing is changed.
+    pub fn video_in(offer: &str) -> Option<Terms> {
+        let terms = Remote::parse(offer).ok()?.video?.terms();
+        (!terms.formats.is_empty()).then_some(terms)
+    }
+
+    /// Our source of video.
+    pub const fn video_ssrc(&self) -> u32 {
+        self.negotiation.video_ssrc()
+    }
+
+    /// What is said of video from the next description on; none: it is rejected, or stands still where it was agreed on.
+    pub fn set_video(&mut self, terms: Option<Terms>) {
+        self.negotiation.set_video(terms);
     }
 
     /// Which codecs the next description names, the one we like most first.

@@ -25,7 +25,7 @@ impl Direction {
         Self::Inactive,
     ];
 
-    const fn new(sends: bool, receives: bool) -> Self {
+    pub(super) const fn new(sends: bool, receives: bool) -> Self {
         match (sends, receives) {
             (true, true) => Self::SendRecv,
             (true, false) => Self::SendOnly,
@@ -67,6 +67,21 @@ impl Direction {
             self.sends() && remote.receives(),
             self.receives() && remote.sends(),
         )
+    }
+}
+
+impl From<skillcall_video::Flow> for Direction {
+    fn from(flow: skillcall_video::Flow) -> Self {
+        Self::new(flow.sends, flow.receives)
+    }
+}
+
+impl From<Direction> for skillcall_video::Flow {
+    fn from(direction: Direction) -> Self {
+        Self {
+            sends: direction.sends(),
+            receives: direction.receives(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Descriptions in the manner of an Alexa device, line by line as facts G9 has them.
 
 use super::{
-    local::{Description, put, rejected},
+    local::{Description, VideoLine, put, rejected},
     remote::Line,
 };
 
@@ -16,7 +16,9 @@ pub(super) fn write(description: &Description<'_>) -> String {
     if description.bundled {
         let mids = description.lines.iter().enumerate();
         let mids: Vec<_> = mids
-            .filter(|(index, line)| *index == description.audio || is_offered_video(line))
+            .filter(|(index, line)| {
+                *index == description.audio || is_video(description, *index, line)
+            })
             .filter_map(|(_, line)| line.mid.as_deref())
             .collect();
         put(&mut text, format_args!("a=group:BUNDLE {}", mids.join(" ")));
@@ -24,7 +26,7 @@ pub(super) fn write(description: &Description<'_>) -> String {
     for (index, line) in description.lines.iter().enumerate() {
         if index == description.audio {
             audio(&mut text, description, line);
-        } else if is_offered_video(line) {
+        } else if is_video(description, index, line) {
             video(&mut text, description, line);
         } else {
             rejected(&mut text, line);
@@ -44,8 +46,12 @@ pub(super) fn video_line() -> Line {
     }
 }
 
-fn is_offered_video(line: &Line) -> bool {
-    line.open && line.kind == "video"
+/// Whether it is the line of video, which is also offered where nothing is known of any.
+fn is_video(description: &Description<'_>, index: usize, line: &Line) -> bool {
+    match &description.video {
+        Some(video) => video.index == index,
+        None => line.open && line.kind == "video" && line.formats == H264,
+    }
 }
 
 fn audio(text: &mut String, description: &Description<'_>, line: &Line) {
@@ -84,30 +90,37 @@ fn audio(text: &mut String, description: &Description<'_>, line: &Line) {
 }
 
 fn video(text: &mut String, description: &Description<'_>, line: &Line) {
-    put(
-        text,
-        format_args!("m=video 1 {} {}", line.proto, line.formats),
-    );
-    put(text, format_args!("b=AS:2500"));
+    let known = description.video.as_ref();
+    let numbers = known.map_or_else(|| line.formats.clone(), VideoLine::numbers);
+    put(text, format_args!("m=video 1 {} {numbers}", line.proto));
+    let bandwidth = known.and_then(|video| video.bandwidth).unwrap_or(2500);
+    put(text, format_args!("b=AS:{bandwidth}"));
     candidates(text, description);
     put(
         text,
         format_args!("a=setup:{}", description.transport.setup.name()),
     );
     extension(text);
-    put(text, format_args!("a=rtpmap:{H264} H264/90000"));
-    put(text, format_args!("a=rtcp:9 IN IP4 0.0.0.0"));
-    for feedback in ["nack", "nack pli", "ccm fir"] {
-        put(text, format_args!("a=rtcp-fb:{H264} {feedback}"));
+    match known {
+        Some(video) => video.formats(text),
+        None => {
+            put(text, format_args!("a=rtpmap:{H264} H264/90000"));
+            for feedback in ["nack", "nack pli", "ccm fir"] {
+                put(text, format_args!("a=rtcp-fb:{H264} {feedback}"));
+            }
+        }
     }
+    put(text, format_args!("a=rtcp:9 IN IP4 0.0.0.0"));
     put(text, format_args!("a=rtcp-mux"));
-    put(text, format_args!("a={}", description.direction));
-    put(text, format_args!("a=mid:video0"));
+    let direction = known.map_or(description.direction, |video| video.direction);
+    put(text, format_args!("a={direction}"));
+    let mid = line.mid.as_deref().unwrap_or("video0");
+    put(text, format_args!("a=mid:{mid}"));
     put(
         text,
         format_args!(
             "a=ssrc:{} cname:{}",
-            description.ssrc.wrapping_add(1),
+            known.map_or(description.ssrc.wrapping_add(1), |video| video.ssrc),
             description.cname
         ),
     );

@@ -151,6 +151,8 @@ pub(super) enum Kind {
     Events {
         clock: u32,
     },
+    /// Video of this mode and profile.
+    Video(u8, skillcall_video::Profile),
     /// Comfort noise, retransmissions, codecs that we do not have: its `a=rtpmap`.
     Other(String),
 }
@@ -173,6 +175,7 @@ impl Kind {
         match self {
             Self::Audio(encoding) => encoding.rtpmap(),
             Self::Events { clock } => format!("telephone-event/{clock}"),
+            Self::Video(..) => skillcall_video::Format::ENCODING.to_owned(),
             Self::Other(text) => text.clone(),
         }
     }

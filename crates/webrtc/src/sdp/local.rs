@@ -5,10 +5,13 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
 };
 
+use skillcall_media::rtp::PayloadType;
+use skillcall_video::Format;
+
 use super::{
     Direction, Setup, echo,
     formats::{Kind, OpusParameters, Payload},
-    remote::Line,
+    remote::{Line, MID_EXTENSION},
 };
 use crate::{fingerprint::Fingerprint, ice::LocalCandidate};
 
@@ -21,7 +24,7 @@ pub enum Style {
     /// As an Alexa device writes them (facts G9): unspecified addresses, candidates of RTCP and of TCP, which nobody can
     /// use, and a video line if `video`.
     Echo {
-        /// Whether H.264 is offered. What the peer answers to it is not used.
+        /// Whether H.264 is offered, also where [`crate::Config::video`] has none: what the peer answers to it is not used then.
         video: bool,
     },
 }
@@ -50,6 +53,38 @@ impl LocalTransport<'_> {
     }
 }
 
+/// What a description says of video.
+#[derive(Clone, Debug)]
+pub(super) struct VideoLine {
+    /// Which of the lines it is.
+    pub(super) index: usize,
+    pub(super) formats: Vec<(PayloadType, Format)>,
+    pub(super) direction: Direction,
+    pub(super) bandwidth: Option<u32>,
+    pub(super) ssrc: u32,
+}
+
+impl VideoLine {
+    pub(super) fn numbers(&self) -> String {
+        let numbers = self.formats.iter();
+        let numbers = numbers.map(|(number, _)| number.number().to_string());
+        numbers.collect::<Vec<_>>().join(" ")
+    }
+
+    /// `a=rtpmap`, `a=fmtp` and `a=rtcp-fb`. What was lost is not sent again, so NACK is not spoken of.
+    pub(super) fn formats(&self, text: &mut String) {
+        for (number, format) in &self.formats {
+            let (number, parameters) = (number.number(), format.parameters());
+            put(text, format_args!("a=rtpmap:{number} {}", Format::ENCODING));
+            if !parameters.is_empty() {
+                put(text, format_args!("a=fmtp:{number} {parameters}"));
+            }
+            put(text, format_args!("a=rtcp-fb:{number} nack pli"));
+            put(text, format_args!("a=rtcp-fb:{number} ccm fir"));
+        }
+    }
+}
+
 /// What a description says.
 #[derive(Debug)]
 pub(super) struct Description<'a> {
@@ -64,6 +99,9 @@ pub(super) struct Description<'a> {
     pub(super) packet_time_ms: u32,
     pub(super) opus: OpusParameters,
     pub(super) ssrc: u32,
+    pub(super) video: Option<VideoLine>,
+    /// The number of the header extension that names a packet's line.
+    pub(super) mid_extension: Option<u8>,
     pub(super) cname: &'a str,
     pub(super) transport: &'a LocalTransport<'a>,
 }
@@ -81,14 +119,9 @@ impl Description<'_> {
             "v=0\r\no=- {} {} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n",
             self.session, self.version
         );
-        let audio_mid = self
-            .lines
-            .get(self.audio)
-            .and_then(|line| line.mid.as_ref());
-        if let Some(mid) = audio_mid
-            && self.bundled
-        {
-            put(&mut text, format_args!("a=group:BUNDLE {mid}"));
+        let bundle = self.bundle();
+        if self.bundled && !bundle.is_empty() {
+            put(&mut text, format_args!("a=group:BUNDLE {bundle}"));
         }
         if self.transport.lite {
             put(&mut text, format_args!("a=ice-lite"));
@@ -96,11 +129,67 @@ impl Description<'_> {
         for (index, line) in self.lines.iter().enumerate() {
             if index == self.audio {
                 self.audio_line(&mut text, line);
+            } else if let Some(video) = self.video.as_ref().filter(|it| it.index == index) {
+                self.video_line(&mut text, line, video);
             } else {
                 rejected(&mut text, line);
             }
         }
         text
+    }
+
+    /// The names of the lines that are used, as they stand.
+    pub(super) fn bundle(&self) -> String {
+        let video = self.video.as_ref().map(|video| video.index);
+        let lines = self.lines.iter().enumerate();
+        let used = lines.filter(|(index, _)| *index == self.audio || Some(*index) == video);
+        let mids: Vec<_> = used.filter_map(|(_, line)| line.mid.as_deref()).collect();
+        mids.join(" ")
+    }
+
+    /// The transport is the audio's; its candidates are said there.
+    fn video_line(&self, text: &mut String, line: &Line, video: &VideoLine) {
+        let way = self.transport;
+        let default = way.default_address();
+        let family = if default.is_ipv4() { "IP4" } else { "IP6" };
+        put(
+            text,
+            format_args!(
+                "m=video {} {} {}",
+                default.port(),
+                line.proto,
+                video.numbers()
+            ),
+        );
+        put(text, format_args!("c=IN {family} {}", default.ip()));
+        if let Some(bandwidth) = video.bandwidth {
+            put(text, format_args!("b=AS:{bandwidth}"));
+        }
+        put(
+            text,
+            format_args!("a=rtcp:{} IN {family} {}", default.port(), default.ip()),
+        );
+        if let Some(mid) = &line.mid {
+            put(text, format_args!("a=mid:{mid}"));
+        }
+        self.mid_line(text);
+        put(text, format_args!("a={}", video.direction));
+        video.formats(text);
+        put(text, format_args!("a=rtcp-mux"));
+        put(text, format_args!("a=setup:{}", way.setup.name()));
+        put(text, format_args!("a=fingerprint:{}", way.fingerprint));
+        put(text, format_args!("a=ice-ufrag:{}", way.ufrag));
+        put(text, format_args!("a=ice-pwd:{}", way.password));
+        put(
+            text,
+            format_args!("a=ssrc:{} cname:{}", video.ssrc, self.cname),
+        );
+    }
+
+    fn mid_line(&self, text: &mut String) {
+        if let Some(number) = self.mid_extension {
+            put(text, format_args!("a=extmap:{number} {MID_EXTENSION}"));
+        }
     }
 
     fn audio_line(&self, text: &mut String, line: &Line) {
@@ -124,6 +213,7 @@ impl Description<'_> {
         if let Some(mid) = &line.mid {
             put(text, format_args!("a=mid:{mid}"));
         }
+        self.mid_line(text);
         put(text, format_args!("a={}", self.direction));
         self.formats(text);
         put(text, format_args!("a=ptime:{}", self.packet_time_ms));
@@ -163,7 +253,7 @@ impl Description<'_> {
                     put(text, format_args!("a=fmtp:{number} {}", self.opus.write()));
                 }
                 Kind::Events { .. } => put(text, format_args!("a=fmtp:{number} 0-15")),
-                Kind::Audio(_) | Kind::Other(_) => {}
+                Kind::Audio(_) | Kind::Video(..) | Kind::Other(_) => {}
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Session descriptions of WebRTC's kind for one audio line (RFC 8829, RFC 3264, RFC 9143), as browsers write them and as
+//! Session descriptions of WebRTC's kind for one audio line, and one of video beside it (RFC 8829, RFC 3264, RFC 9143), as browsers write them and as
 //! Alexa does (facts G9).
 //!
 //! Syntax is `sdp-types`'. What is decided here: which codec under which numbers, who sends, which lines are kept, and who
@@ -13,6 +13,7 @@ mod local;
 mod negotiation;
 mod remote;
 mod transport;
+mod video;
 
 #[cfg(test)]
 mod tests;
@@ -21,9 +22,10 @@ pub use direction::Direction;
 pub use error::OfferError;
 pub use formats::{Audio, Events, OpusParameters};
 pub use local::Style;
+pub use video::{Video, VideoFormat};
 
 pub(crate) use formats::Capabilities;
 pub(crate) use local::LocalTransport;
 pub(crate) use negotiation::Negotiation;
-pub(crate) use remote::Remote;
+pub(crate) use remote::{Remote, RemoteLines};
 pub(crate) use transport::{RemoteTransport, Setup};

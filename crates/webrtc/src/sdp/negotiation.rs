@@ -1,12 +1,14 @@
 //! Offer and answer (RFC 3264): what was agreed on, and how the next description of the session has to look.
 
 use skillcall_media::{encoding::Encoding, rtp::PayloadType};
+use skillcall_video::{Flow, Format, Terms};
 
 use super::{
     Audio, Capabilities, Direction, Events, LocalTransport, OfferError, Remote, Style, echo,
     formats::{Kind, Payload},
-    local::Description,
-    remote::Line,
+    local::{Description, VideoLine},
+    remote::{Line, RemoteLines},
+    video::{RemoteVideo, Video},
 };
 
 /// Where payload types of no static meaning are taken from, in this order (RFC 3551 §3, RFC 5761 §4).
@@ -29,6 +31,15 @@ pub(crate) struct Negotiation {
     wish: Direction,
     offered: Option<Offered>,
     agreed: Option<Audio>,
+    /// What is to be said of video from the next description on; none: it is rejected.
+    terms: Option<Terms>,
+    video_ssrc: u32,
+    video: Option<Video>,
+    /// What the peer's last description says of video.
+    remote_video: Option<RemoteVideo>,
+    mid_extension: Option<u8>,
+    /// Which line is the video's, once there was one.
+    video_index: Option<usize>,
 }
 
 /// An offer of ours that waits for its answer.
@@ -36,6 +47,7 @@ pub(crate) struct Negotiation {
 struct Offered {
     payloads: Vec<Payload>,
     direction: Direction,
+    video: Option<VideoLine>,
 }
 
 impl Negotiation {
@@ -67,6 +79,54 @@ impl Negotiation {
             wish,
             offered: None,
             agreed: None,
+            terms: None,
+            video_ssrc: ssrc.wrapping_add(1),
+            video: None,
+            remote_video: None,
+            mid_extension: None,
+            video_index: None,
+        }
+    }
+
+    /// What is said of video from the next description on, and our source of it.
+    pub(crate) fn set_video(&mut self, terms: Option<Terms>) {
+        self.terms = terms;
+    }
+
+    pub(crate) const fn set_video_ssrc(&mut self, ssrc: u32) {
+        self.video_ssrc = ssrc;
+    }
+
+    pub(crate) const fn video_ssrc(&self) -> u32 {
+        self.video_ssrc
+    }
+
+    /// What was agreed on last for video; none: it is rejected.
+    pub(crate) const fn video(&self) -> Option<&Video> {
+        self.video.as_ref()
+    }
+
+    /// What the peer's last description says of video in H.264.
+    pub(crate) fn video_of_peer(&self) -> Option<Terms> {
+        let video = self.remote_video.as_ref()?;
+        (!video.formats.is_empty()).then(|| video.terms())
+    }
+
+    /// What tells packets of the lines apart.
+    pub(crate) fn lines_of_peer(&self) -> RemoteLines {
+        let mid = |index: usize| self.lines.get(index).and_then(|line| line.mid.clone());
+        let video = self.video.as_ref();
+        RemoteLines {
+            mid_extension: self.mid_extension,
+            audio_mid: mid(self.audio_index),
+            video_mid: self.video_index.filter(|_| video.is_some()).and_then(mid),
+            video_types: video
+                .iter()
+                .flat_map(|video| video.formats.iter().map(|format| format.receive))
+                .collect(),
+            video_sources: (self.remote_video.iter())
+                .flat_map(|video| video.sources.iter().copied())
+                .collect(),
         }
     }
 
@@ -132,11 +192,27 @@ impl Negotiation {
     ) -> String {
         self.offered = None;
         self.lines.clone_from(&offer.lines);
+        self.take_video(offer);
+        let terms = self.terms.as_ref();
+        self.video =
+            (offer.video.as_ref().zip(terms)).and_then(|(line, terms)| line.answered(terms));
+        let video_line = offer.video.as_ref().zip(self.video.as_ref());
+        let video_line = video_line.map(|(line, video)| VideoLine {
+            index: line.index,
+            formats: (video.formats.iter())
+                .map(|format| (format.send, format.format.clone()))
+                .collect(),
+            direction: video.direction,
+            bandwidth: terms.and_then(|terms| terms.bandwidth),
+            ssrc: self.video_ssrc,
+        });
+        let video_index = video_line.as_ref().map(|video| video.index);
         for (index, line) in self.lines.iter_mut().enumerate() {
-            line.open &= index == offer.audio.index;
+            line.open &= index == offer.audio.index || Some(index) == video_index;
         }
         self.audio_index = offer.audio.index;
         self.bundled = offer.bundled;
+        self.mid_extension = offer.mid_extension.filter(|_| video_index.is_some());
         for payload in &offer.audio.payloads {
             self.note(payload.number, &payload.kind);
         }
@@ -150,7 +226,7 @@ impl Negotiation {
                 },
             )
         }));
-        self.write(&payloads, agreed.direction, transport)
+        self.write(&payloads, agreed.direction, video_line, transport)
     }
 
     /// Writes an offer of all that we can do.
@@ -173,10 +249,12 @@ impl Negotiation {
                 payloads.push(payload(self.number_for(&kind), kind));
             }
         }
-        let text = self.write(&payloads, self.wish, transport);
+        let video = self.offered_video();
+        let text = self.write(&payloads, self.wish, video.clone(), transport);
         self.offered = Some(Offered {
             payloads,
             direction: self.wish,
+            video,
         });
         text
     }
@@ -184,6 +262,18 @@ impl Negotiation {
     /// Forgets an offer that waits: the peer has refused it.
     pub(crate) fn withdraw(&mut self) {
         self.offered = None;
+    }
+
+    /// Writes the answer that was given last once more, with what is to be said of video now. It has to be the first one, and nobody
+    /// may have seen it. None: there is no such answer.
+    pub(crate) fn answer_anew(
+        &mut self,
+        offer: &Remote,
+        transport: &LocalTransport<'_>,
+    ) -> Option<String> {
+        let agreed = self.agreed?;
+        self.version = self.version.saturating_sub(1);
+        Some(self.answer(offer, agreed, transport))
     }
 
     /// What the answer to our offer comes to; nothing is changed yet.
@@ -208,7 +298,7 @@ impl Negotiation {
             .iter()
             .find_map(|payload| match payload.kind {
                 Kind::Audio(encoding) => Some((encoding, payload.number, ours(&payload.kind)?)),
-                Kind::Events { .. } | Kind::Other(_) => None,
+                Kind::Events { .. } | Kind::Video(..) | Kind::Other(_) => None,
             });
         let (encoding, send, receive) = found.ok_or_else(|| self.no_codec(&audio.payloads))?;
         Ok(Audio {
@@ -231,9 +321,20 @@ impl Negotiation {
 
     /// Takes the answer that came to `agreed`.
     pub(crate) fn take_answer(&mut self, answer: &Remote, agreed: Audio) {
-        for (line, theirs) in self.lines.iter_mut().zip(&answer.lines) {
-            line.open &= theirs.open;
+        let offered = self.offered.as_ref().and_then(|it| it.video.as_ref());
+        let line = answer.video.as_ref().zip(offered);
+        let line = line.filter(|(line, offered)| line.index == offered.index);
+        let video = line.and_then(|(line, offered)| {
+            line.answering(&offered.formats, Flow::from(offered.direction))
+        });
+        let index = offered.map(|offered| offered.index);
+        let rejected = index.filter(|_| video.is_none());
+        for (at, (line, theirs)) in self.lines.iter_mut().zip(&answer.lines).enumerate() {
+            line.open &= theirs.open && Some(at) != rejected;
         }
+        self.video_index = index.or(self.video_index);
+        self.video = video;
+        self.remote_video = answer.video.clone().filter(|_| self.video.is_some());
         self.bundled &= answer.bundled;
         for payload in &answer.audio.payloads {
             self.note(payload.number, &payload.kind);
@@ -245,7 +346,7 @@ impl Negotiation {
     fn first_lines(&mut self) {
         let (mid, video) = match self.style {
             Style::Standard => ("0", false),
-            Style::Echo { video } => ("audio0", video),
+            Style::Echo { video } => ("audio0", video && self.terms.is_none()),
         };
         self.lines.push(Line {
             kind: "audio".to_owned(),
@@ -259,10 +360,98 @@ impl Negotiation {
         }
     }
 
+    /// The video of an offer: in the line that there is, else in a new one. A line that was agreed on stays, and stands still where
+    /// nothing is to be said any more; one that was rejected is used again (RFC 3264 §8.1).
+    fn offered_video(&mut self) -> Option<VideoLine> {
+        let (terms, still) = match (&self.terms, &self.video) {
+            (Some(terms), _) => (terms.clone(), false),
+            (None, Some(video)) => {
+                let formats = video.formats.iter().map(|it| it.format.clone()).collect();
+                let flow = Flow::NONE;
+                let bandwidth = None;
+                (
+                    Terms {
+                        formats,
+                        flow,
+                        bandwidth,
+                    },
+                    true,
+                )
+            }
+            (None, None) => return None,
+        };
+        let index = match self.video_index {
+            Some(index) => index,
+            None => {
+                let mid = match self.style {
+                    Style::Echo { .. } => "video0".to_owned(),
+                    // One that no line has.
+                    Style::Standard => (self.lines.len()..)
+                        .map(|number| number.to_string())
+                        .find(|mid| self.lines.iter().all(|line| line.mid.as_ref() != Some(mid)))?,
+                };
+                self.lines.push(Line {
+                    kind: "video".to_owned(),
+                    proto: "UDP/TLS/RTP/SAVPF".to_owned(),
+                    formats: String::new(),
+                    mid: Some(mid),
+                    open: true,
+                });
+                self.lines.len() - 1
+            }
+        };
+        self.video_index = Some(index);
+        let numbered: Vec<(PayloadType, Format)> = terms
+            .formats
+            .into_iter()
+            .map(|format| (self.video_number(&format), format))
+            .collect();
+        let numbers: Vec<_> = numbered
+            .iter()
+            .map(|(it, _)| it.number().to_string())
+            .collect();
+        let line = self.lines.get_mut(index)?;
+        line.open = true;
+        line.formats = numbers.join(" ");
+        Some(VideoLine {
+            index,
+            formats: numbered,
+            direction: match still {
+                true => Direction::Inactive,
+                false => terms.flow.into(),
+            },
+            bandwidth: terms.bandwidth,
+            ssrc: self.video_ssrc,
+        })
+    }
+
+    /// The number under which a format is offered: the one that it had, else a free one. What the audio line uses is not free: both are
+    /// bundled (RFC 8843 §9.1).
+    fn video_number(&mut self, format: &Format) -> PayloadType {
+        let known = self.video.iter().flat_map(|video| &video.formats);
+        let mut known = known.filter(|known| known.format.is_same(format));
+        match known.next() {
+            Some(known) => known.receive,
+            None => self.number_for(&Kind::Video(format.mode(), format.profile())),
+        }
+    }
+
+    /// Notes what an offer of the peer's says of video.
+    fn take_video(&mut self, offer: &Remote) {
+        self.remote_video.clone_from(&offer.video);
+        let line = offer.video.as_ref().map(|video| video.index);
+        let mut lines = offer.lines.iter();
+        self.video_index = line.or_else(|| lines.position(|line| line.kind == "video"));
+        for (number, format) in offer.video.iter().flat_map(|video| &video.formats) {
+            self.note(*number, &Kind::Video(format.mode(), format.profile()));
+        }
+    }
+
     fn write(
         &mut self,
         payloads: &[Payload],
         direction: Direction,
+        video: Option<VideoLine>,
         transport: &LocalTransport<'_>,
     ) -> String {
         let text = Description {
@@ -276,6 +465,8 @@ impl Negotiation {
             packet_time_ms: self.capabilities.packet_time_ms,
             opus: self.capabilities.opus,
             ssrc: self.ssrc,
+            mid_extension: self.mid_extension.filter(|_| video.is_some()),
+            video,
             cname: &self.cname,
             transport,
         }
@@ -318,7 +509,7 @@ impl Negotiation {
         let free = |number: &PayloadType| self.numbers.iter().all(|(known, _)| known != number);
         let fixed = match kind {
             Kind::Audio(encoding) => encoding.static_payload_type(),
-            Kind::Events { .. } | Kind::Other(_) => None,
+            Kind::Events { .. } | Kind::Video(..) | Kind::Other(_) => None,
         };
         let number = fixed
             .into_iter()
@@ -343,7 +534,7 @@ fn payload(number: PayloadType, kind: Kind) -> Payload {
 fn events(payloads: &[Payload], encoding: Encoding) -> Option<(PayloadType, u32)> {
     let all = payloads.iter().filter_map(|payload| match payload.kind {
         Kind::Events { clock } => Some((payload.number, clock)),
-        Kind::Audio(_) | Kind::Other(_) => None,
+        Kind::Audio(_) | Kind::Video(..) | Kind::Other(_) => None,
     });
     let mut all: Vec<_> = all.collect();
     all.sort_by_key(|(_, clock)| *clock != encoding.clock());

@@ -6,6 +6,7 @@ use skillcall_media::{encoding::Encoding, rtp::PayloadType};
 use super::{
     Direction, OfferError, RemoteTransport,
     formats::{Kind, OpusParameters, Payload},
+    video::RemoteVideo,
 };
 
 /// The most bytes of a description: Chromium's with video are some 8 kB.
@@ -20,6 +21,9 @@ const PROFILES: [&str; 4] = [
     "RTP/SAVPF",
     "RTP/SAVP",
 ];
+
+/// The header extension that names the line of a packet (RFC 8843 §15.1).
+pub(super) const MID_EXTENSION: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
 /// A media line as the next description has to repeat it (RFC 3264 §8).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +62,16 @@ impl RemoteAudio {
     }
 }
 
+/// What tells packets of the bundled lines apart (RFC 8843 §9.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RemoteLines {
+    pub(crate) mid_extension: Option<u8>,
+    pub(crate) audio_mid: Option<String>,
+    pub(crate) video_mid: Option<String>,
+    pub(crate) video_types: Vec<PayloadType>,
+    pub(crate) video_sources: Vec<u32>,
+}
+
 /// What a description holds for us.
 #[derive(Clone, Debug)]
 pub(crate) struct Remote {
@@ -65,6 +79,10 @@ pub(crate) struct Remote {
     /// Whether the audio line is in a bundle.
     pub(super) bundled: bool,
     pub(super) audio: RemoteAudio,
+    /// The first video line that goes the audio's way.
+    pub(crate) video: Option<RemoteVideo>,
+    /// The number of the header extension that names a packet's line (RFC 8843 §15), where all bundled lines have it.
+    pub(super) mid_extension: Option<u8>,
     pub(crate) transport: RemoteTransport,
 }
 
@@ -101,6 +119,8 @@ impl Remote {
             return Err(OfferError::NoRtcpMux);
         }
         let bundled = mid(media).is_some_and(|mid| bundle.contains(&mid));
+        let beside = |line: &Media| bundled && mid(line).is_some_and(|mid| bundle.contains(&mid));
+        let video = RemoteVideo::find(&session, beside);
         // The transport of a bundle is that of its first line.
         let tagged = bundled.then(|| bundle.first()).flatten().and_then(|first| {
             session
@@ -122,6 +142,11 @@ impl Remote {
                 .collect(),
             bundled,
             audio: audio(&session, index, media),
+            mid_extension: video.as_ref().and_then(|video| {
+                let line = session.medias.get(video.index)?;
+                mid_extension(media).filter(|number| mid_extension(line) == Some(*number))
+            }),
+            video,
             transport: RemoteTransport::read(&session, media, tagged)?,
         })
     }
@@ -140,8 +165,33 @@ fn bundle(session: &Session) -> Vec<&str> {
 }
 
 /// A line with port 0 is rejected, except one that stands only in a bundle (RFC 9143 §6).
+pub(super) fn is_open(media: &Media) -> bool {
+    media.port != 0 || has(media, "bundle-only")
+}
+
 fn is_open_audio(media: &Media) -> bool {
-    media.media == "audio" && (media.port != 0 || has(media, "bundle-only"))
+    media.media == "audio" && is_open(media)
+}
+
+/// Whether SRTP by DTLS is offered here, with RTCP on the same port.
+pub(super) fn is_secured(media: &Media) -> bool {
+    let is = |profile: &&str| media.proto.eq_ignore_ascii_case(profile);
+    PROFILES.iter().any(is) && has(media, "rtcp-mux")
+}
+
+fn mid_extension(media: &Media) -> Option<u8> {
+    let extensions = media
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.attribute.eq_ignore_ascii_case("extmap"))
+        .filter_map(|attribute| attribute.value.as_deref()?.trim().split_once(' '));
+    let mut of_mid = extensions.filter(|(_, uri)| uri.trim() == MID_EXTENSION);
+    let (number, _) = of_mid.next()?;
+    // One with a direction is not for both; two bytes of header are for numbers that do not fit one (RFC 8285 §4.2).
+    number
+        .parse()
+        .ok()
+        .filter(|number| (1..=14).contains(number))
 }
 
 fn has(media: &Media, name: &str) -> bool {
@@ -151,7 +201,7 @@ fn has(media: &Media, name: &str) -> bool {
         .any(|attribute| attribute.attribute.eq_ignore_ascii_case(name))
 }
 
-fn value<'a>(media: &'a Media, name: &str) -> Option<&'a str> {
+pub(super) fn value<'a>(media: &'a Media, name: &str) -> Option<&'a str> {
     media
         .attributes
         .iter()
@@ -164,19 +214,24 @@ fn mid(media: &Media) -> Option<&str> {
     value(media, "mid").filter(|mid| !mid.is_empty())
 }
 
-fn audio(session: &Session, index: usize, media: &Media) -> RemoteAudio {
+/// Who sends, as the line says it, or else the session.
+pub(super) fn direction(session: &Session, media: &Media) -> Direction {
     let said = |attributes: &[sdp_types::Attribute]| {
         attributes
             .iter()
             .find_map(|attribute| Direction::from_name(&attribute.attribute))
     };
+    said(&media.attributes)
+        .or_else(|| said(&session.attributes))
+        .unwrap_or_default()
+}
+
+fn audio(session: &Session, index: usize, media: &Media) -> RemoteAudio {
     RemoteAudio {
         index,
         payloads: payloads(media),
         // The address is not looked at: where ICE carries the media, 0.0.0.0 says nothing (facts G9).
-        direction: said(&media.attributes)
-            .or_else(|| said(&session.attributes))
-            .unwrap_or_default(),
+        direction: direction(session, media),
         packet_time_ms: milliseconds(value(media, "ptime")),
         max_packet_time_ms: milliseconds(value(media, "maxptime")),
     }
@@ -187,16 +242,19 @@ fn milliseconds(value: Option<&str>) -> Option<u32> {
     value?.split('.').next()?.parse().ok()
 }
 
+/// The value of the attribute of this name that is of a payload type.
+pub(super) fn mapped<'a>(media: &'a Media, name: &str, number: PayloadType) -> Option<&'a str> {
+    media
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.attribute.eq_ignore_ascii_case(name))
+        .filter_map(|attribute| attribute.value.as_deref()?.trim().split_once(' '))
+        .find(|(text, _)| text.parse() == Ok(number.number()))
+        .map(|(_, value)| value.trim())
+}
+
 fn payloads(media: &Media) -> Vec<Payload> {
-    let mapped = |name: &str, number: PayloadType| {
-        media
-            .attributes
-            .iter()
-            .filter(|attribute| attribute.attribute.eq_ignore_ascii_case(name))
-            .filter_map(|attribute| attribute.value.as_deref()?.trim().split_once(' '))
-            .find(|(text, _)| text.parse() == Ok(number.number()))
-            .map(|(_, value)| value.trim())
-    };
+    let mapped = |name: &str, number: PayloadType| mapped(media, name, number);
     let mut payloads: Vec<Payload> = Vec::new();
     // Payload types have 7 bits, so there cannot be more useful ones.
     for word in media.fmt.split_ascii_whitespace().take(128) {

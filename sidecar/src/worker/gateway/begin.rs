@@ -20,7 +20,7 @@ use super::{GatewayCall, Way};
 use crate::config::{GatewayRouteConfig, RoomConfig};
 use crate::engine::{LegId, Now};
 use crate::figures::{Held, count};
-use crate::gateway::{Account, Caller, Session, Switchboard};
+use crate::gateway::{Account, Caller, Session, Side, Switchboard, Video};
 use crate::leg::{Agreed, LegOffers};
 use crate::trace::CallIds;
 
@@ -35,6 +35,7 @@ struct Beginning {
     caller: Caller,
     people: (String, String),
     way: Option<Way>,
+    video: Video,
     ids: Arc<CallIds>,
     held: Held,
     slot: Option<usize>,
@@ -75,6 +76,8 @@ impl Running {
         let (from, to) = both(&participants);
         let config = self.shared.live.now();
         let route = to.as_ref().and_then(|to| config.gateway.route_to(to));
+        let gateway = &config.gateway;
+        let mut video = Video::new(gateway.takes_video(route.and_then(|route| route.video)));
         let way = route.zip(to.as_ref());
         let room = from.as_ref().and_then(|from| config.gateway.room_of(from));
         let room = room.map(|room| room.number.as_str());
@@ -88,6 +91,9 @@ impl Running {
             Some(_) => match self.answer_first(&sdp.value, now) {
                 Ok((taken, answer)) => {
                     slot = Some(taken);
+                    let device = self.media.get(taken).and_then(|media| media.device());
+                    let said = device.and_then(|device| device.video_of_device());
+                    video.offers(Side::Alexa, said);
                     Ok(answer)
                 }
                 Err(why) => Err((ResultCode::InternalError, why)),
@@ -101,6 +107,7 @@ impl Running {
             caller: Caller::Alexa,
             people: (value(from), value(to)),
             way,
+            video,
             ids,
             held,
             slot,
@@ -143,6 +150,8 @@ impl Running {
             self.phone_codecs(None),
         ));
         let (mut answer, mut spoken) = (None, None);
+        let takes_video = self.shared.live.now().gateway.takes_video(room.video);
+        let mut video = Video::new(takes_video);
         if let Some(offer) = &offer {
             match offers.answer(None, offer) {
                 Ok((text, negotiated)) => {
@@ -151,6 +160,8 @@ impl Running {
                     }
                     answer = Some(text);
                     spoken = Some(crate::leg::encoding(negotiated.codec));
+                    video.offers(Side::Phone, negotiated.video_of_peer);
+                    video.holds(Side::Phone, negotiated.held);
                 }
                 Err(error) => {
                     self.release_media(phone_slot, now);
@@ -158,7 +169,9 @@ impl Running {
                 }
             }
         }
-        let (slot, our_offer) = match self.offer_first(spoken, now) {
+        let terms = video.terms_for(Side::Alexa);
+        video.told(Side::Alexa, terms.clone());
+        let (slot, our_offer) = match self.offer_first(spoken, terms, now) {
             Ok(made) => made,
             Err(why) => {
                 self.release_media(phone_slot, now);
@@ -203,6 +216,7 @@ impl Running {
             caller: Caller::Phone,
             people: (from, room.number.clone()),
             way: None,
+            video,
             ids: Arc::clone(&ids),
             held,
             slot: Some(slot),
@@ -213,6 +227,7 @@ impl Running {
             slot: phone_slot,
             offers,
             answer,
+            offer,
         };
         if let Some(trunk) = &trunk {
             if trunk.config.udp_only {
@@ -258,7 +273,9 @@ impl Running {
         let application = Arc::clone(&beginning.switchboard.application);
         ids.add_leg(LegId::B, &device_id);
         let mut legs = Vec::with_capacity(2);
+        let mut phone_offer = None;
         if let Some(phone) = phone {
+            phone_offer = phone.offer;
             ids.add_leg(LegId::A, &phone_id);
             let held = self.count_leg();
             let mut leg = LegEntry::new(LegId::A, phone_id.clone(), LegState::Incoming, held);
@@ -295,6 +312,8 @@ impl Running {
             up_since: None,
             looked: now,
             record: CallRecord::default(),
+            video: beginning.video,
+            phone_offer,
         };
         let key = self.place(now, |serial| {
             let mut entry = CallEntry::new(serial, call, ids, application, now, beginning.held);
@@ -319,6 +338,8 @@ struct Phone {
     slot: usize,
     offers: LegOffers,
     answer: Option<Bytes>,
+    /// What it has offered.
+    offer: Option<Bytes>,
 }
 
 fn new_call_id() -> CallId {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use skillcall_protocol::signaling::{Message, OperationName, Order};
+use skillcall_protocol::signaling::{Message, OperationName, Order, RenegotiationKind};
 use skillcall_protocol::sma::SipHeaders;
 use skillcall_protocol::sma::action::BridgeEndpoint;
 
@@ -11,7 +11,7 @@ use super::super::call::{CallKey, LegState};
 use super::super::outgoing::Dial;
 use super::super::{Running, ToWorker};
 use crate::engine::LegId;
-use crate::gateway::{Action, Input, Post};
+use crate::gateway::{Action, Input, Post, Side};
 
 impl Running {
     /// Tells a call's state machine something, and does what it wants.
@@ -67,6 +67,9 @@ impl Running {
                     self.gateway_input(key, Input::Unusable { reason });
                 }
             }
+            Action::Reoffer { kind, .. }
+                if kind == RenegotiationKind::CallUpdate
+                    && !self.is_video_due(key, Side::Alexa) => {}
             Action::Reoffer { kind, held } => {
                 let offer = self.offer_device_again(key, held, now);
                 self.gateway_input(key, Input::Reoffered { kind, offer });
@@ -75,6 +78,16 @@ impl Running {
                 self.hold_music(key, on);
                 if let Err(why) = self.hold(key, leg, on) {
                     let text = format!("the phone is not told of the device's hold: {why}");
+                    self.note(key, true, &text);
+                    self.gateway_input(key, Input::PhoneChanged);
+                }
+            }
+            Action::OfferPhone if !self.is_video_due(key, Side::Phone) => {
+                self.gateway_input(key, Input::PhoneChanged);
+            }
+            Action::OfferPhone => {
+                if let Err(why) = self.offer_anew(key, leg, None) {
+                    let text = format!("the phone is not told of the device's video: {why}");
                     self.note(key, true, &text);
                     self.gateway_input(key, Input::PhoneChanged);
                 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use skillcall_media::encoding::Encoding;
 use skillcall_media::rtp::MAX_PACKET;
 use skillcall_protocol::sma::action::Digit;
+use skillcall_video::Terms;
 use skillcall_webrtc::Carrier;
 
 use super::super::Running;
@@ -42,15 +43,16 @@ impl Running {
     }
 
     /// Ports for a device that is called, and our offer.
-    /// `first` is what the phone speaks.
+    /// `first` is what the phone speaks, `video` what it says of its video.
     pub(super) fn offer_first(
         &mut self,
         first: Option<Encoding>,
+        video: Option<Terms>,
         now: Instant,
     ) -> Result<(usize, String), String> {
         let settings = self.shared.devices.clone().ok_or(NO_MEDIA)?;
         let (slot, ways, ssrc) = self.take_device_media(now)?;
-        let (device, offer) = DeviceMedia::offer(&settings, ways, ssrc, first, now);
+        let (device, offer) = DeviceMedia::offer(&settings, ways, ssrc, first, video, now);
         if let Some(media) = self.media.get_mut(slot) {
             media.give_device(device);
         }
@@ -70,6 +72,7 @@ impl Running {
             .ok_or(NO_MEDIA)?
             .take_answer(answer, now)?;
         media.follow_device();
+        self.device_has_answered(key);
         self.poll_device_of(key, now);
         Ok(())
     }
@@ -81,12 +84,14 @@ impl Running {
         offer: &str,
         now: Instant,
     ) -> Result<Reanswered, String> {
+        self.device_offers_video(key, offer);
         let media = self.leg_media(key, LegId::B).ok_or(NO_MEDIA)?;
         let again = media
             .device_mut()
             .ok_or(NO_MEDIA)?
             .answer_again(offer, now)?;
         media.follow_device();
+        self.device_has_offered(key, again.held);
         self.poll_device_of(key, now);
         Ok(Reanswered {
             sdp: again.answer,
@@ -101,6 +106,7 @@ impl Running {
         held: bool,
         now: Instant,
     ) -> Result<String, String> {
+        self.tell_device_of_video(key);
         let media = self.leg_media(key, LegId::B).ok_or(NO_MEDIA)?;
         let offer = media.device_mut().ok_or(NO_MEDIA)?.offer_again(held);
         self.poll_device_of(key, now);
@@ -137,14 +143,25 @@ impl Running {
                 let packet = self.packet.get(..len).unwrap_or_default();
                 crate::bridge::deliver(&mut self.media, slot, now, packet, out)
             }
+            Opened::Video(len) => {
+                media.note_heard(now);
+                self.deliver_video(slot, len, now);
+                false
+            }
             Opened::Rtcp(len) => {
                 media.note_heard(now);
                 let report = self.packet.get_mut(..len).unwrap_or_default();
+                let bridged = media.bridged;
+                let video = media.video.as_mut().filter(|video| video.is_agreed());
+                let asks = video.is_some_and(|video| video.session.receive_rtcp(now, report));
                 if let Some(device) = media.device_mut() {
                     device.rewrite_rtcp(report);
                 }
                 // What is no RTCP changes nothing.
                 let _ = media.session.receive_rtcp(now, report);
+                if let Some(phone) = bridged.filter(|_| asks) {
+                    self.ask_for_key_frame(phone, now);
+                }
                 false
             }
             Opened::Handled => {

@@ -12,6 +12,7 @@
 //! | `codecs` | what the phone's side may speak |
 //! | `record` | what call detail records say of it |
 //! | `music` | what the phone hears while the device holds |
+//! | `video` | H.264 that passes through |
 
 mod begin;
 mod carry_out;
@@ -21,6 +22,7 @@ mod music;
 mod prepared;
 mod record;
 mod streams;
+mod video;
 
 pub(super) use self::codecs::G711;
 pub(super) use self::prepared::Ready;
@@ -28,6 +30,7 @@ pub(super) use self::prepared::Ready;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use skillcall_protocol::ids::SessionId;
 use skillcall_protocol::signaling::{Forward, Operation, OperationName};
 use skillcall_protocol::sma::event::{Direction, ParticipantStatus};
@@ -37,7 +40,7 @@ use super::Running;
 use super::call::{CallEntry, CallKey};
 use crate::engine::{self, LegId, Snapshot};
 use crate::figures::count;
-use crate::gateway::{Account, Caller, Input, Session, Side};
+use crate::gateway::{Account, Caller, Input, Session, Side, Video};
 use crate::guard::RouteBounds;
 use crate::trace::CallIds;
 use record::CallRecord;
@@ -75,6 +78,10 @@ pub(super) struct GatewayCall {
     pub(super) up_since: Option<Instant>,
     pub(super) looked: Instant,
     record: CallRecord,
+    /// What each side is told of the other one's video.
+    pub(super) video: Video,
+    /// The phone's first offer, until it is answered for good.
+    pub(super) phone_offer: Option<Bytes>,
 }
 
 impl GatewayCall {
@@ -139,6 +146,7 @@ impl Running {
             Operation::CallUpdate { kind, sdp } => {
                 let answer = self.answer_device(key, &sdp.value, now);
                 self.gateway_input(key, Input::AlexaOffers { kind, answer });
+                self.settle_video(key);
             }
             operation => self.gateway_input(key, Input::Alexa(operation)),
         }

@@ -159,7 +159,7 @@ impl Network {
                 let packet = packet.to_vec();
                 self.heard[whose].push(packet);
             }
-            Received::Handled | Received::Dropped(_) => {}
+            Received::Handled | Received::Video(_) | Received::Dropped(_) => {}
         }
         Some(whose)
     }
