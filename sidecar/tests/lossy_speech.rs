@@ -13,6 +13,7 @@ use skillcall_media::encoding::Encoding;
 use skillcall_media::jitter::JitterConfig;
 use skillcall_media::rtp::{MAX_PACKET, PayloadType, RtpHeader, Sequence, Timestamp};
 use skillcall_media::transcode::{OpusSettings, Side, Transcoder};
+use skillcall_sidecar::config::PortRange;
 use support::baresip::Baresip;
 use support::device::Device;
 use support::lossy::Trace;
@@ -140,7 +141,11 @@ async fn gateway_hears(codec: Encoding, speech: &[i16], trace: Trace) -> [Vec<i1
     let settings = skill.settings(&format!(
         "codecs = [\"PCMU\"]\n[[gateway.route]]\naddress = \"desk\"\nuri = \"sip:desk@{place}\"\n"
     ));
-    let bench = Bench::with(Handler::absent(), None, &settings, |_| {}).await;
+    let bench = Bench::with(Handler::absent(), None, &settings, |config| {
+        // Above what the system gives away by itself: so many legs at once must not take the ports of other tests.
+        config.rtp.ports = PortRange::new(62_000, 64_999).unwrap();
+    })
+    .await;
     let offering = Device::offering_over(&[codec], [trace, CLEAN], PATIENT);
     let control = bench.sidecar.control();
     let room = Room::calls_with(&skill, control, "s-1", "desk", offering).await;
