@@ -403,7 +403,8 @@ impl<F: FnMut(Arrow) -> Fault> World<F> {
                     self.after(Duration::ZERO, Next::Tell(Input::Reoffered { kind, offer }));
                 }
                 Action::End => self.over = true,
-                Action::Ring
+                Action::OfferPhone
+                | Action::Ring
                 | Action::Progress
                 | Action::Bridge
                 | Action::HoldPhone(_)
