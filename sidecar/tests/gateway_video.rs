@@ -725,6 +725,8 @@ async fn a_phone_calls_with_video_and_takes_it_back() {
     let bench = bench(&skill, &phone, "video = \"h264\"", "").await;
     let control = bench.sidecar.control().to_string();
     let to = bench.sidecar.sip_udp().unwrap();
+    let device = Program::start("video_device.py", &["H264"]);
+    device.shows(RED);
     let voice = phone.voice.local_addr().unwrap().port();
     let offer = described("", voice, phone.video, 1, Answer::Takes, None);
     phone.sends(to, "INVITE", 1, None, &offer);
@@ -735,13 +737,11 @@ async fn a_phone_calls_with_video_and_takes_it_back() {
         section(&offered, "video").contains(&"b=AS:700"),
         "{offered}"
     );
-    let device = Program::start("video_device.py", &["H264"]);
-    device.shows(RED);
-    device.order(&json!({"type": "offer", "sdp": offered}));
-    let answer = device.describes("answer");
     skill
         .says(&control, &session, "CallRinging", json!({}))
         .await;
+    device.order(&json!({"type": "offer", "sdp": offered}));
+    let answer = device.describes("answer");
     let accepted = details("ANSWER", &answer);
     skill
         .says(&control, &session, "CallAccepted", accepted)

@@ -132,11 +132,14 @@ mod tests {
             assert!(!gauge.is_behind(start + n * long));
         }
         let now = start + 20 * long;
-        for _ in 0..=ENOUGH {
-            waits.note(start, now);
+        for window in 0..2 {
+            for _ in 0..=ENOUGH {
+                waits.note(start, now + window * WINDOW);
+            }
+            assert!(!gauge.is_behind(now + window * WINDOW));
         }
-        waits.note(start, now + WINDOW);
-        assert!(gauge.is_behind(now + WINDOW));
-        assert!(!gauge.is_behind(now + 2 * WINDOW));
+        waits.note(start, now + 2 * WINDOW);
+        assert!(gauge.is_behind(now + 2 * WINDOW));
+        assert!(!gauge.is_behind(now + 3 * WINDOW));
     }
 }

@@ -32,6 +32,10 @@ struct Leg {
 /// The legs: the device's of call 0, the phone's, the device's of call 1, …
 pub(super) struct Ring {
     ring: IoUring,
+    #[expect(
+        clippy::vec_box,
+        reason = "the kernel is told where each lies, so none may move"
+    )]
     legs: Vec<Box<Leg>>,
     ends: [SocketAddr; 2],
 }
