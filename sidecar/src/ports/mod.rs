@@ -215,11 +215,9 @@ mod tests {
         after.begin_anywhere();
         let now = Instant::now();
         let held: Vec<PortPair> = (0..150).map(|_| before.take(now).unwrap()).collect();
-        let mut taken = Vec::new();
-        for _ in 0..50 {
-            taken.push(after.take(now).unwrap());
-        }
-        assert!(after.take(now).is_err(), "there are 200");
+        let taken: Vec<PortPair> = std::iter::from_fn(|| after.take(now).ok()).collect();
+        // There are 200, of which other programs may have some.
+        assert!((40..=50).contains(&taken.len()), "{}", taken.len());
         assert!(
             taken
                 .iter()

@@ -102,7 +102,7 @@ pub(crate) fn is_own_network(test: &str, nat: Nat) -> bool {
     let program = std::env::current_exe().unwrap();
     let output = unshare(SETUP)
         .arg(program)
-        .args(["--exact", test, "--nocapture"])
+        .args([test, "--nocapture"])
         .env(INSIDE, "1")
         .env(
             "SKILLCALL_TEST_NAT",
