@@ -85,6 +85,11 @@ soak-calls: ## three rounds of 10,000 calls in one run of the sidecar; some minu
 soak-sip: ## CALLS (1000000) SIP calls in three rounds of one sidecar while 1 % of the datagrams is lost; compiled for speed
 	@SKILLCALL_SOAK_CALLS=$(or $(CALLS),1000000) cargo test --release --locked -p skillcall-sidecar --no-default-features --test soak_sip -- --ignored --nocapture
 
+.PHONY: speech
+speech: ## what a recogniser understands through networks that lose and delay, beside baresip: the table of docs/gateway.md; six minutes
+	@tools/setup.sh test
+	@SKILLCALL_SPEECH=whole cargo test --workspace --locked --test lossy_speech -- --nocapture
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for SECONDS (60); needs nightly Rust and cargo-fuzz
 	@fuzz/run $(or $(SECONDS),60)

@@ -4,7 +4,7 @@
 //! A program of its own, whose name comes after that of the others: it judges what they left, too.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use skillcall_host_tests::alexa::{Envelope, Signed};
@@ -131,6 +131,28 @@ async fn amazons_types_take_every_reply_and_its_helpers_read_every_request() {
     eprintln!("judged: {count} replies, {} requests", requests.len());
 }
 
+/// A request, what the skill made of it, and what Amazon's verifier is told of it.
+struct Case {
+    what: String,
+    /// Why we alone may refuse it.
+    reason: Option<&'static str>,
+    exchange: Exchange,
+    /// Whether its chain has been verified before.
+    cached: bool,
+    /// When the skill had it.
+    at: SystemTime,
+}
+
+impl Case {
+    fn question(&self) -> Value {
+        let at = self.at.duration_since(UNIX_EPOCH).expect("after 1970");
+        json!({
+            "headers": self.exchange.headers, "body": self.exchange.request, "cached": self.cached,
+            "at": u64::try_from(at.as_millis()).expect("milliseconds"),
+        })
+    }
+}
+
 /// A refusal of ours that Amazon's verifier does not share, with its reason.
 fn reason(fault: &Fault) -> Option<&'static str> {
     match fault {
@@ -200,18 +222,19 @@ async fn each_refusal_is_one_of_amazons_or_has_its_reason() {
             .into_iter()
             .find(|exchange| exchange.request.contains(&id))
             .expect("the exchange");
-        cases.push((
-            format!("{fault:?}"),
-            fault.as_ref().and_then(reason),
+        cases.push(Case {
+            what: format!("{fault:?}"),
+            reason: fault.as_ref().and_then(reason),
             exchange,
-            false,
-        ));
+            cached: false,
+            at: SystemTime::now(),
+        });
     }
     cases.push(expired_in_the_cache(&stage).await);
 
     let mut chains = serde_json::Map::new();
-    for (.., exchange, _) in &cases {
-        let Some(url) = exchange.headers["SignatureCertChainUrl"].as_str() else {
+    for case in &cases {
+        let Some(url) = case.exchange.headers["SignatureCertChainUrl"].as_str() else {
             continue;
         };
         // As Node fetches it: dots in the path lead away.
@@ -225,15 +248,17 @@ async fn each_refusal_is_one_of_amazons_or_has_its_reason() {
     let question = json!({
         "root": stage.simulator.roots_pem(),
         "chains": chains,
-        "cases": cases.iter().map(|(.., exchange, cached)| {
-            json!({"headers": exchange.headers, "body": exchange.request, "cached": cached})
-        }).collect::<Vec<_>>(),
+        "cases": cases.iter().map(Case::question).collect::<Vec<_>>(),
     });
     let judged = judges::ask("verify.js", &question).await;
     let mut both = [0, 0];
-    for ((what, reason, exchange, _), judged) in
-        cases.iter().zip(judged.as_array().expect("a list"))
-    {
+    for (case, judged) in cases.iter().zip(judged.as_array().expect("a list")) {
+        let Case {
+            what,
+            reason,
+            exchange,
+            ..
+        } = case;
         let (ours, amazons) = (exchange.status == 200, judged.is_null());
         assert!(
             ours || exchange.status == 400,
@@ -255,7 +280,7 @@ async fn each_refusal_is_one_of_amazons_or_has_its_reason() {
 }
 
 /// A chain that was good when it was fetched and has ended since: the SDK goes on with it (facts B), we do not.
-async fn expired_in_the_cache(stage: &Stage) -> (String, Option<&'static str>, Exchange, bool) {
+async fn expired_in_the_cache(stage: &Stage) -> Case {
     let authority = stage.simulator.authority();
     let chain = authority.short_lived_chain(Duration::from_secs(3));
     let chain = chain.expect("a chain");
@@ -282,12 +307,13 @@ async fn expired_in_the_cache(stage: &Stage) -> (String, Option<&'static str>, E
         reply: String::new(),
     };
     let reason = "facts B: the SDK never looks at the end of a chain that it has cached";
-    (
-        "a cached chain that has ended".to_owned(),
-        Some(reason),
+    Case {
+        what: "a cached chain that has ended".to_owned(),
+        reason: Some(reason),
         exchange,
-        true,
-    )
+        cached: true,
+        at: SystemTime::now(),
+    }
 }
 
 async fn post(stage: &Stage, signed: &Signed) -> u16 {

@@ -101,16 +101,20 @@ fn video(text: &mut String, description: &Description<'_>, line: &Line) {
         format_args!("a=setup:{}", description.transport.setup.name()),
     );
     extension(text);
+    let rtcp = format_args!("a=rtcp:9 IN IP4 0.0.0.0");
     match known {
-        Some(video) => video.formats(text),
+        Some(video) => {
+            video.formats(text);
+            put(text, rtcp);
+        }
         None => {
             put(text, format_args!("a=rtpmap:{H264} H264/90000"));
+            put(text, rtcp);
             for feedback in ["nack", "nack pli", "ccm fir"] {
                 put(text, format_args!("a=rtcp-fb:{H264} {feedback}"));
             }
         }
     }
-    put(text, format_args!("a=rtcp:9 IN IP4 0.0.0.0"));
     put(text, format_args!("a=rtcp-mux"));
     let direction = known.map_or(description.direction, |video| video.direction);
     put(text, format_args!("a={direction}"));
