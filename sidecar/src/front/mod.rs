@@ -7,6 +7,7 @@ mod admission;
 mod belonging;
 mod dispatch;
 mod inbox;
+mod messages;
 mod passing;
 mod pressure;
 mod refusal;

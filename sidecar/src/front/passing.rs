@@ -14,7 +14,8 @@ use mio::Interest;
 use super::UDP;
 use super::belonging::{Belonging, Side, TheirCalls};
 use super::dispatch::Naming;
-use super::running::{Read, Running};
+use super::messages::Read;
+use super::running::Running;
 use super::stream::StreamTarget;
 use crate::handover::{Frame, Link, Passed, Posted};
 

@@ -3,7 +3,9 @@
 //! Everything is read from counters that the threads write anyway. Values that grow with RTP packets are added when a
 //! leg ends, so that no packet costs anything.
 
+mod calls;
 mod distribution;
+mod family;
 mod observed;
 mod sip;
 mod text;

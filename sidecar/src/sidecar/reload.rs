@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{StartError, findings};
+use super::StartError;
+use super::starting::findings;
 use crate::config::{ConfigError, Live, Severity, SidecarConfig};
 use crate::front::{FrontHandle, ToFront};
 use crate::guard::Known;

@@ -1,19 +1,19 @@
 //! One session's offers and answers, from its first to its last.
 
+mod keys;
+mod video;
+
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use skillcall_video::{Flow, Terms};
+use skillcall_video::Terms;
 
 use super::crypto::CryptoLine;
 use super::numbers::{Meaning, Numbers};
-use super::remote::{AVP, Format, MediaLine, Remote, SAVP};
-use super::video::{NegotiatedVideo, VideoLine, VideoPlace};
-use super::{
-    Capabilities, Codec, Direction, Negotiated, NegotiatedSrtp, OpusWish, SdpError, SrtpPolicy,
-    TelephoneEvent,
-};
+use super::remote::{Format, MediaLine, Remote};
+use super::video::{VideoLine, VideoPlace};
+use super::{Capabilities, Codec, Direction, Negotiated, OpusWish, SdpError, TelephoneEvent};
 
 /// Packet times that we send with, in ms.
 const PTIMES: std::ops::RangeInclusive<u32> = 10..=60;
@@ -80,31 +80,6 @@ impl MediaSession {
         self.capabilities.direction = direction;
     }
 
-    /// Says where we receive video. It stays as it is for as long as video is agreed on.
-    pub fn set_video_place(&mut self, place: VideoPlace) {
-        self.place = Some(place);
-    }
-
-    /// Says what we want to say of video from the next offer or answer on; none: it is refused.
-    pub fn set_video(&mut self, terms: Option<Terms>) {
-        self.terms = terms;
-    }
-
-    /// What a description of the peer's says of its video in H.264; nothing is changed.
-    pub fn video_in(&self, description: &[u8]) -> Option<Terms> {
-        let remote = Remote::parse(description, &self.capabilities.srtp).ok()?;
-        Some(remote.video?.terms())
-    }
-
-    /// What is said of video now: nobody sends while we hold the peer.
-    fn video_terms(&self) -> Option<Terms> {
-        let mut terms = self.terms.clone()?;
-        if !self.capabilities.direction.receives() {
-            terms.flow = Flow::NONE;
-        }
-        Some(terms)
-    }
-
     /// Goes on counting versions where `later` has come to: a description that was sent and refused was sent all the
     /// same, and the next one must not carry its number with another text (RFC 3264 §8).
     pub(crate) fn continue_versions(&mut self, later: &Self) {
@@ -153,33 +128,6 @@ impl MediaSession {
         self.offered_video.clone_from(&video);
         let direction = self.capabilities.direction;
         self.describe(&formats, &events, direction, &crypto, video.as_ref())
-    }
-
-    /// The video line of an offer: the one that there is, else a new one.
-    fn video_offer(&mut self) -> Option<VideoLine> {
-        let (place, terms) = (self.place.clone()?, self.video_terms()?);
-        let mut lines = self.lines.iter();
-        let index = lines.position(|line| line.kind == "video");
-        let crypto = match self.negotiated.as_ref().map(|agreed| &agreed.srtp) {
-            // The picture is as much of a secret as the voice.
-            Some(None) => Vec::new(),
-            _ if place.srtp.is_on() => place.srtp.offered().collect(),
-            _ => Vec::new(),
-        };
-        let at = index.unwrap_or(self.lines.len());
-        let line = VideoLine::offered(at, &place, &terms, crypto, &mut self.video_numbers)?;
-        if index.is_none() {
-            let encrypted = match &self.negotiated {
-                Some(agreed) => agreed.srtp.is_some() && self.own_proto() == SAVP,
-                None => self.own_proto() == SAVP,
-            };
-            self.lines.push(MediaLine {
-                kind: "video".into(),
-                proto: if encrypted { SAVP } else { AVP }.into(),
-                formats: line.numbers(),
-            });
-        }
-        Some(line)
     }
 
     /// Answers an offer (RFC 3264 §6): the first of its codecs that we have, under the offer's payload numbers, and
@@ -298,100 +246,6 @@ impl MediaSession {
         self.offered = false;
         self.negotiated = Some(negotiated.clone());
         Ok(negotiated)
-    }
-
-    fn answered_video(
-        &mut self,
-        remote: &Remote,
-        encrypted: bool,
-    ) -> Option<(NegotiatedVideo, VideoLine)> {
-        let (place, terms) = (self.place.clone()?, self.video_terms()?);
-        let line = remote.video.as_ref()?;
-        line.answered(&place, &terms, encrypted, &mut self.video_numbers)
-    }
-
-    fn video_of_answer(&self, remote: &Remote, encrypted: bool) -> Option<NegotiatedVideo> {
-        let offered = self.offered_video.as_ref()?;
-        let line = remote.video.as_ref();
-        line.filter(|line| line.index == offered.index)?
-            .answering(offered, encrypted)
-    }
-
-    /// The profile of a first offer.
-    fn own_proto(&self) -> &'static str {
-        let srtp = &self.capabilities.srtp;
-        if srtp.is_on() && srtp.policy == SrtpPolicy::Required {
-            SAVP
-        } else {
-            AVP
-        }
-    }
-
-    /// Our keys as an offer lists them; not on a plain line that was agreed on without them.
-    fn offered_crypto(&self) -> Vec<CryptoLine> {
-        let srtp = &self.capabilities.srtp;
-        let plain = self
-            .negotiated
-            .as_ref()
-            .is_some_and(|agreed| agreed.srtp.is_none());
-        if !srtp.is_on() || plain {
-            return Vec::new();
-        }
-        let mut lines: Vec<CryptoLine> = srtp.offered().collect();
-        // The key that is in use comes first, as an agreed codec does.
-        let in_use = self
-            .negotiated
-            .as_ref()
-            .and_then(|agreed| agreed.srtp.as_ref());
-        if let Some(in_use) = in_use {
-            lines.sort_by_key(|line| line.key != in_use.send);
-        }
-        lines
-    }
-
-    /// What an offer's keys come to.
-    fn agreed_keys(&self, offered: &[CryptoLine]) -> Option<NegotiatedSrtp> {
-        let (theirs, ours) = self.capabilities.srtp.choose(offered)?;
-        Some(NegotiatedSrtp {
-            send: ours.clone(),
-            receive: theirs.key.clone(),
-            tag: theirs.tag,
-        })
-    }
-
-    /// What an answer's keys come to (RFC 4568 §5.1.3): one line with a tag and suite of the offer, on the same profile.
-    fn answered_keys(&self, remote: &Remote) -> Result<Option<NegotiatedSrtp>, SdpError> {
-        let offered = self
-            .lines
-            .get(self.audio)
-            .map_or(AVP, |line| line.proto.as_str());
-        let mismatch = || SdpError::SrtpMismatch {
-            offered: offered.to_owned(),
-        };
-        if !remote.audio.proto.eq_ignore_ascii_case(offered) {
-            return Err(mismatch());
-        }
-        let Some(theirs) = remote.audio.crypto.first() else {
-            return if offered.eq_ignore_ascii_case(SAVP) {
-                Err(mismatch())
-            } else {
-                Ok(None)
-            };
-        };
-        let lines = self.offered_crypto();
-        let ours = lines
-            .iter()
-            .find(|line| line.tag == theirs.tag && line.key.suite() == theirs.key.suite());
-        match ours {
-            Some(ours) => Ok(Some(NegotiatedSrtp {
-                send: ours.key.clone(),
-                receive: theirs.key.clone(),
-                tag: ours.tag,
-            })),
-            // Keys that nobody offered, on a plain line: passed over.
-            None if lines.is_empty() && offered.eq_ignore_ascii_case(AVP) => Ok(None),
-            None => Err(mismatch()),
-        }
     }
 
     fn choose(&self, remote: &Remote) -> Result<(u8, Codec, OpusWish), SdpError> {
