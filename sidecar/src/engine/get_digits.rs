@@ -1,7 +1,8 @@
 //! PlayAudioAndGetDigits and SpeakAndGetDigits (facts F6): ask, collect, and ask again.
 //!
-//! The first digit stops the question and counts. RepeatDurationInMilliseconds runs from the question's end, or from
-//! that first digit; the failure prompt follows each attempt that failed, and a digit pressed in it begins the next one.
+//! The first digit stops the question and counts, also one that is pressed while the question's text is still rendered: whoever knows
+//! the question need not wait for it (our choice). RepeatDurationInMilliseconds runs from the question's end, or from that first digit;
+//! the failure prompt follows each attempt that failed, and a digit pressed in it begins the next one.
 
 use skillcall_protocol::sma::ErrorType;
 use skillcall_protocol::sma::action::{
@@ -250,8 +251,6 @@ impl Call {
         let Some(get) = self.get_digits() else { return };
         match get.phase {
             Phase::Collecting => {}
-            // Nothing has been asked yet.
-            Phase::Rendering(Which::Question) if get.attempt == 1 => return,
             Phase::Rendering(Which::Failure) | Phase::Playing(Which::Failure, _)
                 if !get.has_another_attempt() =>
             {

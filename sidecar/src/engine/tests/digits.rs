@@ -59,25 +59,27 @@ fn digits_end_the_question_and_come_to_the_handler() {
 }
 
 #[test]
-fn digits_before_the_question_are_discarded() {
+fn digits_before_the_action_are_discarded_and_those_before_its_question_count() {
+    let done = "ask 3.1 ACTION_SUCCESSFUL SpeakAndGetDigits digits=2";
     let stage = play(ANSWERED);
     play_on(
         stage,
         &[
             ("digits A 11", &[]),
             (GET, &["render 3 Q", "render 4 F", "listen A"]),
-            ("digits A 11", &[]),
-            ("ready 3", &["play 5 A speech 3 x1"]),
-            (
-                "digits A 2#",
-                &[
-                    "stop-play 5 A",
-                    "drop 3",
-                    "drop 4",
-                    "ask 3.1 ACTION_SUCCESSFUL SpeakAndGetDigits digits=2",
-                    "deaf A",
-                ],
-            ),
+            ("digits A 2#", &["drop 3", "drop 4", done, "deaf A"]),
+        ],
+    );
+    let stage = play(ANSWERED);
+    play_on(
+        stage,
+        &[
+            (GET, &["render 3 Q", "render 4 F", "listen A"]),
+            ("digits A 2", &[]),
+            // It is answered already.
+            ("ready 3", &[]),
+            ("wait 999", &[]),
+            ("wait 1", &["drop 3", "drop 4", done, "deaf A"]),
         ],
     );
 }
