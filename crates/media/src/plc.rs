@@ -262,7 +262,7 @@ mod tests {
         let mut all = Vec::new();
         for at in (640..1_280).step_by(FRAME_SAMPLES) {
             let mut frame = tone[at..at + FRAME_SAMPLES].to_vec();
-            if at / FRAME_SAMPLES % 2 == 0 {
+            if (at / FRAME_SAMPLES).is_multiple_of(2) {
                 concealment.lost(&mut frame, &[]);
             } else {
                 concealment.good(&mut frame);
