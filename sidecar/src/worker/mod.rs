@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `mod` | what a worker has |
-//! | `turn` | the loop: what woke it, what is due |
+//! | `event_loop` | the loop: what woke it, what is due |
 //! | `call`, `calls`, `view` | what is kept of a call, where it is found, and how it is shown |
 //! | `inbox` | what the cold side tells it |
 //! | `signalling` | the SIP endpoint's events and messages |
@@ -39,6 +39,7 @@ mod checks;
 mod cold;
 mod commands;
 mod created;
+mod event_loop;
 mod gateway;
 mod history;
 mod identity;
@@ -61,7 +62,6 @@ mod signalling;
 mod supervision;
 mod transfer;
 mod trunk_way;
-mod turn;
 mod user_to_user;
 mod view;
 mod wire;
