@@ -249,6 +249,55 @@ fn jumps_of_the_time_line_are_followed_when_meant() {
 }
 
 #[test]
+fn a_time_line_laid_anew_does_not_bring_back_what_was_passed() {
+    // Packet 0 and its double are overtaken by packet 1; packets 2 to 8 are late together, and lay the time line anew.
+    let mut buffer = JitterBuffer::new(CONFIG);
+    let arrivals: [(u32, &[u32]); 5] = [
+        (1, &[1]),
+        (6, &[3]),
+        (7, &[0]),
+        (8, &[2, 4, 5, 6, 7, 8]),
+        (9, &[0, 9]),
+    ];
+    let mut played = Vec::new();
+    for frame in 0..20 {
+        for (_, packets) in arrivals.iter().filter(|(at, _)| *at == frame) {
+            for number in *packets {
+                insert(&mut buffer, *number, false);
+            }
+        }
+        let mut out = SILENT_FRAME;
+        let kind = buffer.play(&mut out);
+        played.push((kind, number_of(&out)));
+    }
+    assert_eq!(numbers(&played), [1, 2, 4, 5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn numbers_or_timestamps_that_begin_anew_are_followed() {
+    // After 200 ms of silence the sender goes on, its numbers or its timestamps 20 packets further back.
+    for (sequence_back, timestamp_back) in [(20, 0), (0, 20)] {
+        let mut buffer = JitterBuffer::new(CONFIG);
+        let mut heard = 0;
+        for frame in 0..100u32 {
+            let back = |by: u32| if frame < 50 { 0 } else { by };
+            if !(40..50).contains(&frame) {
+                buffer.insert(
+                    Sequence((frame - back(sequence_back)) as u16),
+                    Timestamp(START).plus((frame - back(timestamp_back)) * 160),
+                    false,
+                    Codec::Pcma,
+                    &[level(frame); FRAME_SAMPLES],
+                );
+            }
+            let mut out = SILENT_FRAME;
+            heard += u32::from(buffer.play(&mut out) == Played::Audio);
+        }
+        assert!(heard >= 85, "{sequence_back} {timestamp_back}: {heard}");
+    }
+}
+
+#[test]
 fn other_packet_times_are_cut_to_frames() {
     for samples in [80u32, 240, 320, 480] {
         let mut buffer = JitterBuffer::new(CONFIG);

@@ -55,6 +55,8 @@ pub struct JitterBuffer {
     /// Timestamp of the next sample to play; `None` before the first packet.
     point: Option<Timestamp>,
     last_played: Option<Sequence>,
+    /// Where the packet `last_played` ends.
+    played_until: Option<Timestamp>,
     stray: Option<Timestamp>,
     /// Frames played since audio was last there.
     idle_frames: u32,
@@ -93,6 +95,7 @@ impl JitterBuffer {
             free: Vec::new(),
             point: None,
             last_played: None,
+            played_until: None,
             stray: None,
             idle_frames: 0,
             target: (config.initial_ms * SAMPLES_PER_MS) as i32,
@@ -162,7 +165,7 @@ impl JitterBuffer {
         if slack < 0 {
             self.note_late(-slack);
         }
-        if slack + len <= 0 {
+        if slack + len <= 0 || self.was_passed(sequence, timestamp.plus(len as u32)) {
             self.counters.late += 1;
             return Inserted::Late;
         }
@@ -303,6 +306,13 @@ impl JitterBuffer {
         self.last_played.is_none_or(|last| sequence.since(last) > 0)
     }
 
+    /// Whether a packet that ends at `end` is older than what was played. A time line that is laid anew begins before
+    /// its first packet, where an old one would find room. It takes both to be old: senders begin their numbers or
+    /// their timestamps anew without a word.
+    fn was_passed(&self, sequence: Sequence, end: Timestamp) -> bool {
+        !self.is_new(sequence) && self.played_until.is_some_and(|until| end.since(until) <= 0)
+    }
+
     fn note_late(&mut self, by: i32) {
         self.late_run = if self.since_late <= ONE_EVENT_FRAMES {
             self.late_run.saturating_add(1)
@@ -329,6 +339,7 @@ impl JitterBuffer {
     fn empty(&mut self) {
         while self.drop_first() {}
         self.last_played = None;
+        self.played_until = None;
         self.stray = None;
     }
 
@@ -337,6 +348,7 @@ impl JitterBuffer {
             return false;
         };
         self.last_played = Some(first.sequence);
+        self.played_until = Some(first.end());
         if self.free.len() < self.config.capacity {
             self.free.push(first.payload);
         }

@@ -31,8 +31,10 @@ pub use encoder::OpusSettings;
 use order::{Order, Turn};
 use timeline::Timeline;
 
-/// The most lost packets that are made up: 60 ms of the usual ones, after which only silence would be right.
+/// Lost packets that are made up from what was heard before: 60 ms of the usual ones, after which only silence would be right.
 const MOST_MADE_UP: i16 = 3;
+/// The most packets lost in a row that a stream goes on after: half a second of the usual ones.
+const MOST_LOST: i16 = 25;
 /// The most places that a packet that passes may come late, or be ahead.
 const MOST_BEHIND: i16 = 1_000;
 /// Samples of the longest Opus packet, 120 ms, at 16 kHz.
@@ -281,7 +283,7 @@ impl Transcoder {
                     return Err(TranscodeError::Late(header.sequence));
                 }
                 source.last = header.sequence;
-                Ok(if (2..=MOST_MADE_UP + 1).contains(&ahead) {
+                Ok(if (2..=MOST_LOST + 1).contains(&ahead) {
                     ahead - 1
                 } else {
                     // A gap that cannot be told from silence: the receiver hears it as one.
@@ -308,7 +310,8 @@ impl Transcoder {
         }
     }
 
-    /// Fills in for `lost` packets before the present one, which may carry the last of them again.
+    /// Fills in for `lost` packets before the present one, which may carry the last of them again: for those that follow on what was
+    /// heard, and for the one that leads to the present one. Those between them stay lost.
     fn make_up(
         &mut self,
         lost: i16,
@@ -326,8 +329,9 @@ impl Transcoder {
             let Some(room) = room.get_mut(..samples) else {
                 return;
             };
-            let again = (behind == 1).then_some(present);
-            if self.decoder.make_up(again, room) {
+            let leads = behind == 1;
+            let known = leads || lost - behind < MOST_MADE_UP;
+            if known && self.decoder.make_up(leads.then_some(present), room) {
                 let timestamp = header
                     .timestamp
                     .minus(ticks * u32::from(behind.unsigned_abs()));

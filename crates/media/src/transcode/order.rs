@@ -56,7 +56,7 @@ impl Order {
         self.observe(newest.since(sequence));
         if ahead <= 0 || self.waiting.iter().any(|(waits, _)| *waits == sequence) {
             Turn::Over
-        } else if ahead == 1 || (self.waiting.is_empty() && ahead > self.patience + 1) {
+        } else if ahead == 1 || (self.waiting.is_empty() && self.patience == 0) {
             self.last = Some((source, sequence));
             Turn::Now
         } else {
@@ -95,7 +95,8 @@ impl Order {
     pub(super) fn next(&mut self) -> Option<Vec<u8>> {
         let (source, last) = self.last?;
         let (first, newest) = (self.waiting.front()?.0, self.waiting.back()?.0);
-        if first.since(last) > 1 && newest.since(last) <= self.patience + 1 {
+        // The missing one just before it is the one that may still come when those before that are given up.
+        if first.since(last) > 1 && newest.since(first) < self.patience {
             return None;
         }
         self.last = Some((source, first));
@@ -155,6 +156,14 @@ mod tests {
         assert_eq!(run(&mut order, &[10, 11, 12, 9, 13]), [10, 11, 12, 13]);
         // Three places by now; repetitions go nowhere.
         assert_eq!(run(&mut order, &[15, 16, 15, 17, 14, 14]), [14, 15, 16, 17]);
+    }
+
+    #[test]
+    fn what_may_still_come_is_not_given_up_with_what_is_lost() {
+        let mut order = Order::default();
+        run(&mut order, &[1, 3, 4, 2]);
+        // 5 and 6 are lost, 7 is late by as much as it may be.
+        assert_eq!(run(&mut order, &[8, 9, 7, 10]), [7, 8, 9, 10]);
     }
 
     #[test]

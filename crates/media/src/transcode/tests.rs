@@ -232,29 +232,60 @@ fn where_order_is_lost_each_packet_is_decoded_in_its_place() {
     assert!(purity(&came, 500.0) > 0.95, "{}", purity(&came, 500.0));
 }
 
-#[test]
-fn what_is_lost_before_opus_is_concealed_and_what_is_broken_off_is_not() {
-    let mut packets = tone_packets(500.0, 160, 60);
-    packets.drain(40..50);
-    packets.remove(10);
-    let opus = run(&mut transcoder(Encoding::Pcmu, Encoding::Opus), &packets);
-    assert_eq!(opus.len(), packets.len() + 1);
-    let numbers: Vec<_> = opus
+/// By how much the numbers of the packets rise, and their timestamps.
+fn strides(packets: &[Vec<u8>]) -> Vec<(i16, i32)> {
+    let heads: Vec<_> = packets
         .iter()
         .map(|packet| *RtpPacket::parse(packet).unwrap().header())
         .collect();
-    for two in numbers.windows(2) {
-        assert_eq!(two[1].sequence.since(two[0].sequence), 1);
-    }
-    let steps: Vec<_> = numbers
-        .windows(2)
-        .map(|two| two[1].timestamp.since(two[0].timestamp))
-        .collect();
-    assert!(steps[..39].iter().all(|step| *step == 960), "{steps:?}");
-    assert_eq!(steps[39], 11 * 960);
+    let stride = |two: &[RtpHeader]| {
+        let [one, next] = [two[0], two[1]];
+        let (number, time) = (one.sequence, one.timestamp);
+        (next.sequence.since(number), next.timestamp.since(time))
+    };
+    heads.windows(2).map(stride).collect()
+}
+
+#[test]
+fn what_is_lost_before_opus_is_concealed() {
+    let mut packets = tone_packets(500.0, 160, 60);
+    packets.drain(40..43);
+    packets.remove(10);
+    let opus = run(&mut transcoder(Encoding::Pcmu, Encoding::Opus), &packets);
+    assert_eq!(opus.len(), 60);
+    assert!(strides(&opus).iter().all(|stride| *stride == (1, 960)));
     let audio = heard(&run(&mut transcoder(Encoding::Opus, Encoding::Pcmu), &opus));
     let across = &audio[9 * 160..13 * 160];
     assert!(purity(across, 500.0) > 0.8, "{}", purity(across, 500.0));
+}
+
+#[test]
+fn of_many_that_are_lost_those_beside_what_was_heard_are_made_up() {
+    for encoding in [Encoding::Pcmu, Encoding::Opus] {
+        let packets = tone_packets(500.0, 160, 60);
+        let mut sent = run(&mut transcoder(Encoding::Pcmu, encoding), &packets);
+        sent.drain(30..40);
+        let other = match encoding {
+            Encoding::Opus => Encoding::Pcmu,
+            _ => Encoding::Opus,
+        };
+        let came = run(&mut transcoder(encoding, other), &sent);
+        let tick = other.clock() as i32 / 50;
+        let mut expected = vec![(1, tick); 53];
+        // Three go on with what was heard, one leads to what follows, and between them the receiver sees that six are missing.
+        expected[32] = (7, 7 * tick);
+        assert_eq!(strides(&came), expected, "{encoding:?}");
+    }
+}
+
+#[test]
+fn what_is_broken_off_is_not_concealed() {
+    let mut packets = tone_packets(500.0, 160, 90);
+    packets.drain(30..60);
+    let opus = run(&mut transcoder(Encoding::Pcmu, Encoding::Opus), &packets);
+    let mut expected = vec![(1, 960); 59];
+    expected[29] = (1, 31 * 960);
+    assert_eq!(strides(&opus), expected);
 }
 
 #[test]
@@ -263,12 +294,7 @@ fn what_is_lost_of_g722_stays_a_gap_that_can_be_seen() {
     let mut wide = run(&mut transcoder(Encoding::Pcmu, Encoding::G722), &packets);
     wide.remove(10);
     let opus = run(&mut transcoder(Encoding::G722, Encoding::Opus), &wide);
-    let numbers: Vec<_> = opus
-        .iter()
-        .map(|packet| *RtpPacket::parse(packet).unwrap().header())
-        .collect();
-    assert_eq!(numbers[10].sequence.since(numbers[9].sequence), 2);
-    assert_eq!(numbers[10].timestamp.since(numbers[9].timestamp), 1_920);
+    assert_eq!(strides(&opus)[9], (2, 1_920));
 }
 
 #[test]
