@@ -76,10 +76,11 @@ fn histories() {
     let message = with(
         "History-Info: <sip:bob@example.com>;index=1;foo=bar, \
          <sip:office@example.com?Reason=SIP%3Bcause%3D302&X=y>;index=1.2.1;mp=1\r\n\
-         History-Info: <sip:a@b?Privacy=history&Reason=Q.850%3Bcause%3D17>;index=1.x;rc=1.2\r\n",
+         History-Info: <sip:a@b?Privacy=history&Reason=Q.850%3Bcause%3D17>;index=1.x;rc=1.2\r\n\
+         History-Info: <sip:who?@b?Reason=SIP%3Bcause%3D486>;index=2, <urn:x:??>;index=3\r\n",
     );
     let found = HistoryEntry::list(message.headers());
-    assert_eq!(found.len(), 3);
+    assert_eq!(found.len(), 5);
     assert_eq!(
         (found[0].index.as_slice(), &found[0].kind),
         (&[1][..], &None)
@@ -249,6 +250,13 @@ fn user_to_user_keeps_its_order_its_parameters_and_its_bounds() {
             assert_eq!(UserToUser::parse(written.as_bytes()).as_ref(), Ok(value));
         }
     }
+    // Bytes that are no UTF-8 are Latin-1, in which some are control characters.
+    let latin_1 = UserToUser::parse(b"a;i=\x8e").unwrap();
+    let written = latin_1.to_string();
+    assert_eq!(UserToUser::parse(written.as_bytes()), Ok(latin_1));
+    // A backslash may stand before one that breaks lines.
+    let broken = UserToUser::parse(b"a;i=\"b\\\0\";j=1").unwrap();
+    assert_eq!(broken.to_string(), "a;j=1");
     let message = with("User-to-User: a, a b\r\nX: y\r\nUser-to-User: b;purpose=p, c\r\n");
     let carried = UserToUser::carried(message.headers());
     let written: Vec<&str> = carried.values.iter().map(|v| v.written.as_str()).collect();

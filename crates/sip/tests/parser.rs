@@ -242,6 +242,26 @@ fn uris_are_taken_apart() {
     }
 }
 
+#[test]
+fn a_uri_s_headers_part_is_begun_or_gone_on_with() {
+    for (uri, with) in [
+        ("sip:a@b", "sip:a@b?X=1&Y=2"),
+        ("sip:a@b?", "sip:a@b?X=1&Y=2"),
+        ("sip:a@b;lr?W=0", "sip:a@b;lr?W=0&X=1&Y=2"),
+        ("sip:who?@b", "sip:who?@b?X=1&Y=2"),
+        ("sip:who?@b?W=0", "sip:who?@b?W=0&X=1&Y=2"),
+    ] {
+        let text = Uri::parse(uri).unwrap().as_ref().with_headers("X=1&Y=2");
+        assert_eq!(text, with);
+        let again = Uri::parse(&text).unwrap();
+        let mut headers = again.as_ref().headers();
+        assert!(
+            headers.any(|header| header == ("Y".into(), "2".into())),
+            "{text}"
+        );
+    }
+}
+
 fn token() -> impl Strategy<Value = String> {
     "[A-Za-z0-9.!%*_+`'~-]{1,12}"
 }

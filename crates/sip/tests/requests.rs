@@ -152,6 +152,30 @@ fn tel_uris_and_latin_1_names_ring_like_any_other() {
 }
 
 #[test]
+fn a_peer_without_contact_is_reached_at_its_from_where_that_is_a_uri() {
+    for (from, is_uri) in [
+        ("<sip:a@127.0.0.1:5099>", true),
+        ("<sip:a@127.0.0.1:5099?Subject=x>", true),
+        ("<sip:a b@127.0.0.1:5099>", false),
+        ("d\0\0\0p:a@b>", false),
+        ("a@b", false),
+    ] {
+        let mut network = network();
+        let invite = request("INVITE", "sip:x@y", "z9hG4bKnc", "")
+            .replace("Contact: <sip:a@127.0.0.1:5099>\r\n", "")
+            .replace("<sip:a@b>;tag=1", &format!("{from};tag=1"));
+        let answer = answer_to(&mut network, &invite);
+        if is_uri {
+            network.wait(0, Duration::from_secs(1), |event| {
+                matches!(event, Event::Invite { .. }).then_some(())
+            });
+        } else {
+            assert!(answer.starts_with("SIP/2.0 400 "), "{from:?}: {answer}");
+        }
+    }
+}
+
+#[test]
 fn a_copy_by_another_way_is_merged_and_a_retransmission_absorbed() {
     let mut network = network();
     let first = request("INVITE", "sip:x@y", "z9hG4bKone", "");

@@ -9,7 +9,9 @@ pub use saved::SavedDialog;
 use std::net::IpAddr;
 
 use crate::endpoint::Flow;
-use crate::message::{HeaderName, Headers, MessageWriter, Method, Request, Response, Span, UriRef};
+use crate::message::{
+    HeaderName, Headers, MessageWriter, Method, Request, Response, Span, UriRef, ValueError,
+};
 
 /// The peer's state that lets us send requests inside a call, and check those that come.
 ///
@@ -48,7 +50,7 @@ impl Dialog {
     /// A peer without Contact (RFC 2543) is reached at its From URI; `flow` decides where that is.
     ///
     /// # Errors
-    /// What is wrong: a malformed Contact or Record-Route, or more than `max_routes` routes.
+    /// What is wrong: a malformed Contact, or none and no URI in From, a malformed Record-Route, or more than `max_routes` routes.
     pub fn of_server(
         request: &Request,
         tag: &str,
@@ -57,7 +59,11 @@ impl Dialog {
     ) -> Result<Self, &'static str> {
         let headers = request.headers();
         let from = headers.from().map_err(|_| "From is malformed")?;
-        let target = contact(headers)?.unwrap_or_else(|| from.raw_uri());
+        let target = match contact(headers)? {
+            Some(contact) => contact,
+            None => target_in(from.raw_uri())
+                .map_err(|_| "there is no Contact, and the URI in From is malformed")?,
+        };
         let suffix = [b";tag=", tag.as_bytes()].concat();
         let parts = Parts {
             call_id: headers.call_id(),
@@ -266,9 +272,13 @@ fn contact<'a>(headers: Headers<'a>) -> Result<Option<&'a [u8]>, &'static str> {
     let Some(contact) = headers.contact().map_err(|_| "Contact is malformed")? else {
         return Ok(None);
     };
-    let uri = UriRef::parse(contact.raw_uri()).map_err(|_| "the URI in Contact is malformed")?;
-    // It becomes a Request-URI, which has no headers part (RFC 3261 §19.1.5).
-    Ok(Some(uri.without_headers().as_bytes()))
+    let target = target_in(contact.raw_uri()).map_err(|_| "the URI in Contact is malformed")?;
+    Ok(Some(target))
+}
+
+/// What a URI is as a Request-URI, which has no headers part (RFC 3261 §19.1.5).
+fn target_in(uri: &[u8]) -> Result<&[u8], ValueError> {
+    Ok(UriRef::parse(uri)?.without_headers().as_bytes())
 }
 
 fn routes(headers: Headers<'_>, max: usize) -> Result<Vec<Box<[u8]>>, &'static str> {

@@ -11,6 +11,7 @@ use super::flow::{ConnectionId, Destination, Flow, Transmit, TransmitId, Transpo
 use super::ids::Token;
 use super::texts::Texts;
 use super::{Due, Endpoint};
+use crate::dialog::Dialog;
 use crate::message::{
     Framing, HeaderName, Message, MessageWriter, Method, Request, Response, StatusCode, parse,
 };
@@ -67,6 +68,8 @@ pub(super) struct InviteMemory {
     pub(super) acknowledged: Vec<Acknowledged>,
     /// It is a re-INVITE: its 2xx makes no dialog.
     pub(super) reinvite: bool,
+    /// The dialog that there may be with a peer that has taken the CANCEL, and says nothing of the INVITE.
+    pub(super) unheard: Option<Box<Dialog>>,
     /// The ACK of a failure response.
     failure_ack: Option<Bytes>,
 }
@@ -325,6 +328,7 @@ impl Endpoint {
                 Some(response),
             ),
             Method::Bye if response.status().is_final() => self.on_bye_over(call),
+            Method::Cancel if status.is_success() => self.on_cancel_taken(now, flow, response),
             _ => {}
         }
     }

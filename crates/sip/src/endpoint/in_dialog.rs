@@ -236,7 +236,10 @@ impl Endpoint {
     /// RFC 3261 §9.2: 200 to the CANCEL, 487 to the INVITE if it is still unanswered.
     pub(super) fn on_cancel(&mut self, now: Instant, flow: &Flow, request: &Request) {
         let found = self.find_server(request, &Method::Invite);
-        let Some(call) = found.map(|tx| self.server(tx).and_then(|tx| tx.call)) else {
+        let Some((call, answered)) = found
+            .and_then(|tx| self.server(tx))
+            .map(|tx| (tx.call, tx.answered))
+        else {
             return self.answer_statelessly(
                 flow,
                 request,
@@ -244,7 +247,13 @@ impl Endpoint {
                 &Refusal::default(),
             );
         };
-        self.answer_statelessly(flow, request, StatusCode::OK, &Refusal::default());
+        // Also where it comes too late: who has not kept our answer learns its tag by it (RFC 3261 §9.2).
+        match call.or(answered).and_then(|call| self.tag_of(call)) {
+            Some(tag) => {
+                self.answer_as(flow, request, StatusCode::OK, &Refusal::default(), &tag);
+            }
+            None => self.answer_statelessly(flow, request, StatusCode::OK, &Refusal::default()),
+        }
         // The transaction forgets its call with the final response, so there is something left to cancel.
         let Some(call) = call else { return };
         let tag = self.tag_of(call);

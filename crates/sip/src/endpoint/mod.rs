@@ -136,6 +136,10 @@ enum Due {
         index: u32,
         serial: u32,
     },
+    Unheard {
+        index: u32,
+        serial: u32,
+    },
 }
 
 impl Endpoint {
@@ -246,6 +250,7 @@ impl Endpoint {
                 Due::Call { handle, timer } => self.on_call_timer(now, handle, timer),
                 Due::Unanswered { id } => self.on_unanswered(id),
                 Due::Restored { index, serial } => self.forget_restored(index, serial),
+                Due::Unheard { index, serial } => self.end_unheard(now, TxRef { index, serial }),
             }
         }
     }

@@ -56,10 +56,22 @@ impl Endpoint {
         refusal: &Refusal<'_>,
     ) {
         let tag = self.stateless_tag(request);
+        self.answer_as(flow, request, status, refusal, &tag);
+    }
+
+    /// The same with the tag of a call.
+    pub(super) fn answer_as(
+        &mut self,
+        flow: &Flow,
+        request: &Request,
+        status: StatusCode,
+        refusal: &Refusal<'_>,
+        tag: &str,
+    ) {
         let reply = Reply {
             status,
             reason: refusal.reason,
-            tag: Some(&tag),
+            tag: Some(tag),
             contact: None,
             product: &self.config.product,
             headers: refusal.headers,

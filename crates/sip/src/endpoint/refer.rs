@@ -352,14 +352,6 @@ impl Endpoint {
 
 /// The value of Refer-To for an attended transfer, for [`Endpoint::refer`]: `target` with the Replaces in its headers.
 pub fn refer_to_replacing(target: &UriRef<'_>, replaces: &Replaces) -> String {
-    let separator = if target.as_str().contains('?') {
-        '&'
-    } else {
-        '?'
-    };
-    format!(
-        "<{}{separator}Replaces={}>",
-        target.as_str(),
-        replaces.in_uri()
-    )
+    let replaces = format!("Replaces={}", replaces.in_uri());
+    format!("<{}>", target.with_headers(&replaces))
 }

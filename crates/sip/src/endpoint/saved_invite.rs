@@ -13,9 +13,13 @@ use super::flow::{Destination, Flow, TransmitId, Transport};
 use super::receive::Answer;
 use super::{Due, Endpoint};
 use crate::message::{
-    Framing, HeaderName, Message, MessageWriter, Method, Request, StatusCode, parse,
+    Framing, HeaderName, Message, MessageWriter, Method, Request, Response, StatusCode, parse,
 };
-use crate::transaction::ClientInvite;
+use crate::transaction::{ClientInvite, ClientInviteState};
+
+/// What a peer that takes a CANCEL has to say of the INVITE is heard within so many T1, also where two of its messages are
+/// lost (our choice: 2 s).
+const HEARD_WITHIN: u32 = 4;
 
 /// An INVITE as it can be written down: all that a CANCEL and an ACK repeat of it, or that a response does, and where it went
 /// or came from.
@@ -87,9 +91,10 @@ impl Endpoint {
     }
 
     /// Gives up an INVITE that another endpoint has sent, and that was written down. What comes back is acknowledged, an
-    /// answer that crosses the CANCEL is ended by a BYE; no event tells of it. All is repeated as ever, so the endpoint
-    /// has to live on. Whether the INVITE had a provisional response is not known, so none is waited for. False: it
-    /// cannot be read, or the table is full.
+    /// answer that crosses the CANCEL is ended by a BYE, and so is one that had come before and was not written down: the
+    /// peer takes the CANCEL then, under the dialog's tag, and says nothing of the INVITE (RFC 3261 §9.2). No event tells
+    /// of it. All is repeated as ever, so the endpoint has to live on. Whether the INVITE had a provisional response is
+    /// not known, so none is waited for. False: it cannot be read, or the table is full.
     pub fn cancel_saved(&mut self, now: Instant, saved: &SavedInvite) -> bool {
         if self.clients.len() >= self.config.limits.transactions {
             return false;
@@ -154,6 +159,48 @@ impl Endpoint {
         let response = self.write_reply(&flow, &request, Some(&tag), &Answer::bare(status));
         self.answer_server(now, tx, status, response);
         true
+    }
+
+    /// A peer has taken the CANCEL of an INVITE of another endpoint. What it has to say of the INVITE comes within moments,
+    /// unless it has said it to that endpoint already.
+    pub(super) fn on_cancel_taken(&mut self, now: Instant, flow: &Flow, response: &Response) {
+        let head = response.head();
+        let branch = head.core.branch.map(|branch| head.bytes(branch));
+        let Some(&tx) = branch.and_then(|branch| self.restored.get(branch)) else {
+            return;
+        };
+        if response.headers().to_tag().is_none() {
+            return;
+        }
+        let dialog = self.early_dialog(tx, flow, response).map(Box::new);
+        if let Some(ClientTx {
+            machine: ClientMachine::Invite(_, memory),
+            ..
+        }) = self.client_mut(tx)
+        {
+            memory.unheard = dialog;
+            let TxRef { index, serial } = tx;
+            let within = self.config.timers.t1.saturating_mul(HEARD_WITHIN);
+            self.timers
+                .add_rare(now, within, Due::Unheard { index, serial });
+        }
+    }
+
+    /// Ends a dialog of which nothing but its tag is known. Where there is none the BYE is answered with 481.
+    pub(super) fn end_unheard(&mut self, now: Instant, tx: TxRef) {
+        let Some(ClientTx {
+            machine: ClientMachine::Invite(machine, memory),
+            ..
+        }) = self.client_mut(tx)
+        else {
+            return;
+        };
+        let unheard = memory.unheard.take();
+        if machine.state() == ClientInviteState::Proceeding
+            && let Some(mut dialog) = unheard
+        {
+            self.write_bye(now, &mut dialog, None, &[]);
+        }
     }
 
     /// What was to come for an INVITE of another endpoint has come, or never will.

@@ -28,6 +28,8 @@ pub(super) struct ServerTx {
     last: Option<Bytes>,
     path: ReplyPath,
     pub(super) call: Option<CallHandle>,
+    /// The call that it was, once it has its final response.
+    pub(super) answered: Option<CallHandle>,
     merge: Option<u64>,
 }
 
@@ -86,6 +88,7 @@ impl Endpoint {
             last: None,
             path,
             call,
+            answered: None,
             merge,
         };
         let index = u32::try_from(self.servers.insert(tx)).unwrap_or(u32::MAX);
@@ -153,7 +156,7 @@ impl Endpoint {
             ServerMachine::Other(machine) => machine.on_answer(status),
         };
         if status.is_final() {
-            found.call = None;
+            found.answered = found.call.take().or(found.answered);
         }
         self.apply_server(now, tx, effects);
         // A 2xx to an INVITE is repeated by the call, never by its transaction (RFC 6026 §7.1).

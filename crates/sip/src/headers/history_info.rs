@@ -134,19 +134,18 @@ fn escaped(text: &str) -> String {
 
 impl fmt::Display for HistoryEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut uri = self.uri.as_str().to_owned();
-        let mut add = |name: &str, value: String| {
-            uri.push(if uri.contains('?') { '&' } else { '?' });
-            uri.push_str(name);
-            uri.push('=');
-            uri.push_str(&escaped(&value));
-        };
-        for reason in &self.reasons {
-            add("Reason", reason.to_string());
-        }
+        let header = |name: &str, value: &str| format!("{name}={}", escaped(value));
+        let mut headers: Vec<String> = (self.reasons.iter())
+            .map(|reason| header("Reason", &reason.to_string()))
+            .collect();
         if let Some(privacy) = &self.privacy {
-            add("Privacy", privacy.to_string());
+            headers.push(header("Privacy", &privacy.to_string()));
         }
+        let uri = if headers.is_empty() {
+            self.uri.as_str().to_owned()
+        } else {
+            self.uri.as_ref().with_headers(&headers.join("&"))
+        };
         f.write_str(&name_addr(self.display.as_deref(), &uri))?;
         if !self.index.is_empty() {
             let index: Vec<String> = self.index.iter().map(u32::to_string).collect();

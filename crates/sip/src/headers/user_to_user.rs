@@ -32,7 +32,7 @@ pub struct UserToUser {
     /// `content`: what it holds.
     pub content: Option<String>,
     /// Other parameters in their order (`generic-param`), as they were written: a name, and behind `=` a token or a quoted
-    /// string.
+    /// string. One that holds an ASCII control character is not written again (our choice).
     pub others: Vec<String>,
 }
 
@@ -225,13 +225,10 @@ impl fmt::Display for UserToUser {
                 write!(f, ";{name}={}", super::elements::token_or_quoted(value))?;
             }
         }
-        for other in &self.others {
-            // What stands there may have been put there by hand: nothing breaks the line.
-            f.write_str(";")?;
-            other
-                .chars()
-                .filter(|letter| !letter.is_control())
-                .try_for_each(|letter| f.write_char(letter))?;
+        // What stands there may have been put there by hand, and a quoted string may hold any byte: nothing breaks the line.
+        let plain = |other: &&String| !other.bytes().any(|byte| byte.is_ascii_control());
+        for other in self.others.iter().filter(plain) {
+            write!(f, ";{other}")?;
         }
         Ok(())
     }

@@ -187,8 +187,11 @@ impl<'a> UriRef<'a> {
             })
     }
 
-    /// The URI without its headers part: what a Request-URI may be (RFC 3261 §19.1.5).
+    /// The URI without its headers part: what a Request-URI may be (RFC 3261 §19.1.5). Only `sip:` and `sips:` have one.
     pub fn without_headers(&self) -> &'a str {
+        if !matches!(self.scheme(), Scheme::Sip | Scheme::Sips) {
+            return self.text;
+        }
         let start = self.parts.headers.start as usize;
         let cut = start
             .checked_sub(1)
@@ -196,6 +199,20 @@ impl<'a> UriRef<'a> {
         self.text
             .get(..cut.unwrap_or(self.text.len()))
             .unwrap_or(self.text)
+    }
+
+    /// The URI as text with more in its headers part: `name=value`, escaped, with `&` between several (RFC 3261 §19.1.1).
+    /// Only `sip:` and `sips:` have such a part: of another scheme it is not read again.
+    pub fn with_headers(&self, more: &str) -> String {
+        // The user may hold a `?` of its own.
+        let separator = if self.without_headers().len() == self.text.len() {
+            "?"
+        } else if self.text.ends_with(['?', '&']) {
+            ""
+        } else {
+            "&"
+        };
+        format!("{}{separator}{more}", self.text)
     }
 
     /// Where to send, if the host is an IP literal: port 5060, or 5061 for `sips:`, when none is written (RFC 3263 §4).
