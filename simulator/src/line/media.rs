@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use super::loss::Loss;
 use super::ports::RtpSockets;
 use super::script::{PromptCount, Script, is_loud};
 use super::voice::{Mouth, prepare};
@@ -123,31 +124,6 @@ struct Ear {
     heard_ms: u64,
     received_before: u64,
     loss: Loss,
-}
-
-/// Loses a share of packets, evenly spread, so that each call is like the other.
-#[derive(Debug)]
-struct Loss {
-    share: f64,
-    due: f64,
-}
-
-impl Loss {
-    fn new(share: f64) -> Self {
-        // A call may not come to nothing by its network alone; what is no number loses nothing.
-        let share = if share > 0.0 { share.min(0.5) } else { 0.0 };
-        Self { share, due: 0.0 }
-    }
-
-    /// Whether the packet that is sent now is lost.
-    fn strikes(&mut self) -> bool {
-        self.due += self.share;
-        let strikes = self.due >= 1.0;
-        if strikes {
-            self.due -= 1.0;
-        }
-        strikes
-    }
 }
 
 impl Ear {
@@ -449,30 +425,5 @@ impl Ear {
             .len()
             / SAMPLE_RATE as usize;
         tracing::debug!(call = %self.call_id, seconds, "media ended");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn struck(share: f64) -> usize {
-        let mut loss = Loss::new(share);
-        (0..1000).filter(|_| loss.strikes()).count()
-    }
-
-    #[test]
-    fn the_share_of_packets_is_lost_evenly_and_never_more_than_half() {
-        assert_eq!(struck(0.0), 0);
-        assert!(struck(0.05).abs_diff(50) <= 1, "{}", struck(0.05));
-        assert_eq!(struck(2.0), 500);
-        assert_eq!(struck(-1.0), 0);
-        assert_eq!(struck(f64::NAN), 0);
-        let mut loss = Loss::new(0.25);
-        let struck: Vec<bool> = (0..8).map(|_| loss.strikes()).collect();
-        assert_eq!(
-            struck,
-            [false, false, false, true, false, false, false, true]
-        );
     }
 }

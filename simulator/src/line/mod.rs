@@ -10,13 +10,14 @@
 //! | `driver`, `incoming`, `outgoing` | the SIP endpoint and the calls |
 //! | `transport` | UDP and TCP sockets |
 //! | `description` | offer and answer |
-//! | `media`, `ports`, `voice` | RTP, the ear, the mouth |
+//! | `media`, `ports`, `voice`, `loss` | RTP, the ear, the mouth, and what the network loses |
 //! | `records` | what goes into the trace |
 
 mod book;
 mod description;
 mod driver;
 mod incoming;
+mod loss;
 mod media;
 mod outgoing;
 mod ports;

@@ -12,16 +12,15 @@ use skillcall_protocol::signaling::{
 use tokio::sync::{mpsc, watch};
 
 use super::endpoint::{Endpoint, Leg};
+use super::live::{Live, outcome, refusal};
 use super::session::{Act, Direction, Effect, EndedBy, Session, State};
-use super::view::{Passed, SessionView};
+use super::view::SessionView;
 use super::{Habits, Refused};
 use crate::alexa::lock;
 use crate::customer::Customer;
 
 /// Sessions remembered at once; of those that are over the oldest is forgotten first.
 const MAX_SESSIONS: usize = 4096;
-/// The most messages of a session that are remembered.
-const MAX_PASSED: usize = 1000;
 
 /// Why a session does not do what it was told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,18 +43,6 @@ pub enum SessionError {
     /// Too many sessions at once.
     #[error("more than {MAX_SESSIONS} sessions at once")]
     TooMany,
-}
-
-/// A session with what belongs to it.
-#[derive(Debug)]
-struct Live {
-    id: SessionId,
-    customer: Customer,
-    participants: Vec<Participant>,
-    session: Session,
-    leg: Box<dyn Leg>,
-    outbox: mpsc::UnboundedSender<Operation>,
-    passed: Vec<Passed>,
 }
 
 #[derive(Debug, Default)]
@@ -399,85 +386,4 @@ pub(crate) enum Wanted {
     Decline,
     HangUp,
     Offer(RenegotiationKind, Option<String>),
-}
-
-impl Live {
-    fn follow(&mut self, effect: Effect, habits: &Habits) -> Vec<Effect> {
-        let failed = |session: &mut Session, why: String| {
-            let result = CallResult::new(ResultCode::InternalError, why);
-            session
-                .act(Act::End(EndedBy::Failure, result), Instant::now(), habits)
-                .unwrap_or_default()
-        };
-        match effect {
-            Effect::Send(operation) => {
-                // When nobody takes messages any more, the simulator stops.
-                let _ = self.outbox.send(operation);
-            }
-            Effect::Ringing => self.leg.ringing(),
-            Effect::Accepted => self.leg.accepted(),
-            Effect::Ended(result) => self.leg.ended(&result),
-            Effect::TakeAnswer(answer) => {
-                if let Err(why) = self.leg.take_answer(&answer) {
-                    return failed(&mut self.session, why);
-                }
-            }
-            Effect::AnswerOffer(kind, offer) => match self.leg.answer(&offer, Some(&kind)) {
-                Ok(Some(answer)) => {
-                    return self
-                        .session
-                        .act(Act::Answer(answer), Instant::now(), habits)
-                        .unwrap_or_default();
-                }
-                // The device gives it when it has it.
-                Ok(None) => {}
-                Err(why) => return failed(&mut self.session, why),
-            },
-        }
-        Vec::new()
-    }
-
-    fn note(&mut self, from: &'static str, operation: OperationName, outcome: String) {
-        if self.passed.len() < MAX_PASSED {
-            self.passed.push(Passed {
-                from,
-                operation: operation.as_str().to_owned(),
-                outcome,
-            });
-        }
-    }
-
-    fn view(&self) -> SessionView {
-        let (ended_by, result) = match &self.session.result {
-            Some((by, result)) => (Some(*by), Some(result.clone())),
-            None => (None, None),
-        };
-        SessionView {
-            session_id: self.id.as_str().to_owned(),
-            direction: self.session.direction,
-            state: self.session.state,
-            device_id: self.customer.device_id.clone(),
-            user_id: self.customer.user_id.clone(),
-            participants: self.participants.clone(),
-            held: self.session.held,
-            result,
-            ended_by,
-            messages: self.passed.clone(),
-        }
-    }
-}
-
-fn outcome<T>(taken: &Result<T, Refused>) -> String {
-    match taken {
-        Ok(_) => "202".to_owned(),
-        Err(refused) => refusal(refused),
-    }
-}
-
-fn refusal(refused: &Refused) -> String {
-    format!(
-        "{} {}",
-        refused.exception.status(),
-        refused.exception.name()
-    )
 }

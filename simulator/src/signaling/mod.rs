@@ -5,6 +5,7 @@
 //! | `session` | a session: which message may come when, what follows of it; no clock, no socket |
 //! | [`endpoint`] | the device's side of the media: offers and answers |
 //! | `book` | all sessions, their clocks, and what follows of each event |
+//! | `live` | a session in the book: with its media, the way to the skill, and what has passed |
 //! | `outbox` | the messages to the skill, in their order, with the trouble that is ordered |
 //! | `inbound` | InitiateInboundCall: which device is called, and whether it may be |
 //! | `view` | a session as people and tests see it |
@@ -12,6 +13,7 @@
 mod book;
 pub mod endpoint;
 mod inbound;
+mod live;
 mod outbox;
 mod session;
 #[cfg(test)]
