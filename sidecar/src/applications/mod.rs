@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `mod` | which applications take a call; the way to all of it |
 //! | `record` | applications, rules and settings in Amazon's shapes |
-//! | `book` | what the control plane has made, and what it refuses |
+//! | `book`, `rules` | what the control plane has made, and what it refuses |
 //! | `file` | the book over a restart |
 //! | `live` | an application that calls can be given to |
 
@@ -13,6 +13,7 @@ mod book;
 mod file;
 mod live;
 mod record;
+mod rules;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -25,13 +26,14 @@ use uuid::Uuid;
 use crate::config::{Secrets, SidecarConfig};
 use crate::engine::BotAbility;
 use crate::handler::{Answering, HandlerError};
-use book::trigger_key;
-pub(crate) use book::{Book, Configured, NewRule, NewTarget, Refusal, Stamp};
+pub(crate) use book::{Book, Configured, Refusal, Stamp};
 use file::BookFile;
 pub(crate) use live::Application;
 use live::Throttles;
 pub(crate) use record::{AlexaSkill, Logging, SipMediaApplication, SipRule, TriggerType};
 use record::{Endpoint, Settings, Target};
+use rules::trigger_key;
+pub(crate) use rules::{NewRule, NewTarget};
 
 /// Why there are no applications to begin with.
 #[derive(Debug, thiserror::Error)]

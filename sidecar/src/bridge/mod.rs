@@ -119,14 +119,16 @@ pub(crate) fn join(legs: &mut Slab<LegMedia>, a: usize, b: usize) {
 
 /// Ends the bridge that a leg is part of.
 pub(crate) fn part(legs: &mut Slab<LegMedia>, slot: usize) {
-    let Some(other) = legs.get_mut(slot).and_then(|leg| {
+    let mut leave = |slot: usize| {
+        let leg = legs.get_mut(slot)?;
         leg.session.end_relay();
+        // Whoever sends next may have the source and the numbers of the one before.
+        if let Some(video) = &mut leg.video {
+            video.session.pause();
+        }
         leg.bridged.take()
-    }) else {
-        return;
     };
-    if let Some(other) = legs.get_mut(other) {
-        other.session.end_relay();
-        other.bridged = None;
+    if let Some(other) = leave(slot) {
+        leave(other);
     }
 }

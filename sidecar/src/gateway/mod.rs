@@ -6,7 +6,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `session` | a call's two legs, its end |
+//! | `session` | a call's two legs, and its times |
+//! | `heard`, `ending` | what Alexa says, and what becomes of what is said to it; the end from either side |
 //! | `from_alexa`, `from_phone` | who calls whom: SIP's responses as messages, and messages as responses |
 //! | `renegotiation` | new offers within a call |
 //! | `outbox`, `exceptions` | what is said to Alexa, in order; what its answers mean (facts G5) |
@@ -16,10 +17,12 @@
 //! | `video` | what each side is told of the other one's video |
 
 mod codes;
+mod ending;
 mod event;
 mod exceptions;
 mod from_alexa;
 mod from_phone;
+mod heard;
 mod outbox;
 mod renegotiation;
 mod seen;

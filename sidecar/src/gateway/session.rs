@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use skillcall_protocol::signaling::{
-    CallResult, Operation, OperationName, Participant, RenegotiationKind, ResultCode, SdpDetails,
+    Operation, Participant, RenegotiationKind, ResultCode, SdpDetails,
 };
 
-use super::codes::{result_of, status_of};
+use super::codes::result_of;
 use super::event::{Action, Input, Side};
-use super::outbox::{Delivered, Outbox};
+use super::outbox::Outbox;
 use super::timers::{Timer, Timers, Times};
 
 /// Who calls whom.
@@ -326,153 +326,6 @@ impl Session {
                         self.alexa_gone();
                     }
                 }
-            }
-        }
-    }
-
-    /// A message of Alexa's.
-    fn hear(&mut self, operation: Operation, now: Instant) {
-        if self.is_leaving() {
-            return self.hear_late(&operation);
-        }
-        match operation {
-            Operation::CallEnded { result } => {
-                self.note(
-                    false,
-                    &format!("Alexa ended the call: {}", result.code.as_str()),
-                );
-                let status = status_of(&result.code);
-                self.alexa_gone();
-                self.end_phone(status, now);
-            }
-            Operation::CallRinging if self.caller == Caller::Phone => self.device_rings(),
-            Operation::CallInProgress { sdp } if self.caller == Caller::Phone => {
-                self.device_progresses(sdp.value);
-            }
-            Operation::CallAccepted { sdp } if self.caller == Caller::Phone => {
-                self.device_accepts(sdp.map(|sdp| sdp.value), now);
-            }
-            Operation::CallRingingAck | Operation::CallInProgressAck => {
-                self.outbox.acknowledged(operation.name());
-            }
-            Operation::CallAcceptedAck => {
-                self.outbox.acknowledged(OperationName::CallAcceptedAck);
-                self.accepted_is_known();
-            }
-            Operation::CallUpdateResponse { kind, sdp } => self.on_update_response(kind, sdp.value),
-            Operation::CallUpdateAck => {}
-            // A session is begun once; the rest does not come from Alexa in this direction.
-            other => {
-                let text = format!("{} makes no sense in this call", other.name());
-                self.note(true, &text);
-            }
-        }
-    }
-
-    /// A message that comes after the end.
-    fn hear_late(&mut self, operation: &Operation) {
-        if let Operation::CallEnded { .. } = operation {
-            // Both sides ended it: what we say of it is no news.
-            self.alexa_gone();
-        }
-    }
-
-    fn delivered(&mut self, delivered: Delivered, now: Instant) {
-        match delivered {
-            Delivered::Pending => {}
-            Delivered::Done(OperationName::CallEnded)
-            | Delivered::Known(OperationName::CallEnded) => self.alexa_gone(),
-            Delivered::Done(OperationName::CallAccepted) => self.expect_connection(now),
-            Delivered::Known(OperationName::CallAccepted) => {
-                self.accepted_is_known();
-                self.expect_connection(now);
-            }
-            Delivered::Done(OperationName::InitiateInboundCall) => {
-                if self.alexa == AlexaState::Calling && !self.told_ringing {
-                    self.timers.set(Timer::React, now + self.times.react);
-                }
-            }
-            Delivered::Done(_) | Delivered::Known(_) => {}
-            Delivered::GivenUp(name, why) => {
-                self.note(true, &format!("{name} is not tried again: {why}"));
-            }
-            Delivered::Crossed(name, why) => {
-                self.note(true, &why);
-                // What is said within the call does not end it.
-                let within = matches!(name, OperationName::CallUpdate);
-                if !self.is_leaving() && !within {
-                    self.timers.set(Timer::Crossing, now + self.times.crossing);
-                }
-            }
-            Delivered::Gone(name, code, why) => {
-                self.note(true, &why);
-                let status = match (name, &code) {
-                    (OperationName::InitiateInboundCall, ResultCode::DeviceUnavailable) => 404,
-                    _ => status_of(&code),
-                };
-                if !self.is_leaving() || self.alexa == AlexaState::Leaving {
-                    self.alexa_gone();
-                    self.end_phone(status, now);
-                }
-            }
-        }
-    }
-
-    /// Ends the call: Alexa is told `code`, an unanswered caller `status`.
-    pub(super) fn end(&mut self, code: ResultCode, why: &str, status: u16, now: Instant) {
-        if matches!(self.alexa, AlexaState::Calling | AlexaState::Up) {
-            self.note(false, &format!("the call ends: {} ({why})", code.as_str()));
-            self.alexa = AlexaState::Leaving;
-            self.timers.clear();
-            self.outbox.drop_waiting();
-            self.outbox.say(Operation::CallEnded {
-                result: CallResult::new(code, why),
-            });
-            self.timers.set(Timer::Farewell, now + self.times.farewell);
-        }
-        self.end_phone(status, now);
-    }
-
-    /// Ends the phone's leg.
-    fn end_phone(&mut self, status: u16, now: Instant) {
-        match (self.phone, self.caller) {
-            (PhoneState::Up, _) => {
-                self.act(Action::HangUp);
-                self.phone = PhoneState::Gone;
-            }
-            (PhoneState::Calling, Caller::Phone) => {
-                self.act(Action::Reject(status));
-                self.phone = PhoneState::Gone;
-            }
-            (PhoneState::Calling, Caller::Alexa) => {
-                self.act(Action::CancelDial);
-                self.phone = PhoneState::Leaving;
-                self.timers.set(Timer::Cancel, now + self.times.cancel);
-            }
-            (PhoneState::Leaving | PhoneState::Gone, _) => {}
-        }
-    }
-
-    /// Alexa knows that the call is over, or cannot be told.
-    fn alexa_gone(&mut self) {
-        self.alexa = AlexaState::Gone;
-        self.outbox.clear();
-        let cancelling = self.timers.runs(Timer::Cancel);
-        if !cancelling {
-            self.timers.clear();
-        } else {
-            for timer in [
-                Timer::Ring,
-                Timer::React,
-                Timer::Repeat,
-                Timer::Ack,
-                Timer::Connect,
-                Timer::Session,
-                Timer::Crossing,
-                Timer::Update,
-                Timer::Farewell,
-            ] {
-                self.timers.stop(timer);
             }
         }
     }

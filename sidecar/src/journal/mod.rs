@@ -2,9 +2,11 @@
 //!
 //! One file that is appended to. A line says that a handler was asked (with the call's legs and attributes as they were
 //! then), that a leg rings (with what a CANCEL needs) or is answered (with what a BYE needs), or that a leg or a call has ended. When the file has grown too
-//! long, and within a minute after a call has ended, it is written anew with the calls that still run. A line is with the
-//! system at once, so that it outlives the process; it is on the disk within a second, so that a machine that loses its
-//! power loses at most the last second.
+//! long, and within a minute after a call has ended, it is written anew with the calls that still run.
+//!
+//! A line is with the system within a moment, so that it outlives the process; it is on the disk within a second, so that a
+//! machine that loses its power loses at most the last second. A leg that we called and whose answer is lost so gets a
+//! CANCEL, and by what the peer says to that, a BYE.
 //!
 //! A process that is taken over from writes on beside the file, so that the next one has the file for itself; when it dies
 //! before its calls have ended, that one ends them.

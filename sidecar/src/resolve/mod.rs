@@ -1,6 +1,8 @@
 //! Names looked up for SIP (RFC 3263): the procedure, and the name servers that answer it.
 
+mod record;
 mod search;
+mod usable;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -13,8 +15,9 @@ use hickory_resolver::{Resolver, TokioResolver};
 
 use crate::config::DnsConfig;
 use crate::leg::Target;
-use search::{Answer, Naptr, Question, Srv};
-pub(crate) use search::{Hop, Search, Usable};
+use record::{Answer, Naptr, Question, Srv};
+pub(crate) use search::{Hop, Search};
+pub(crate) use usable::Usable;
 
 /// Looks names up; answers are kept for as long as their records say.
 pub(crate) struct Names {

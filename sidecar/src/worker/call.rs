@@ -135,6 +135,8 @@ pub(super) struct LegEntry {
     pub(super) lookup: Option<AbortHandle>,
     /// Its place on a route that has a limit.
     pub(super) route: Option<RouteHeld>,
+    /// Its party has taken another one's place, and its ACK is awaited: nothing can be offered to it before.
+    pub(super) takes_place: bool,
     pub(super) _held: Held,
 }
 
@@ -159,6 +161,7 @@ impl LegEntry {
             journalled: Vec::new(),
             lookup: None,
             route: None,
+            takes_place: false,
             _held: held,
         }
     }

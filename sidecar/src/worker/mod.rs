@@ -26,7 +26,7 @@
 //! | `orders` | what the control API wants of a leg |
 //! | `bot` | a call that talks to a bot |
 //! | `meeting` | a call that takes part in a meeting |
-//! | `media` | RTP, and the tick of 20 ms |
+//! | `media`, `tick` | RTP as it comes, and the tick of 20 ms |
 //! | `wire` | what goes over the wire, for trace, collector and capture |
 //! | `supervision` | what is left of a worker that panicked, and its new start |
 
@@ -60,6 +60,7 @@ mod ringing;
 mod session;
 mod signalling;
 mod supervision;
+mod tick;
 mod transfer;
 mod trunk_way;
 mod user_to_user;

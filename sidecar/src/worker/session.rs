@@ -92,7 +92,7 @@ impl Running {
         Ok(())
     }
 
-    /// The ACK carries the answer when our 200 carried the offer; without one nothing could be heard.
+    /// Our 200 is acknowledged: the answer to its offer comes with it, and a party that has taken a place can be offered something.
     pub(super) fn on_acknowledged(&mut self, now: Instant, call: CallHandle, sdp: Option<Bytes>) {
         let Some(&(key, leg)) = self.by_handle.get(&call) else {
             return;
@@ -101,9 +101,20 @@ impl Running {
             media.unacknowledged = false;
         }
         // An offer that waits to be made once more is not what this ACK answers.
-        if self.endpoint.change_waits(call) {
-            return;
+        if !self.endpoint.change_waits(call) {
+            self.take_answer_of_ack(now, call, (key, leg), sdp);
         }
+        self.on_place_taken(key, leg);
+    }
+
+    /// The ACK carries the answer when our 200 carried the offer; without one nothing could be heard.
+    fn take_answer_of_ack(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        (key, leg): (CallKey, LegId),
+        sdp: Option<Bytes>,
+    ) {
         let Some(offers) = self.offers(key, leg).filter(|offers| offers.is_open()) else {
             return;
         };

@@ -234,6 +234,8 @@ impl Running {
         entry.offers = new.offers;
         entry.answer = None;
         entry.described_reliably = false;
+        let takes_place = new.takes_place;
+        entry.takes_place = takes_place;
         if let (Some(old), Some(slot)) = (old_slot, slot) {
             let partner = self.media.get(old).and_then(|media| media.bridged);
             crate::bridge::part(&mut self.media, old);
@@ -254,6 +256,21 @@ impl Running {
             self.note_dialog(handle, key, leg);
         }
         self.set_state(key, leg, LegState::Connected);
+        if !takes_place {
+            self.tell_of_new_party(key);
+        }
+    }
+
+    /// The party that has taken a leg's place can be offered something now.
+    pub(super) fn on_place_taken(&mut self, key: CallKey, leg: LegId) {
+        let entry = self.call_mut(key).and_then(|call| call.leg_mut(leg));
+        let connected = entry.filter(|entry| entry.state == LegState::Connected);
+        if connected.is_some_and(|entry| std::mem::take(&mut entry.takes_place)) {
+            self.tell_of_new_party(key);
+        }
+    }
+
+    fn tell_of_new_party(&mut self, key: CallKey) {
         if self.is_gateway(key) {
             self.gateway_input(key, crate::gateway::Input::PhoneReplaced);
             self.video_replaced(key);
@@ -339,6 +356,7 @@ impl Running {
         entry.media = Some(slot);
         entry.offers = Some(offers);
         entry.trunk = trunk;
+        entry.takes_place = true;
         self.note(
             key,
             false,
