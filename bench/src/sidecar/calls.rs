@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::cores;
 use super::peers::Forky;
 use super::process::{Answering, Setup, Sidecar};
-use super::search::{Found, Search, Start, durations};
+use super::search::{Found, Search, Start, rules};
 use super::usage::micros_each;
 use crate::Pace;
 use crate::report::{Table, count};
@@ -61,7 +61,8 @@ impl<'a> Rates<'a> {
             tls,
             table: Table::new(&[
                 "calls are answered by",
-                "calls a second",
+                &format!("calls a second for {} s", pace.step.as_secs()),
+                &format!("for {} s", pace.hold.as_secs()),
                 "of 1,000, refused or with a message sent twice",
                 "CPU µs a call",
                 "of which, by thread",
@@ -87,14 +88,20 @@ impl<'a> Rates<'a> {
     /// What was found of one.
     fn add(&mut self, name: &str, found: Found) {
         let _ = writeln!(self.notes, "- {name}: {}", found.limit);
-        let Some((rate, outcome, _)) = found.best else {
+        let Some((clean, moment)) = found.clean else {
             return;
         };
+        let held = found.held.as_ref().map(|(rate, _)| count((*rate).into()));
+        let (rate, outcome) = found.held.unwrap_or((clean, moment));
         let calls = outcome.offered;
         let amiss = outcome.refused + outcome.retransmissions;
         self.table.row(&[
             name.to_owned(),
-            count(rate.into()),
+            count(clean.into()),
+            match held {
+                None if self.pace.quick => "not tried".to_owned(),
+                held => held.unwrap_or_else(|| "none".to_owned()),
+            },
             format!("{:.2}", amiss as f64 * 1000.0 / calls as f64),
             format!("{:.0}", micros_each(outcome.usage.cpu, calls)),
             outcome.usage.shares(calls),
@@ -115,7 +122,7 @@ impl<'a> Rates<'a> {
         format!(
             "{}\n{}\n\n{}",
             self.table.into_text(),
-            durations(self.pace),
+            rules(self.pace),
             self.notes
         )
     }

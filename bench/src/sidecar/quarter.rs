@@ -35,7 +35,7 @@ pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
         quick: true,
         ..pace
     })?;
-    let Some((limit, ..)) = found.best else {
+    let Some((limit, _)) = found.clean else {
         return Ok(format!("No rate was clean: {}\n", found.limit));
     };
     let sidecar = Sidecar::start(&setup)?;

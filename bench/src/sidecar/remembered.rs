@@ -15,8 +15,8 @@ use super::sipp::{Load, call};
 use crate::Pace;
 use crate::report::{Table, count};
 
-/// Calls a second: every server takes so many.
-const RATE: u32 = 1000;
+/// Calls a second: every server takes so many, also where others have half of the machine.
+const RATE: u32 = 500;
 /// For so long. Kamailio forgets a transaction five seconds after its end.
 const TIME: Duration = Duration::from_secs(4);
 /// Calls before the first reading: what a server makes for its first calls is no call's.
@@ -78,8 +78,8 @@ pub(crate) fn measure(pace: Pace) -> anyhow::Result<String> {
 fn run(server: &dyn Called, time: Duration) -> anyhow::Result<u64> {
     let outcome = call(server, Load::new(RATE, time))?;
     ensure!(
-        outcome.failed == 0 && outcome.accepted > 0,
-        "calls failed: {outcome:?}"
+        outcome.failed == 0 && outcome.refused == 0,
+        "not each call was answered: {outcome:?}"
     );
     Ok(outcome.accepted)
 }

@@ -17,7 +17,7 @@ const RATES: [u32; 26] = [
 /// Times a step may fail before it counts: other programs take the machine's cores, too.
 const ATTEMPTS: u32 = 2;
 /// Rates that are tried for long.
-const HOLDS: u32 = 4;
+const HOLDS: u32 = 6;
 /// What is kept of a rate that did not hold for long.
 const STEP_DOWN: f64 = 0.85;
 /// Of 1000 calls so many may be refused or need a message twice while a rate is held.
@@ -38,8 +38,10 @@ pub(super) struct Search<'s, 'a> {
 
 /// What was found.
 pub(super) struct Found {
-    /// The rate, its run, and whether it was held for long.
-    pub(super) best: Option<(u32, Outcome, bool)>,
+    /// The highest rate that was clean for a moment, and its run.
+    pub(super) clean: Option<(u32, Outcome)>,
+    /// The rate that was held for long, and its run.
+    pub(super) held: Option<(u32, Outcome)>,
     /// What the next higher rate failed by.
     pub(super) limit: String,
 }
@@ -47,40 +49,37 @@ pub(super) struct Found {
 impl Search<'_, '_> {
     /// Searches: up from the first rate until one fails, or down until one is clean; then between the two; then for long.
     pub(super) fn run(&self, pace: Pace) -> anyhow::Result<Found> {
-        let (mut best, mut limit) = self.climb(pace)?;
-        let Some(mut found) = best.take() else {
-            return Ok(Found { best: None, limit });
-        };
-        if pace.quick {
-            let (rate, outcome) = found;
-            let best = Some((rate, outcome, false));
-            return Ok(Found { best, limit });
-        }
+        let (clean, mut limit) = self.climb(pace)?;
+        let mut held = None;
         // What held for a moment may not hold for long.
+        let mut rate = match &clean {
+            Some((rate, _)) if !pace.quick => *rate,
+            _ => return Ok(Found { clean, held, limit }),
+        };
         for _ in 0..HOLDS {
             let load = Load {
                 tolerance: TOLERANCE,
                 stops: true,
                 tls: self.tls,
-                ..Load::new(found.0, pace.hold)
+                ..Load::new(rate, pace.hold)
             };
             match self.step(load, 1)? {
                 Ok(outcome) => {
-                    let best = Some((load.rate, outcome, true));
-                    return Ok(Found { best, limit });
+                    held = Some((rate, outcome));
+                    break;
                 }
                 Err(fault) => {
                     let _ = write!(
                         limit,
                         " {} a second did not hold for {} s: {fault}.",
-                        count(load.rate.into()),
+                        count(rate.into()),
                         pace.hold.as_secs()
                     );
                 }
             }
-            found.0 = (f64::from(found.0) * STEP_DOWN) as u32;
+            rate = (f64::from(rate) * STEP_DOWN) as u32;
         }
-        Ok(Found { best: None, limit })
+        Ok(Found { clean, held, limit })
     }
 
     fn climb(&self, pace: Pace) -> anyhow::Result<(Option<(u32, Outcome)>, String)> {
@@ -174,15 +173,18 @@ impl Search<'_, '_> {
     }
 }
 
-/// How long each rate was held, for the text beside a table.
-pub(super) fn durations(pace: Pace) -> String {
-    let held = if pace.quick {
-        "none for longer".to_owned()
-    } else {
-        format!(
-            "what is shown for {} s, in which one call of 1,000 may be refused, or need a message twice",
-            pace.hold.as_secs()
-        )
-    };
-    format!("Each rate for {} s; {held}.", pace.step.as_secs())
+/// What is judged how, for the text beside a table.
+pub(super) fn rules(pace: Pace) -> String {
+    let clean = format!(
+        "For {} s: no call fails or is refused, nothing is sent twice.",
+        pace.step.as_secs()
+    );
+    if pace.quick {
+        return clean;
+    }
+    format!(
+        "{clean} For {} s: no call fails, one of 1,000 may be refused, or need a message twice. What is behind them in a row is of \
+         the longer run, where a rate was held in one.",
+        pace.hold.as_secs()
+    )
 }

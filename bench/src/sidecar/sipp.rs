@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
 
 use super::called::Called;
 use super::peers::Forky;
@@ -142,21 +142,28 @@ pub(super) fn call(called: &dyn Called, load: Load<'_>) -> anyhow::Result<Outcom
         .stderr(Stdio::null());
     let child = sipp.spawn().context("sipp (Debian's sip-tester)")?;
     let most = load.stops.then_some(offered * load.tolerance / 1000);
-    let stopped = wait(child, folder.path(), most)?;
+    let end = wait(child, folder.path(), most)?;
     let usage = called.used()?.since(&used_before);
     let sipp = of_ended_children().saturating_sub(sipp_before);
     let stats = Csv::all(&folder.path().join("stat.csv"))?;
     let stat = stats.last().context("SIPp wrote no statistics")?;
+    let mut failed = stat.number("FailedCall(C)");
+    if let End::GaveUp(status) = end {
+        let begun = stat.number("TotalCallCreated");
+        ensure!(begun > 0, "sipp ended with {status} before its first call");
+        eprintln!("  sipp gave up ({status}) after {begun} calls");
+        failed = failed.max(1);
+    }
     // What SIPp got twice stands in the counts alone, which it writes at its end.
     let retransmissions = match Csv::read_counts(folder.path()) {
-        Ok(counts) if !stopped => counts.sum(|name| name.ends_with("_Retrans")),
+        Ok(counts) if end == End::Itself => counts.sum(|name| name.ends_with("_Retrans")),
         _ => stat.number("Retransmissions(C)"),
     };
     Ok(Outcome {
         offered,
         rate: rate(&stats, offered),
         successful: stat.number("SuccessfulCall(C)"),
-        failed: stat.number("FailedCall(C)"),
+        failed,
         accepted: stat.number("GenericCounter1(C)"),
         refused: stat.number("GenericCounter2(C)"),
         retransmissions,
@@ -167,15 +174,26 @@ pub(super) fn call(called: &dyn Called, load: Load<'_>) -> anyhow::Result<Outcom
     })
 }
 
-/// Waits until SIPp has ended, or ends it because more went wrong than may, if that is bounded: whether it did.
-fn wait(mut sipp: Child, folder: &Path, most: Option<u64>) -> anyhow::Result<bool> {
+/// How a run of SIPp's came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// All calls had ended, or the time was over.
+    Itself,
+    /// More went wrong than may.
+    Stopped,
+    /// A fault that it does not go on after, as a connection that its peer has closed.
+    GaveUp(ExitStatus),
+}
+
+/// Waits until SIPp has ended, or ends it because more went wrong than may, if that is bounded.
+fn wait(mut sipp: Child, folder: &Path, most: Option<u64>) -> anyhow::Result<End> {
     loop {
         if let Some(status) = sipp.try_wait()? {
             // 0: all calls succeeded; 1: some failed; 97: the time was over.
-            if !matches!(status.code(), Some(0 | 1 | 97)) {
-                bail!("sipp ended with {status}");
-            }
-            return Ok(false);
+            return Ok(match status.code() {
+                Some(0 | 1 | 97) => End::Itself,
+                _ => End::GaveUp(status),
+            });
         }
         let too_much = most.is_some_and(|most| {
             // Its last line may be half written, and is whole the next time.
@@ -189,7 +207,7 @@ fn wait(mut sipp: Child, folder: &Path, most: Option<u64>) -> anyhow::Result<boo
         if too_much {
             sipp.kill()?;
             sipp.wait()?;
-            return Ok(true);
+            return Ok(End::Stopped);
         }
         std::thread::sleep(LOOK);
     }
