@@ -96,7 +96,9 @@ fuzz: ## every fuzz target for SECONDS (60); needs nightly Rust and cargo-fuzz
 
 .PHONY: soak
 soak: ## 200 simulated users against `skillcall up`, compiled for speed, for SECONDS (60) while 5 % of the outbound calls fail
-	@$(MAKE) --no-print-directory component PROFILE=release
+	@tools/setup.sh build
+	@cargo build --release --locked -p skillcall-compose
+	@$(MAKE) --no-print-directory artefacts PROFILE=release
 	@SKILLCALL_SOAK_SECONDS=$(or $(SECONDS),60) cargo test --release --workspace --locked --test soak -- --nocapture
 
 .PHONY: clean

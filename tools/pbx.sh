@@ -12,17 +12,29 @@ cd "$(dirname "$0")/.."
 say() { printf 'pbx: %s\n' "$*" >&2; }
 
 folder=$(realpath -m "${CARGO_TARGET_DIR:-target}/pbx")
-if [ -e "$folder/usr/sbin/asterisk" ] && [ -e "$folder/complete" ]; then
+# For each call Asterisk looks up this machine's name, and then that of a root server, to find its own address. Both are here:
+# a name server may be far, or none may answer.
+knows_this_machine() {
+  [ -w "$folder/etc" ] || return 0
+  local hosts
+  hosts=$(mktemp "$folder/etc/hosts.XXXXXX")
+  printf '127.0.0.1 localhost %s A.ROOT-SERVERS.NET\n::1 localhost\n' "$(uname -n)" >"$hosts"
+  chmod 644 "$hosts"
+  mv "$hosts" "$folder/etc/hosts"
+}
+is_there() {
+  knows_this_machine
   echo "$folder"
   exit 0
-fi
+}
+if [ -e "$folder/usr/sbin/asterisk" ] && [ -e "$folder/complete" ]; then is_there; fi
 [ "$(id -u)" = 0 ] || { say "making a Debian of its own needs root"; exit 3; }
 command -v mmdebstrap >/dev/null || { say "mmdebstrap is missing (Debian's package of that name)"; exit 3; }
 
 mkdir -p "$(dirname "$folder")"
 exec 9>"$folder.lock"
 flock 9
-if [ -e "$folder/complete" ]; then echo "$folder"; exit 0; fi
+if [ -e "$folder/complete" ]; then is_there; fi
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | sort -u | grep -m1 '/debian/\?$') ||
   { say "apt names no mirror of Debian"; exit 3; }
 say "making a Debian with Asterisk in $folder (about 360 MB, once)"
@@ -38,4 +50,4 @@ if ! mmdebstrap --variant=minbase --mode=root --quiet \
   exit 3
 fi
 touch "$folder/complete"
-echo "$folder"
+is_there

@@ -22,6 +22,7 @@
 //! | [`chromium`] | a browser that nobody here wrote |
 //! | [`netns`] | a network of a test's own |
 //! | [`sipp`] | SIPp with our scenarios, over UDP and TCP |
+//! | [`steady`] | what is judged only where the machine ran on |
 //! | [`wait`] | waiting for an event, with a limit |
 //!
 //! Everything listens on free loopback ports and writes into a folder of its own, so tests run side by side.
@@ -47,8 +48,11 @@ pub mod sound;
 pub mod spin;
 pub mod stage;
 pub mod state;
+#[path = "../../sidecar/tests/support/steady.rs"]
+pub mod steady;
 pub mod wait;
 
 pub use handler::{Answer, Handler};
 pub use stage::{Manifest, Stage, Staging};
+pub use steady::undisturbed;
 pub use wait::{PATIENCE, until};

@@ -16,6 +16,7 @@ use support::device::Device;
 use support::process::Process;
 use support::room::{G711, Room};
 use support::skill::Skill;
+use support::steady::undisturbed;
 use support::{Behaviour, Bench, Handler, Phone};
 
 const ROOM: f64 = 700.0;
@@ -183,123 +184,129 @@ fn openssl_begins(to: SocketAddr, folder: &std::path::Path) -> Process {
 /// stranger does not even get an answer. The call beside them goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_certificate_costs_its_own_call_alone() {
-    let skill = Arc::new(Skill::start().await);
-    let phones = [
-        Phone::start(PHONE, Behaviour::Answer),
-        Phone::start(PHONE, Behaviour::Answer),
-    ];
-    let bench = bench(&skill, &phones).await;
-    let control = bench.sidecar.control();
-    let (room, _) = talks(&skill, control, 0, &phones[0]).await;
-    room.device.forget_heard();
-    phones[0].forget_heard();
+    undisturbed(async || {
+        let skill = Arc::new(Skill::start().await);
+        let phones = [
+            Phone::start(PHONE, Behaviour::Answer),
+            Phone::start(PHONE, Behaviour::Answer),
+        ];
+        let bench = bench(&skill, &phones).await;
+        let control = bench.sidecar.control();
+        let (room, _) = talks(&skill, control, 0, &phones[0]).await;
+        room.device.forget_heard();
+        phones[0].forget_heard();
 
-    let folder = tempfile::tempdir().unwrap();
-    let (_, port) = room.device.route();
-    let mut strangers: Vec<Process> = (0..3)
-        .map(|_| openssl_begins(port, folder.path()))
-        .collect();
+        let folder = tempfile::tempdir().unwrap();
+        let (_, port) = room.device.route();
+        let mut strangers: Vec<Process> = (0..3)
+            .map(|_| openssl_begins(port, folder.path()))
+            .collect();
 
-    let (device, offer) = Device::offering(ROOM, &G711);
-    let (_, foreign) = Device::offering(ROOM, &G711);
-    let said = attribute(&offer, "fingerprint").to_owned();
-    let offer = offer.replace(&said, attribute(&foreign, "fingerprint"));
-    let liar = Room::calls_with(&skill, control, "s-1", "desk1", (device, offer)).await;
-    let answer = accepted(&skill, &liar, "s-1").await;
-    liar.device.take_answer(&answer);
-    liar.says("CallAcceptedAck", serde_json::json!({})).await;
-    let of = |message: &Value| message["sessionId"] == "s-1";
-    let end = tokio::task::block_in_place(|| skill.wait_in(of, "CallEnded", 1).unwrap());
-    assert_eq!(end["callResult"]["code"], "INTERNAL_ERROR");
-    tokio::task::block_in_place(|| phones[1].wait("the call's end", |state| state.ended));
-    // Nobody there has heard anything.
-    let heard = phones[1].wait("what it has heard", |_| true).heard;
-    assert!(heard.iter().all(|sample| sample.abs() < 200));
-    assert!(liar.device.heard().iter().all(|sample| sample.abs() < 200));
+        let (device, offer) = Device::offering(ROOM, &G711);
+        let (_, foreign) = Device::offering(ROOM, &G711);
+        let said = attribute(&offer, "fingerprint").to_owned();
+        let offer = offer.replace(&said, attribute(&foreign, "fingerprint"));
+        let liar = Room::calls_with(&skill, control, "s-1", "desk1", (device, offer)).await;
+        let answer = accepted(&skill, &liar, "s-1").await;
+        liar.device.take_answer(&answer);
+        liar.says("CallAcceptedAck", serde_json::json!({})).await;
+        let of = |message: &Value| message["sessionId"] == "s-1";
+        let end = tokio::task::block_in_place(|| skill.wait_in(of, "CallEnded", 1).unwrap());
+        assert_eq!(end["callResult"]["code"], "INTERNAL_ERROR");
+        tokio::task::block_in_place(|| phones[1].wait("the call's end", |state| state.ended));
+        // Nobody there has heard anything.
+        let heard = phones[1].wait("what it has heard", |_| true).heard;
+        assert!(heard.iter().all(|sample| sample.abs() < 200));
+        assert!(liar.device.heard().iter().all(|sample| sample.abs() < 200));
 
-    // Long enough for a good part of OpenSSL's repetitions.
-    tokio::task::block_in_place(|| {
-        phones[0].wait("four seconds", |state| state.heard.len() > 32_000);
-    });
-    let share = share_of_tone(&room.device.heard(), PHONE);
-    assert!(share > 0.8, "the room: {share}");
-    let heard = phones[0].wait("what it has heard", |_| true).heard;
-    let share = share_of_tone(&heard, ROOM);
-    assert!(share > 0.8, "the phone: {share}");
-    room.hears(PHONE);
-    tokio::task::block_in_place(|| phones[0].hears(ROOM));
-    for stranger in &mut strangers {
-        stranger.0.kill().unwrap();
-        let mut said = String::new();
-        let output = stranger.0.stdout.take().unwrap();
-        std::io::BufReader::new(output)
-            .read_to_string(&mut said)
-            .unwrap();
-        assert!(!said.contains("BEGIN CERTIFICATE"), "{said}");
-    }
-    room.hangs_up("SUCCESS").await;
-    bench.nothing_is_left().await;
+        // Long enough for a good part of OpenSSL's repetitions.
+        tokio::task::block_in_place(|| {
+            phones[0].wait("four seconds", |state| state.heard.len() > 32_000);
+        });
+        let share = share_of_tone(&room.device.heard(), PHONE);
+        assert!(share > 0.8, "the room: {share}");
+        let heard = phones[0].wait("what it has heard", |_| true).heard;
+        let share = share_of_tone(&heard, ROOM);
+        assert!(share > 0.8, "the phone: {share}");
+        room.hears(PHONE);
+        tokio::task::block_in_place(|| phones[0].hears(ROOM));
+        for stranger in &mut strangers {
+            stranger.0.kill().unwrap();
+            let mut said = String::new();
+            let output = stranger.0.stdout.take().unwrap();
+            std::io::BufReader::new(output)
+                .read_to_string(&mut said)
+                .unwrap();
+            assert!(!said.contains("BEGIN CERTIFICATE"), "{said}");
+        }
+        room.hangs_up("SUCCESS").await;
+        bench.nothing_is_left().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn floods_change_nothing_for_a_call_and_its_neighbour() {
-    let skill = Arc::new(Skill::start().await);
-    let phones = [
-        Phone::start(PHONE, Behaviour::Answer),
-        Phone::start(PHONE, Behaviour::Answer),
-    ];
-    let bench = bench(&skill, &phones).await;
-    let control = bench.sidecar.control();
-    let mut rooms = Vec::new();
-    let mut answers = Vec::new();
-    for (n, phone) in phones.iter().enumerate() {
-        let (room, answer) = talks(&skill, control, n, phone).await;
-        rooms.push(room);
-        answers.push(answer);
-    }
-    for room in &rooms {
-        room.device.forget_heard();
-    }
-    phones.iter().for_each(Phone::forget_heard);
-
-    let (own, device_port) = rooms[0].device.route();
-    let invite = phones[0].wait("the INVITE", |state| state.invite.is_some());
-    let phone_port = SocketAddr::from(([127, 0, 0, 1], audio_port(&invite.invite.unwrap())));
-    let ufrag = attribute(&answers[0], "ice-ufrag").to_owned();
-    let replayed = rooms[0].device.sent();
-    assert!(replayed.len() > 10);
-    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
-    tokio::task::block_in_place(|| {
-        for socket in [&stranger, &*own] {
-            flood(socket, device_port, |_| binding(&format!("{ufrag}:abcd")));
-            flood(socket, device_port, |_| binding("nobody:abcd"));
-            flood(socket, device_port, |_| client_hello());
-            flood(socket, device_port, |n| {
-                replayed[n % replayed.len()].clone()
-            });
-            flood(socket, device_port, |n| bare_rtp(n as u16));
-            flood(socket, device_port, |_| garbage());
+    undisturbed(async || {
+        let skill = Arc::new(Skill::start().await);
+        let phones = [
+            Phone::start(PHONE, Behaviour::Answer),
+            Phone::start(PHONE, Behaviour::Answer),
+        ];
+        let bench = bench(&skill, &phones).await;
+        let control = bench.sidecar.control();
+        let mut rooms = Vec::new();
+        let mut answers = Vec::new();
+        for (n, phone) in phones.iter().enumerate() {
+            let (room, answer) = talks(&skill, control, n, phone).await;
+            rooms.push(room);
+            answers.push(answer);
         }
-        flood(&stranger, phone_port, |n| bare_rtp(n as u16));
-        flood(&stranger, phone_port, |_| garbage());
-    });
+        for room in &rooms {
+            room.device.forget_heard();
+        }
+        phones.iter().for_each(Phone::forget_heard);
 
-    for (room, phone) in rooms.iter().zip(&phones) {
-        let heard = room.device.heard();
-        let share = share_of_tone(&heard, PHONE);
-        assert!(share > 0.8, "the room: {share} of {}", heard.len());
-        let heard = phone.wait("what it has heard", |_| true).heard;
-        let share = share_of_tone(&heard, ROOM);
-        assert!(share > 0.8, "the phone: {share} of {}", heard.len());
-        room.hears(PHONE);
-        tokio::task::block_in_place(|| phone.hears(ROOM));
-    }
-    let said = skill.operations();
-    assert!(!said.iter().any(|name| name == "CallEnded"), "{said:?}");
-    let figures = bench.sidecar.figures();
-    assert_eq!((figures.calls, figures.gateway_calls), (2, 2));
-    for room in &rooms {
-        room.hangs_up("SUCCESS").await;
-    }
-    bench.nothing_is_left().await;
+        let (own, device_port) = rooms[0].device.route();
+        let invite = phones[0].wait("the INVITE", |state| state.invite.is_some());
+        let phone_port = SocketAddr::from(([127, 0, 0, 1], audio_port(&invite.invite.unwrap())));
+        let ufrag = attribute(&answers[0], "ice-ufrag").to_owned();
+        let replayed = rooms[0].device.sent();
+        assert!(replayed.len() > 10);
+        let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+        tokio::task::block_in_place(|| {
+            for socket in [&stranger, &*own] {
+                flood(socket, device_port, |_| binding(&format!("{ufrag}:abcd")));
+                flood(socket, device_port, |_| binding("nobody:abcd"));
+                flood(socket, device_port, |_| client_hello());
+                flood(socket, device_port, |n| {
+                    replayed[n % replayed.len()].clone()
+                });
+                flood(socket, device_port, |n| bare_rtp(n as u16));
+                flood(socket, device_port, |_| garbage());
+            }
+            flood(&stranger, phone_port, |n| bare_rtp(n as u16));
+            flood(&stranger, phone_port, |_| garbage());
+        });
+
+        for (room, phone) in rooms.iter().zip(&phones) {
+            let heard = room.device.heard();
+            let share = share_of_tone(&heard, PHONE);
+            assert!(share > 0.8, "the room: {share} of {}", heard.len());
+            let heard = phone.wait("what it has heard", |_| true).heard;
+            let share = share_of_tone(&heard, ROOM);
+            assert!(share > 0.8, "the phone: {share} of {}", heard.len());
+            room.hears(PHONE);
+            tokio::task::block_in_place(|| phone.hears(ROOM));
+        }
+        let said = skill.operations();
+        assert!(!said.iter().any(|name| name == "CallEnded"), "{said:?}");
+        let figures = bench.sidecar.figures();
+        assert_eq!((figures.calls, figures.gateway_calls), (2, 2));
+        for room in &rooms {
+            room.hangs_up("SUCCESS").await;
+        }
+        bench.nothing_is_left().await;
+    })
+    .await;
 }

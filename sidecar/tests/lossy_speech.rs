@@ -1,8 +1,8 @@
 //! Speech through networks that lose and delay: what a recogniser understands of it behind the gateway, and behind baresip, which got
 //! the same packets at the same times.
 //!
-//! `make speech` makes the table of `docs/gateway.md`, by calls that take their time. The tests let the same packets through the same
-//! media path by a clock of their own, so that no machine is too slow for them.
+//! `make speech` makes the table of `docs/gateway.md`, by calls that take their time. What is judged are the same packets through the
+//! same media path by a clock of the test's own, so that no machine is too slow for it.
 
 mod support;
 
@@ -193,16 +193,23 @@ async fn gateway_hears(codec: Encoding, speech: &[i16], trace: Trace) -> [Vec<i1
 }
 
 /// Who has heard, in the order of the table's columns.
-const HEARERS: [&str; 5] = [
+const HEARERS: [&str; 8] = [
     "Opus, gateway",
     "Opus, baresip",
     "PCMU to Opus, gateway",
     "PCMU, media session",
     "PCMU, baresip",
+    "Opus, own clock",
+    "PCMU to Opus, own clock",
+    "PCMU, own clock",
 ];
+/// So many of them are called.
+const CALLED: usize = 5;
+/// Who of them is judged, and by whom.
+const JUDGED: [(usize, usize); 3] = [(5, 1), (6, 4), (7, 4)];
 
-/// What each of them has heard of one voice.
-async fn all_hear(voice: usize, loss: u64) -> [Vec<i16>; 5] {
+/// What those of them who are called have heard of one voice.
+async fn all_hear(voice: usize, loss: u64) -> [Vec<i16>; CALLED] {
     let mut speech = spoken(SAID, VOICES[voice]);
     speech.extend([0; TAIL]);
     let speech: Arc<[i16]> = speech.into();
@@ -239,6 +246,13 @@ async fn speech_is_understood_where_baresip_s_is() {
                 of_hearer.push(heard);
             }
         }
+        // When no call is disturbed by it.
+        for voice in 0..voices {
+            let own = tokio::task::block_in_place(|| heard_by_own_clock(voice, loss));
+            for (of_hearer, heard) in all[CALLED..].iter_mut().zip(own) {
+                of_hearer.push(heard);
+            }
+        }
         recordings.extend(all.into_iter().flatten());
     }
     let texts = tokio::task::block_in_place(|| recognise(&recordings));
@@ -255,10 +269,8 @@ async fn speech_is_understood_where_baresip_s_is() {
     }
     let room = MARGIN * said / 100;
     for (at, (loss, row)) in LOSSES.iter().zip(wrong.chunks(HEARERS.len())).enumerate() {
-        let &[_, opus_baresip, _, _, pcmu_baresip] = row else {
-            panic!("a row of the table");
-        };
-        for (ours, theirs) in [(0, opus_baresip), (2, pcmu_baresip), (3, pcmu_baresip)] {
+        for (ours, theirs) in JUDGED {
+            let theirs = row[theirs];
             let row_from = at * HEARERS.len() * voices;
             let from = row_from + ours * voices;
             assert!(
@@ -305,22 +317,31 @@ fn heard_of(packets: &[Vec<u8>], trace: Trace, transcoders: &mut [Transcoder]) -
     heard
 }
 
-#[test]
-fn speech_is_understood_as_the_figures_of_baresip_have_it() {
+/// What is heard of one voice in Opus, of PCMU that becomes Opus on the way, and of PCMU, by a clock of the test's own. A second of
+/// silence goes before the speech: nobody speaks before the call stands.
+fn heard_by_own_clock(voice: usize, loss: u64) -> [Vec<i16>; 3] {
     let pcmu = || side(Encoding::Pcmu, 0);
     let opus = || side(Encoding::Opus, 111);
+    let silence = [0; TAIL];
+    let speech = [&silence, spoken(SAID, VOICES[voice]).as_slice(), &silence].concat();
+    let (trace, plain) = (trace(loss, voice), pcmu_packets(&speech));
+    let decoded = &mut [transcoder(opus(), pcmu())];
+    let through = &mut [transcoder(pcmu(), opus()), transcoder(opus(), pcmu())];
+    [
+        heard_of(&opus_packets(&speech), trace, decoded),
+        heard_of(&plain, trace, through),
+        heard_of(&plain, trace, &mut []),
+    ]
+}
+
+#[test]
+fn speech_is_understood_as_the_figures_of_baresip_have_it() {
     let (loss, opus_baresip, pcmu_baresip) = BARESIP;
     let mut recordings = [const { Vec::new() }; 3];
-    for (voice, name) in VOICES.iter().enumerate() {
-        let mut speech = spoken(SAID, name);
-        speech.extend([0; TAIL]);
-        let trace = trace(loss, voice);
-        let (plain, coded) = (pcmu_packets(&speech), opus_packets(&speech));
-        let decoded = &mut [transcoder(opus(), pcmu())];
-        recordings[0].push(heard_of(&coded, trace, decoded));
-        let through = &mut [transcoder(pcmu(), opus()), transcoder(opus(), pcmu())];
-        recordings[1].push(heard_of(&plain, trace, through));
-        recordings[2].push(heard_of(&plain, trace, &mut []));
+    for voice in 0..VOICES.len() {
+        for (of_path, heard) in recordings.iter_mut().zip(heard_by_own_clock(voice, loss)) {
+            of_path.push(heard);
+        }
     }
     let said = said_words() * VOICES.len();
     let texts = recognise(&recordings.concat());

@@ -82,6 +82,11 @@ impl User {
         }
     }
 
+    /// Calls the front desk.
+    pub(crate) async fn speak_once(self) {
+        self.say("call the front desk").await;
+    }
+
     /// Speaks now and then until `end`, each user at times of their own.
     pub(crate) async fn speak_until(mut self, end: Instant, pause: Duration) {
         tokio::time::sleep(self.part_of(pause)).await;

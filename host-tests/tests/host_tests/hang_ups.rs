@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use skillcall_host_tests::handler::action;
-use skillcall_host_tests::{Handler, Staging, plans, sound, until};
+use skillcall_host_tests::{Handler, Staging, plans, sound, undisturbed, until};
 use skillcall_protocol::trace::{Kind, Record};
 use skillcall_simulator::config::PhoneConfig;
 use skillcall_simulator::line::{Answering, CallState, EndedBy, Voice};
@@ -225,16 +225,19 @@ async fn during_a_call_recording(at_once: bool) -> Option<(Vec<i16>, Vec<i16>)> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn during_a_call_recording_alone_which_is_complete() {
-    let (left, right) = during_a_call_recording(false).await.expect("a recording");
-    assert!(
-        sound::windows_with(&left, 600.0) >= 10,
-        "{} samples",
-        left.len()
-    );
-    assert!(
-        right.iter().all(|sample| sample.unsigned_abs() < 16),
-        "nothing was said to the caller"
-    );
+    undisturbed(async || {
+        let (left, right) = during_a_call_recording(false).await.expect("a recording");
+        assert!(
+            sound::windows_with(&left, 600.0) >= 10,
+            "{} samples",
+            left.len()
+        );
+        assert!(
+            right.iter().all(|sample| sample.unsigned_abs() < 16),
+            "nothing was said to the caller"
+        );
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

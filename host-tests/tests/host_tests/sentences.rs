@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use skillcall_host_tests::{Stage, Staging, plans, sound, until};
+use skillcall_host_tests::{Stage, Staging, plans, sound, undisturbed, until};
 use skillcall_media::{SAMPLE_RATE, resample, wav};
 use skillcall_sidecar::speech::{EspeakNg, SpeechEngine as _, SpeechRequest, Voices};
 use skillcall_simulator::line::{CallState, Voice};
@@ -39,46 +39,49 @@ async fn is_heard(stage: &Stage, call: &str, sentence: &[i16]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_end_of_a_bridge_hears_the_others_sentence_and_so_does_the_recording() {
-    let staging = Staging::new(plans::menu()).simulator(|simulator| {
-        simulator.device.voice = Voice::Wav {
-            file: voice("guest.wav"),
-        };
-        if let Some(phone) = &mut simulator.phone {
-            phone.voice = Voice::Wav {
-                file: voice("desk.wav"),
+    undisturbed(async || {
+        let staging = Staging::new(plans::menu()).simulator(|simulator| {
+            simulator.device.voice = Voice::Wav {
+                file: voice("guest.wav"),
             };
-        }
-    });
-    let stage = staging.start().await;
-    let (guest, desk) = (sentence("guest.wav"), sentence("desk.wav"));
-    let (_, call) = stage.call().await;
-    stage.control.running("SpeakAndGetDigits").await;
-    stage.simulator.press(&call.id, "1").await.expect("pressed");
-    let phone = stage.phone(CallState::Talking).await;
-    is_heard(&stage, &phone.id, &guest).await;
-    is_heard(&stage, &call.id, &desk).await;
-    stage.simulator.hang_up(&call.id).await.expect("hung up");
-    stage.over(&phone.id).await;
-    stage.quiet().await;
+            if let Some(phone) = &mut simulator.phone {
+                phone.voice = Voice::Wav {
+                    file: voice("desk.wav"),
+                };
+            }
+        });
+        let stage = staging.start().await;
+        let (guest, desk) = (sentence("guest.wav"), sentence("desk.wav"));
+        let (_, call) = stage.call().await;
+        stage.control.running("SpeakAndGetDigits").await;
+        stage.simulator.press(&call.id, "1").await.expect("pressed");
+        let phone = stage.phone(CallState::Talking).await;
+        is_heard(&stage, &phone.id, &guest).await;
+        is_heard(&stage, &call.id, &desk).await;
+        stage.simulator.hang_up(&call.id).await.expect("hung up");
+        stage.over(&phone.id).await;
+        stage.quiet().await;
 
-    let ends = [(&call, &desk, &guest), (&phone, &guest, &desk)];
-    for (end, others, own) in ends {
-        let heard = stage.simulator.heard(&end.id).expect("what was heard");
-        assert!(sound::likeness(others, &heard) > SAID);
-        let echo = sound::likeness(own, &heard);
-        assert!(echo < NOT_SAID, "nobody hears himself: {echo}");
-    }
-    let recordings = sound::recordings(&stage.recordings());
-    assert_eq!(recordings.len(), 1, "{recordings:?}");
-    let (left, right) = sound::stereo(&recordings[0]);
-    for (channel, said, other) in [(&left, &guest, &desk), (&right, &desk, &guest)] {
-        let (is, is_not) = (
-            sound::likeness(said, channel),
-            sound::likeness(other, channel),
-        );
-        assert!(is > SAID && is_not < NOT_SAID, "{is} {is_not}");
-    }
-    stage.end().await;
+        let ends = [(&call, &desk, &guest), (&phone, &guest, &desk)];
+        for (end, others, own) in ends {
+            let heard = stage.simulator.heard(&end.id).expect("what was heard");
+            assert!(sound::likeness(others, &heard) > SAID);
+            let echo = sound::likeness(own, &heard);
+            assert!(echo < NOT_SAID, "nobody hears himself: {echo}");
+        }
+        let recordings = sound::recordings(&stage.recordings());
+        assert_eq!(recordings.len(), 1, "{recordings:?}");
+        let (left, right) = sound::stereo(&recordings[0]);
+        for (channel, said, other) in [(&left, &guest, &desk), (&right, &desk, &guest)] {
+            let (is, is_not) = (
+                sound::likeness(said, channel),
+                sound::likeness(other, channel),
+            );
+            assert!(is > SAID && is_not < NOT_SAID, "{is} {is_not}");
+        }
+        stage.end().await;
+    })
+    .await;
 }
 
 /// What the engine makes of a text, at the line's rate.
@@ -96,32 +99,35 @@ async fn spoken(text: &str, voice: &str, language: Option<&str>) -> Vec<i16> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_device_hears_the_greeting_and_then_the_menu() {
-    let stage = Staging::new(plans::EXAMPLE).start().await;
-    let greeting = spoken("Welcome to the Harbour Hotel.", "Joanna", Some("en-US")).await;
-    let menu = spoken(
-        "Press 1 for the desk, 2 to leave a message.",
-        "Joanna",
-        Some("en-US"),
-    )
+    undisturbed(async || {
+        let stage = Staging::new(plans::EXAMPLE).start().await;
+        let greeting = spoken("Welcome to the Harbour Hotel.", "Joanna", Some("en-US")).await;
+        let menu = spoken(
+            "Press 1 for the desk, 2 to leave a message.",
+            "Joanna",
+            Some("en-US"),
+        )
+        .await;
+        let never = spoken("Sorry, I did not get that.", "Joanna", Some("en-US")).await;
+        let (_, call) = stage.call().await;
+        is_heard(&stage, &call.id, &greeting).await;
+        is_heard(&stage, &call.id, &menu).await;
+        let heard = stage.simulator.heard(&call.id).expect("what was heard");
+        let at = |sentence: &[i16]| {
+            skillcall_media::tone::find(sentence, &heard)
+                .expect("it was heard")
+                .lag
+        };
+        assert!(
+            at(&greeting) + greeting.len() <= at(&menu) + SAMPLE_RATE as usize / 10,
+            "one after the other: {} {}",
+            at(&greeting),
+            at(&menu)
+        );
+        let other = sound::likeness(&never, &heard);
+        assert!(other < NOT_SAID, "what was not said is not heard: {other}");
+        stage.simulator.hang_up(&call.id).await.expect("hung up");
+        stage.end().await;
+    })
     .await;
-    let never = spoken("Sorry, I did not get that.", "Joanna", Some("en-US")).await;
-    let (_, call) = stage.call().await;
-    is_heard(&stage, &call.id, &greeting).await;
-    is_heard(&stage, &call.id, &menu).await;
-    let heard = stage.simulator.heard(&call.id).expect("what was heard");
-    let at = |sentence: &[i16]| {
-        skillcall_media::tone::find(sentence, &heard)
-            .expect("it was heard")
-            .lag
-    };
-    assert!(
-        at(&greeting) + greeting.len() <= at(&menu) + SAMPLE_RATE as usize / 10,
-        "one after the other: {} {}",
-        at(&greeting),
-        at(&menu)
-    );
-    let other = sound::likeness(&never, &heard);
-    assert!(other < NOT_SAID, "what was not said is not heard: {other}");
-    stage.simulator.hang_up(&call.id).await.expect("hung up");
-    stage.end().await;
 }

@@ -13,7 +13,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use skillcall_media::tone;
 use skillcall_sidecar::runner::HandlerFile;
-use support::{Behaviour, Bench, Handler, Phone};
+use support::steady::undisturbed;
+use support::{Behaviour, Bench, Handler, Phone, has_tone};
 
 const ARN: &str = "arn:aws:lex:us-east-1:111122223333:bot-alias/ABCDEFGHIJ/TSTALIASID";
 
@@ -453,41 +454,44 @@ async fn a_bot_is_told_digits_and_its_result_is_the_handlers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_that_hears_is_given_what_was_said() {
-    let lex = Lex::start("", |_| Ok(done("s"))).await;
-    let handler = Handler::start(converse(json!({"Configuration": {
+    undisturbed(async || {
+        let lex = Lex::start("", |_| Ok(done("s"))).await;
+        let handler = Handler::start(converse(json!({"Configuration": {
         "SessionState": {"SessionAttributes": {"guest": "ann"}}}})))
+        .await;
+        let bench = bench(&lex, "audio", handler).await;
+        let phone = Phone::start(0.0, Behaviour::Answer);
+        bench.call(&phone, &[]);
+        phone.wait("the answer", |state| state.answered);
+        phone.say(&tone::sine(500.0, -15.0, 8000));
+        let event = bench.handler.wait("ACTION_SUCCESSFUL", 1);
+        assert_eq!(
+            event["ActionData"]["IntentResult"]["SessionState"]["Intent"]["Name"],
+            "Order"
+        );
+        let asked = lex.asked();
+        let [Asked::Audio { state, samples }] = asked.as_slice() else {
+            panic!("{asked:?}");
+        };
+        assert_eq!(*state, Some(json!({"sessionAttributes": {"guest": "ann"}})));
+        // A second of a tone, with some silence before and behind.
+        let loud: Vec<i16> = samples
+            .chunks(160)
+            .filter(|part| tone::level_dbov(part) > -30.0)
+            .flatten()
+            .copied()
+            .collect();
+        assert!(
+            (7000..=9000).contains(&loud.len()),
+            "{} samples",
+            loud.len()
+        );
+        assert!(has_tone(&loud, 500.0));
+        assert!(samples.len() < 8000 + 8000, "{} samples", samples.len());
+        phone.wait("the end", |state| state.ended);
+        bench.sidecar.shutdown().await;
+    })
     .await;
-    let bench = bench(&lex, "audio", handler).await;
-    let phone = Phone::start(0.0, Behaviour::Answer);
-    bench.call(&phone, &[]);
-    phone.wait("the answer", |state| state.answered);
-    phone.say(&tone::sine(500.0, -15.0, 8000));
-    let event = bench.handler.wait("ACTION_SUCCESSFUL", 1);
-    assert_eq!(
-        event["ActionData"]["IntentResult"]["SessionState"]["Intent"]["Name"],
-        "Order"
-    );
-    let asked = lex.asked();
-    let [Asked::Audio { state, samples }] = asked.as_slice() else {
-        panic!("{asked:?}");
-    };
-    assert_eq!(*state, Some(json!({"sessionAttributes": {"guest": "ann"}})));
-    // A second of a tone, with some silence before and behind.
-    let loud: Vec<i16> = samples
-        .chunks(160)
-        .filter(|part| tone::level_dbov(part) > -30.0)
-        .flatten()
-        .copied()
-        .collect();
-    assert!(
-        (7000..=9000).contains(&loud.len()),
-        "{} samples",
-        loud.len()
-    );
-    assert!(tone::power_at(&loud, 500.0) > 0.8);
-    assert!(samples.len() < 8000 + 8000, "{} samples", samples.len());
-    phone.wait("the end", |state| state.ended);
-    bench.sidecar.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -523,7 +527,7 @@ async fn a_recogniser_makes_text_of_what_was_said() {
         (8000, 1)
     );
     let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
-    assert!(tone::power_at(&samples[2400..8000], 700.0) > 0.8);
+    assert!(has_tone(&samples, 700.0));
     bench.sidecar.shutdown().await;
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use skillcall_media::tone::{level_dbov, power_at, sine};
 use skillcall_media::wav;
 use skillcall_sidecar::runner::{HandlerFile, RunningHandler};
-use support::{Behaviour, Bench, Handler, Phone, TOKEN};
+use support::{Behaviour, Bench, Handler, Phone, TOKEN, has_tone};
 
 const APPLICATION: &str = "c3b8a6f0-0000-4000-8000-000000000001";
 
@@ -90,13 +90,7 @@ async fn a_callback_handler_plays_files_takes_a_pin_and_records() {
     let phone = Phone::start(400.0, Behaviour::Answer);
     bench.call(&phone, &[]);
     let heard = |hz: f64| {
-        phone.wait("a prompt", |state| {
-            state
-                .heard
-                .windows(1600)
-                .step_by(800)
-                .any(|part| power_at(part, hz) > 0.5)
-        });
+        phone.wait("a prompt", |state| has_tone(&state.heard, hz));
     };
     heard(600.0);
     heard(900.0);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use support::steady::undisturbed;
 use support::{Behaviour, Bench, Handler, Phone, TOKEN};
 
 fn kind(event: &Value) -> &str {
@@ -15,7 +16,11 @@ fn kind(event: &Value) -> &str {
 
 const APPLICATION: &str = "c3b8a6f0-0000-4000-8000-000000000001";
 
-async fn digits_both_ways(phone: Phone) {
+/// What the phone is sent by the list below, and what it presses.
+const BOTH_WAYS: [&str; 2] = ["12#D", "4711"];
+
+/// The digits that the phone heard, and those that the handler was told.
+async fn digits_both_ways(phone: Phone) -> [String; 2] {
     let handler = Handler::start(|event| match kind(event) {
         "NEW_INBOUND_CALL" => json!([
             {"Type": "SendDigits", "Parameters": {"CallId": "", "Digits": "12,#", "ToneDurationInMilliseconds": "80"}},
@@ -28,25 +33,30 @@ async fn digits_both_ways(phone: Phone) {
     .await;
     let bench = Bench::start(handler, None).await;
     bench.call(&phone, &[]);
-    phone.wait("the digits", |state| state.digits == "12#D");
     bench.handler.wait("ACTION_SUCCESSFUL", 1);
-    for digit in "4711".chars() {
+    for digit in BOTH_WAYS[1].chars() {
         phone.digit(digit);
     }
     let received = bench.handler.wait("DIGITS_RECEIVED", 1);
-    assert_eq!(received["ActionData"]["ReceivedDigits"], "4711");
-    phone.wait("the end", |state| state.ended);
+    let heard = phone.wait("the end", |state| state.ended).digits;
     bench.sidecar.shutdown().await;
+    let told = received["ActionData"]["ReceivedDigits"].as_str().unwrap();
+    [heard, told.to_owned()]
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn digits_as_telephone_events() {
-    digits_both_ways(Phone::start(400.0, Behaviour::Answer)).await;
+    let phone = Phone::start(400.0, Behaviour::Answer);
+    assert_eq!(digits_both_ways(phone).await, BOTH_WAYS);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn digits_as_tones_where_there_are_no_telephone_events() {
-    digits_both_ways(Phone::in_band(400.0, Behaviour::Answer)).await;
+    undisturbed(async || {
+        let phone = Phone::in_band(400.0, Behaviour::Answer);
+        assert_eq!(digits_both_ways(phone).await, BOTH_WAYS);
+    })
+    .await;
 }
 
 async fn post(bench: &Bench, path: &str, body: Value) -> (u16, Value) {

@@ -11,7 +11,7 @@ use skillcall_media::{tone, wav};
 use skillcall_sidecar::config::{BucketConfig, RemoteBucket};
 use skillcall_sidecar::{Sidecar, SidecarConfig};
 use support::process::{free_port, wait};
-use support::{Behaviour, Bench, Handler, Phone};
+use support::{Behaviour, Bench, Handler, Phone, has_tone};
 
 /// A store with the buckets `prompts` and `kept`.
 struct Store {
@@ -191,7 +191,7 @@ async fn prompts_come_from_s3_and_the_web_and_recordings_go_to_s3() {
     let file = files.path().join("said.wav");
     store.does(json!({"do": "get", "bucket": "kept", "key": key, "file": file}));
     let samples = wav::read_file(&file).unwrap().samples;
-    assert!(tone::power_at(&samples[2000..6000], 400.0) > 0.8);
+    assert!(has_tone(&samples, 400.0));
     phone.wait("the end", |state| state.ended);
     let transaction = said["CallDetails"]["TransactionId"].as_str().unwrap();
     let call = said["CallDetails"]["Participants"][0]["CallId"]

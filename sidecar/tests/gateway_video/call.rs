@@ -28,15 +28,20 @@ pub(crate) fn hears_of(skill: &Skill, operation: &str, n: usize) -> Value {
     tokio::task::block_in_place(|| skill.wait(operation, n))
 }
 
-/// The device calls the desk, which answers; our answer.
-pub(crate) async fn gets_through(skill: &Skill, control: &str, offer: &str) -> String {
+/// What begins the device's call to the desk.
+pub(crate) fn outbound(offer: &str) -> Value {
     let mut begin = details("OFFER", offer);
     begin["participants"] = json!([
         {"id": {"type": "RAW_ADDRESS", "value": "room201"}, "isOriginator": true},
         {"id": {"type": "RAW_ADDRESS", "value": "desk"}, "isOriginator": false},
     ]);
+    begin
+}
+
+/// The device calls the desk, which answers; our answer.
+pub(crate) async fn gets_through(skill: &Skill, control: &str, offer: &str) -> String {
     skill
-        .says(control, "s-1", "InitiateOutboundCall", begin)
+        .says(control, "s-1", "InitiateOutboundCall", outbound(offer))
         .await;
     hears_of(skill, "CallRinging", 1);
     skill

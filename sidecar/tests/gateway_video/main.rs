@@ -5,6 +5,7 @@
 mod support;
 
 mod call;
+mod elsewhere;
 mod pictures;
 mod program;
 mod sip_phone;

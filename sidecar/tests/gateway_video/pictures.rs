@@ -1,16 +1,15 @@
 //! Pictures pass, and what happens where they do not.
 
-use std::collections::VecDeque;
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::call::{bench, details, gets_through, hangs_up, hears_of, is_updated, sdp_of, updates};
 use crate::program::Program;
 use crate::sip_phone::{
-    Answer, SipPhone, body, crypto_line, described, direction_of, media, section,
+    Answer, SipPhone, body, crypto_line, described, direction_of, media, reversed, section,
 };
 use crate::support::device::Device;
 use crate::support::skill::Skill;
@@ -77,19 +76,10 @@ async fn pictures_pass_both_ways_also_after_a_hold_and_key_frames_are_asked_for(
         (&pictures, &device, json!({"ask": "fir"})),
     ] {
         asked.forget();
-        // Requests that follow each other closely are one, so it is asked again.
         let begin = Instant::now();
         loop {
             asker.order(&order);
-            let said = tokio::task::block_in_place(|| {
-                let said = asked.said.0.lock().unwrap();
-                let wait = Duration::from_millis(500);
-                let is =
-                    |said: &mut VecDeque<Value>| !said.iter().any(|it| it["asked"].is_string());
-                let (said, _) = asked.said.1.wait_timeout_while(said, wait, is).unwrap();
-                said.iter().any(|it| it["asked"] == "pli")
-            });
-            if said {
+            if asked.was_asked() {
                 break;
             }
             assert!(begin.elapsed() < LIMIT, "{order} did not pass");
@@ -209,9 +199,7 @@ async fn a_phone_without_feedback_is_asked_by_info_and_asks_so() {
             xml.len()
         );
         phone.socket.send_to(request.as_bytes(), to).unwrap();
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let said = device.said.0.lock().unwrap();
-        if said.iter().any(|said| said["asked"] == "pli") {
+        if device.was_asked() {
             break;
         }
         assert!(begin.elapsed() < LIMIT, "the device is not asked");
@@ -292,23 +280,6 @@ async fn a_phone_calls_with_video_and_takes_it_back() {
     let result = json!({"callResult": {"code": "SUCCESS"}});
     skill.says(&control, &session, "CallEnded", result).await;
     bench.nothing_is_left().await;
-}
-
-/// A response to the phone's INVITE, as the dialog's other side would have called: who is called has a tag.
-fn reversed(response: &str) -> String {
-    let line = |name: &str| {
-        let mut lines = response.lines();
-        let found = lines.find_map(|line| line.strip_prefix(&format!("{name}: ")));
-        found.unwrap_or_default().to_owned()
-    };
-    let own = line("From");
-    let own = own.split(";tag=").next().unwrap();
-    format!(
-        "To: {own}\r\nFrom: {}\r\nCall-ID: {}\r\nContact: {}\r\n",
-        line("To"),
-        line("Call-ID"),
-        line("Contact")
-    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

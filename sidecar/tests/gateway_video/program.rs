@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -53,10 +53,21 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(script: &str, arguments: &[&str]) -> Self {
+        Self::run(Command::new(python()), script, arguments)
+    }
+
+    /// In another of the networks of [`crate::support::network`].
+    pub(crate) fn start_in(network: &str, script: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", network]).arg(python());
+        Self::run(command, script, arguments)
+    }
+
+    fn run(mut python: Command, script: &str, arguments: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/peers")
             .join(script);
-        let mut child = Command::new(python())
+        let mut child = python
             .arg(script)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -104,6 +115,18 @@ impl Program {
         })
     }
 
+    /// Whether it says within half a second that it was asked for a key frame. Requests that follow each other closely are one, so
+    /// whoever asks does so again.
+    pub(crate) fn was_asked(&self) -> bool {
+        tokio::task::block_in_place(|| {
+            let said = self.said.0.lock().unwrap();
+            let wait = Duration::from_millis(500);
+            let is = |said: &mut VecDeque<Value>| !said.iter().any(|it| it["asked"].is_string());
+            let (said, _) = self.said.1.wait_timeout_while(said, wait, is).unwrap();
+            said.iter().any(|it| it["asked"] == "pli")
+        })
+    }
+
     /// Forgets what it has said.
     pub(crate) fn forget(&self) {
         self.said.0.lock().unwrap().clear();
@@ -117,20 +140,43 @@ impl Program {
     pub(crate) fn sees(&self, colour: [u8; 3]) {
         self.forget();
         self.wait(&format!("picture of {colour:?}"), |said| {
-            let seen = said["seen"].as_array();
-            seen.is_some_and(|seen| {
-                let parts = seen.iter().zip(colour);
-                parts
-                    .map(|(part, wanted)| part.as_i64().unwrap().abs_diff(wanted.into()))
-                    .all(|off| off < 40)
-            })
+            is_of(said, colour)
         });
+    }
+
+    /// The same of one who asks for a key frame until then, as those do whose decoders cannot begin.
+    pub(crate) fn asks_until_it_sees(&self, colour: [u8; 3]) {
+        let begin = Instant::now();
+        loop {
+            assert!(begin.elapsed() < LIMIT, "no picture of {colour:?}");
+            self.order(&json!({"ask": "pli"}));
+            let seen = tokio::task::block_in_place(|| {
+                let said = self.said.0.lock().unwrap();
+                let is_not = |said: &mut VecDeque<Value>| !said.iter().any(|it| is_of(it, colour));
+                let wait = Duration::from_millis(500);
+                let (mut said, _) = self.said.1.wait_timeout_while(said, wait, is_not).unwrap();
+                !is_not(&mut said)
+            });
+            if seen {
+                return;
+            }
+        }
     }
 
     pub(crate) fn describes(&self, kind: &str) -> String {
         let said = self.wait(kind, |said| said["type"] == kind);
         said["sdp"].as_str().unwrap().to_owned()
     }
+}
+
+/// Whether what is said is a picture of this colour.
+fn is_of(said: &Value, colour: [u8; 3]) -> bool {
+    said["seen"].as_array().is_some_and(|seen| {
+        let parts = seen.iter().zip(colour);
+        parts
+            .map(|(part, wanted)| part.as_i64().unwrap().abs_diff(wanted.into()))
+            .all(|off| off < 40)
+    })
 }
 
 impl Drop for Program {

@@ -18,6 +18,8 @@ pub(crate) enum Answer {
     Refuses,
     /// It leaves the line out.
     LeavesOut,
+    /// It takes it while it rings, and is not answered by itself.
+    Rings,
 }
 
 /// A phone's side of SIP; its voice goes nowhere, its pictures are FFmpeg's.
@@ -30,12 +32,12 @@ pub(crate) struct SipPhone {
     pub(crate) answer: Arc<Mutex<Answer>>,
 }
 
-/// A pair of ports that is free.
+/// A pair of ports that is free, below those that the system gives away by itself: FFmpeg takes them later.
 pub(crate) fn pair() -> u16 {
     loop {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let port = socket.local_addr().unwrap().port();
-        if port.is_multiple_of(2) && UdpSocket::bind(("127.0.0.1", port + 1)).is_ok() {
+        let port = 28_000 + 2 * (rand::random::<u16>() % 2_000);
+        let both = [port, port + 1].map(|port| UdpSocket::bind(("127.0.0.1", port)).is_ok());
+        if both == [true, true] {
             return port;
         }
     }
@@ -95,21 +97,17 @@ impl SipPhone {
             let mut version = 0;
             while let Ok((length, from)) = socket.recv_from(&mut bytes) {
                 let message = String::from_utf8_lossy(&bytes[..length]).into_owned();
-                let body = if message.starts_with("INVITE ") {
+                let how = *answer.lock().unwrap();
+                let (mut status, mut tag, mut says) = ("200 OK", "phone", String::new());
+                if message.starts_with("INVITE ") {
                     version += 1;
-                    described(
-                        body(&message),
-                        voice,
-                        video,
-                        version,
-                        *answer.lock().unwrap(),
-                        key,
-                    )
-                } else {
-                    String::new()
-                };
+                    says = described(body(&message), voice, video, version, how, key);
+                    if how == Answer::Rings {
+                        (status, tag) = ("183 Session Progress", "early");
+                    }
+                }
                 if !message.starts_with("ACK ") && !message.starts_with("SIP/2.0") {
-                    let answer = response(&message, here, &body);
+                    let answer = response(&message, status, tag, here, &says);
                     socket.send_to(answer.as_bytes(), from).unwrap();
                 }
                 let ends = message.starts_with("BYE ");
@@ -157,6 +155,19 @@ impl SipPhone {
         dialog: Option<&str>,
         body: &str,
     ) {
+        self.sends_with(to, method, number, dialog, "", body);
+    }
+
+    /// The same with these header fields.
+    pub(crate) fn sends_with(
+        &self,
+        to: SocketAddr,
+        method: &str,
+        number: u32,
+        dialog: Option<&str>,
+        fields: &str,
+        body: &str,
+    ) {
         let here = self.here;
         let header = |name: &str| {
             let mut lines = dialog.unwrap_or_default().lines();
@@ -187,7 +198,7 @@ impl SipPhone {
         let request = format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {here};rport;branch=z9hG4bK{method}{number}\r\nMax-Forwards: 70\r\n\
              From: {from}\r\nTo: {target}\r\nCall-ID: {call}\r\nCSeq: {number} {method}\r\n\
-             Contact: <sip:desk@{here}>\r\n{content}Content-Length: {length}\r\n\r\n{body}"
+             Contact: <sip:desk@{here}>\r\n{fields}{content}Content-Length: {length}\r\n\r\n{body}"
         );
         self.socket.send_to(request.as_bytes(), to).unwrap();
     }
@@ -254,7 +265,7 @@ pub(crate) fn described(
     match how {
         Answer::LeavesOut => {}
         _ if !has_line => {}
-        Answer::Takes | Answer::Mute if is_open => {
+        Answer::Takes | Answer::Mute | Answer::Rings if is_open => {
             text += &format!(
                 "m=video {video} RTP/AVP {number}\r\nb=AS:700\r\na=rtpmap:{number} H264/90000\r\n\
                  a=fmtp:{number} profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1\r\n\
@@ -268,8 +279,14 @@ pub(crate) fn described(
 }
 
 /// The phone's response to a request, with the headers that it copies.
-pub(crate) fn response(request: &str, here: SocketAddr, body: &str) -> String {
-    let mut text = "SIP/2.0 200 OK\r\n".to_owned();
+pub(crate) fn response(
+    request: &str,
+    status: &str,
+    tag: &str,
+    here: SocketAddr,
+    body: &str,
+) -> String {
+    let mut text = format!("SIP/2.0 {status}\r\n");
     for line in request.lines() {
         if ["Via:", "From:", "Call-ID:", "CSeq:"]
             .iter()
@@ -277,10 +294,9 @@ pub(crate) fn response(request: &str, here: SocketAddr, body: &str) -> String {
         {
             text += &format!("{line}\r\n");
         } else if line.starts_with("To:") {
-            let tag = if line.contains(";tag=") {
-                ""
-            } else {
-                ";tag=phone"
+            let tag = match line.contains(";tag=") {
+                true => String::new(),
+                false => format!(";tag={tag}"),
             };
             text += &format!("{line}{tag}\r\n");
         }
@@ -291,4 +307,21 @@ pub(crate) fn response(request: &str, here: SocketAddr, body: &str) -> String {
     };
     let length = body.len();
     text + &format!("Contact: <sip:desk@{here}>\r\n{content}Content-Length: {length}\r\n\r\n{body}")
+}
+
+/// A response to the phone's INVITE, as the dialog's other side would have called: who is called has a tag.
+pub(crate) fn reversed(response: &str) -> String {
+    let line = |name: &str| {
+        let mut lines = response.lines();
+        let found = lines.find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        found.unwrap_or_default().to_owned()
+    };
+    let own = line("From");
+    let own = own.split(";tag=").next().unwrap();
+    format!(
+        "To: {own}\r\nFrom: {}\r\nCall-ID: {}\r\nContact: {}\r\n",
+        line("To"),
+        line("Call-ID"),
+        line("Contact")
+    )
 }

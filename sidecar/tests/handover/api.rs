@@ -1,10 +1,11 @@
 //! The control API, as somebody asks it.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::TOKEN;
+use crate::support::{LIMIT, TOKEN};
 
 pub(crate) struct Api {
     pub(crate) client: reqwest::Client,
@@ -50,6 +51,19 @@ impl Api {
         let (status, calls) = self.ask("GET", "/v1/calls", None).await;
         assert_eq!(status, 200);
         calls["calls"].as_array().unwrap().clone()
+    }
+
+    /// Waits until it is registered with its first trunk.
+    pub(crate) async fn is_registered(&self) {
+        let until = Instant::now() + LIMIT;
+        loop {
+            let (_, trunks) = self.ask("GET", "/v1/trunks", None).await;
+            if trunks["trunks"][0]["registration"]["state"] == "registered" {
+                return;
+            }
+            assert!(Instant::now() < until, "{trunks}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// How many processes it has taken over from.

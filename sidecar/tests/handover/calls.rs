@@ -1,13 +1,13 @@
-//! Calls that go on, and calls that ring.
+//! Calls that go on, calls that ring, and calls that stay too long.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::api::Api;
 use crate::installation::{Running, handler, installation};
 use crate::support::crowd::{Crowd, End, Met};
 use crate::support::{Behaviour, NUMBER, Phone};
-use crate::{CALLS, HEARD, ONE};
+use crate::{CALLS, HEARD, ONE, PROMPT};
 
 /// What each of the crowds has heard so far.
 fn mark(crowds: [&Crowd; 2]) -> [BTreeMap<u32, Met>; 2] {
@@ -141,6 +141,26 @@ async fn what_rings_is_answered_after_it() {
         desk.hang_up();
         caller.wait("BYE", |state| state.ended);
         assert_eq!(handler.events("NEW_INBOUND_CALL").len(), 1);
+        drop(one);
+        first.ends_by_itself();
+        drop(next);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_stay_no_longer_than_they_may() {
+    let one = ONE.lock().await;
+    let handler = handler().await;
+    let (_folder, file) = installation(&handler, None, "stay-seconds = 3\n");
+    let phone = Phone::start(400.0, Behaviour::Answer);
+    tokio::task::block_in_place(|| {
+        let first = Running::start(&file);
+        phone.call(first.sip, NUMBER, &[]);
+        phone.hears(PROMPT);
+        let began = Instant::now();
+        let next = first.hands_over(&file);
+        phone.wait("BYE", |state| state.ended);
+        assert!(began.elapsed() >= Duration::from_secs(3));
         drop(one);
         first.ends_by_itself();
         drop(next);

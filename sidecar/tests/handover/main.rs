@@ -12,6 +12,7 @@ mod killed;
 mod messages;
 mod phones;
 mod refused;
+mod registrars;
 
 use std::time::Duration;
 

@@ -1,14 +1,11 @@
 //! Messages of a call that go to another process than its first one.
 
 use crate::ONE;
-use crate::support::asterisk::free_port;
-use crate::support::authority::Authority;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-
 use crate::api::Api;
 use crate::by_hand::{ByHand, SERVER, Way, header};
 use crate::installation::{Running, handler, installation};
+use crate::support::asterisk::free_port;
+use crate::support::authority::Authority;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invite_that_is_repeated_across_it_makes_one_call() {
@@ -59,40 +56,36 @@ async fn an_invite_that_is_repeated_across_it_makes_one_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_stays_and_serves_both_and_a_call_goes_on_over_another_one() {
-    let at = free_port();
-    serves_both("tcp:127.0.0.1:0", &format!("tcp:{at}"), at, "", |_| None).await;
+    serves_both(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn so_does_one_of_tls() {
-    let at = free_port();
-    let tls = "[tls]\ncertificate = \"sip.pem\"\nkey-file = \"sip.key\"\n";
-    let listens = format!("tls:{at}");
-    serves_both("tcp:127.0.0.1:0", &listens, at, tls, |folder| {
-        let authority = Authority::new();
-        let root = folder.join("root.pem");
-        authority.write(&root);
-        authority.issue(folder, "sip", &[SERVER]);
-        Some(root)
-    })
-    .await;
+    serves_both(true).await;
 }
 
-/// A listener `replaced` by the one at `at`, in which a certificate is trusted, if it has one.
-async fn serves_both(
-    replaced: &str,
-    listens: &str,
-    at: SocketAddr,
-    settings: &str,
-    prepare: impl FnOnce(&Path) -> Option<PathBuf>,
-) {
+async fn serves_both(encrypted: bool) {
     let one = ONE.lock().await;
     let handler = handler().await;
+    let (transport, settings) = match encrypted {
+        true => (
+            "tls",
+            "[tls]\ncertificate = \"sip.pem\"\nkey-file = \"sip.key\"\n",
+        ),
+        false => ("tcp", ""),
+    };
     let (folder, file) = installation(&handler, None, settings);
-    let trusted = prepare(folder.path());
-    let trusted = trusted.as_deref();
+    let root = folder.path().join("root.pem");
+    let trusted = encrypted.then_some(root.as_path());
+    if let Some(root) = trusted {
+        let authority = Authority::new();
+        authority.write(root);
+        authority.issue(folder.path(), "sip", &[SERVER]);
+    }
+    let at = free_port();
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace(replaced, listens)).unwrap();
+    let text = text.replace("tcp:127.0.0.1:0", &format!("{transport}:{at}"));
+    std::fs::write(&file, text).unwrap();
     let (first, next, mut old, answer) = tokio::task::block_in_place(|| {
         let first = Running::start(&file);
         let mut old = ByHand::new(Way::connection(at, trusted), at, "old");

@@ -37,7 +37,7 @@ async fn a_phone_that_registered_before_it_is_called_and_registers_after_it() {
         caller.call(next.sip, NUMBER, &[("X-To", "desk")]);
         phone.is("1", "CONFIRMED");
         caller.hears(600.0);
-        // What it had registered for has run out since: it has registered anew, or nobody would be called.
+        // It registers anew with the newer one, before and after the older one has ended.
         registers(phone.mark());
         drop(one);
         first.ends_by_itself();

@@ -1,8 +1,7 @@
-//! Who must not take over, and calls that stay too long.
+//! Who must not take over.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
-use std::time::{Duration, Instant};
 
 use crate::installation::{Running, does_not_start, handler, installation};
 use crate::support::{Behaviour, NUMBER, Phone};
@@ -82,25 +81,5 @@ async fn whoever_must_not_take_over_is_told_why_and_nothing_changes() {
         let told = does_not_start(&file);
         assert!(told.contains("handover.sock"), "{told}");
         assert_eq!(std::fs::read(&socket).unwrap(), b"precious");
-    });
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn calls_stay_no_longer_than_they_may() {
-    let one = ONE.lock().await;
-    let handler = handler().await;
-    let (_folder, file) = installation(&handler, None, "stay-seconds = 3\n");
-    let phone = Phone::start(400.0, Behaviour::Answer);
-    tokio::task::block_in_place(|| {
-        let first = Running::start(&file);
-        phone.call(first.sip, NUMBER, &[]);
-        phone.hears(PROMPT);
-        let began = Instant::now();
-        let next = first.hands_over(&file);
-        phone.wait("BYE", |state| state.ended);
-        assert!(began.elapsed() >= Duration::from_secs(3));
-        drop(one);
-        first.ends_by_itself();
-        drop(next);
     });
 }

@@ -17,6 +17,13 @@ def tell(kind, **more):
     print(json.dumps({"event": kind, **more}), flush=True)
 
 
+def is_complete(path):
+    """Whether a WAV file is written: PJSIP closes it, and puts its size at its head, in a thread of its own."""
+    with open(path, "rb") as file:
+        head = file.read(8)
+        return len(head) == 8 and int.from_bytes(head[4:], "little") + 8 == os.fstat(file.fileno()).st_size
+
+
 class Call(pj.Call):
     def __init__(self, phone, call_id=pj.PJSUA_INVALID_ID):
         super().__init__(phone.account, call_id)
@@ -91,6 +98,7 @@ class Phone:
         self.calls = {}
         self.gone = []
         self.recordings = []
+        self.closing = []
         self.account = None
         self.answers = settings.get("answers", 0)
         config = pj.EpConfig()
@@ -267,7 +275,10 @@ class Phone:
         while due:
             _, name, path, recorder = due.pop()
             del recorder
-            tell("recorded", call=name, path=path)
+            self.closing.append((name, path))
+        for one in [one for one in self.closing if is_complete(one[1])]:
+            self.closing.remove(one)
+            tell("recorded", call=one[0], path=one[1])
 
     def do_level(self, name):
         media = self.calls[name].media

@@ -1,8 +1,9 @@
-"""A device with voice and video by aiortc, on loopback: it shows one colour, and tells what it sees.
+"""A device with voice and video by aiortc: it shows one colour, and tells what it sees.
 
-    video_device.py FORMATS
+    video_device.py FORMATS [ADDRESS STUN]
 
-FORMATS: the codecs of its video, best first, such as H264 or VP8,H264. Lines of JSON in: descriptions {"type", "sdp"}, {"offer":
+FORMATS: the codecs of its video, best first, such as H264 or VP8,H264. ADDRESS: its own, loopback if none is given; STUN: the server that tells
+what others see of it. Lines of JSON in: descriptions {"type", "sdp"}, {"offer":
 direction} makes an offer, {"colour": [r, g, b]} is shown from now on, {"ask": "pli"} asks for a key frame. Out: descriptions,
 {"seen": [r, g, b]} for each picture, {"asked": "pli"}, {"heard": pictures of sound so far} each second.
 """
@@ -15,6 +16,7 @@ import aioice.ice
 from aiortc import (
     AudioStreamTrack,
     RTCConfiguration,
+    RTCIceServer,
     RTCPeerConnection,
     RTCRtpSender,
     RTCSessionDescription,
@@ -22,8 +24,9 @@ from aiortc import (
 )
 from av import VideoFrame
 
-# aioice leaves loopback out; here nothing else is to be used.
-aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+# aioice leaves loopback out, and takes all else that there is.
+ADDRESS = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
+aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [ADDRESS]
 
 WIDTH, HEIGHT = 320, 240
 
@@ -86,7 +89,8 @@ async def hear(track):
 
 async def main(formats):
     tell_requests()
-    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    servers = [RTCIceServer(urls=f"stun:{server}") for server in sys.argv[3:]]
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=servers))
     tasks = []
     peer.on("track", lambda it: tasks.append(asyncio.ensure_future((see if it.kind == "video" else hear)(it))))
     picture = Colour()

@@ -2,13 +2,14 @@
 
     video_phone.py PORT NUMBER KEY_FRAMES
 
-KEY_FRAMES: pictures from one key frame to the next; those that are asked for come beside them. Lines of JSON in: {"to": port, "number",
-"send", "receive"} begins (keys of SDES or null), {"colour": [r, g, b]} is shown from now on, {"ask": "pli" or "fir"} asks for a key frame.
+KEY_FRAMES: pictures from one key frame to the next; those that are asked for come beside them. Lines of JSON in: {"to": port, "at":
+address, loopback if there is none, "number", "send", "receive"} begins (keys of SDES or null), {"colour": [r, g, b]} is shown from now on, {"ask": "pli" or "fir"} asks for a key frame.
 Out: {"seen": [r, g, b]} for each picture, {"asked": "pli" or "fir"}.
 """
 
 import base64
 import json
+import random
 import socket
 import struct
 import sys
@@ -40,12 +41,15 @@ def bound(port):
 
 
 def free_pair():
+    """Below those that the system gives away by itself: FFmpeg takes them later."""
     while True:
-        first = bound(0)
-        port = first.getsockname()[1]
-        first.close()
-        if port % 2 == 0:
+        port = random.randrange(24000, 28000, 2)
+        try:
+            for opened in (bound(port), bound(port + 1)):
+                opened.close()
             return port
+        except OSError:
+            pass
 
 
 rtp, rtcp = bound(PORT), bound(PORT + 1)
@@ -81,7 +85,7 @@ def send_pictures(to, key):
             packet = relay.recv(4096)
             # Its RTCP comes here too where it has no port of its own.
             if not 192 <= packet[1] <= 223:
-                rtp.sendto(secret.protect(packet) if secret else packet, ("127.0.0.1", to))
+                rtp.sendto(secret.protect(packet) if secret else packet, to)
 
     threading.Thread(target=carry, daemon=True).start()
     options = {"payload_type": str(NUMBER), "ssrc": str(OURS)}
@@ -182,7 +186,7 @@ def ask(kind, to):
     else:
         state["fir"] += 1
         report += b"\x84\xce\x00\x04" + ours + bytes(4) + source + bytes([state["fir"], 0, 0, 0])
-    rtcp.sendto(report, ("127.0.0.1", to + 1))
+    rtcp.sendto(report, (to[0], to[1] + 1))
 
 
 def main():
@@ -191,13 +195,13 @@ def main():
     for line in sys.stdin:
         order = json.loads(line)
         if "to" in order:
-            begun, to = to is not None, order["to"]
+            begun, to = to is not None, (order.get("at", "127.0.0.1"), order["to"])
             if not begun:
                 for work, args in (
                     (send_pictures, (to, order["send"])),
                     (see_pictures, (order["number"], order["receive"])),
                     (hear_requests, ()),
-                    (ask_until_seen if not order["receive"] else int, (to,)),
+                    (ask_until_seen if not order["receive"] else lambda _: None, (to,)),
                 ):
                     threading.Thread(target=work, args=args, daemon=True).start()
         elif "colour" in order:

@@ -3,7 +3,6 @@
 
 use crate::support;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,46 +11,9 @@ use skillcall_media::tone;
 use skillcall_sip::sdp::Direction;
 use support::asterisk::free_port;
 use support::authority::Authority;
-use support::kamailio::{Kamailio, Proxy};
+use support::kamailio::{Kamailio, PASSWORD, Proxy, routes, trunk};
 use support::pjsua::Pjsua;
-use support::{Behaviour, Bench, Handler, LIMIT, NUMBER, Phone, hang_up_all, write_secret};
-
-const PASSWORD: &str = "sesame";
-
-/// Users of its domain prove who they are; calls to +1607555… go to the desk, others to where they are registered.
-fn routes(desk: SocketAddr) -> String {
-    format!(
-        r#"
-route[REGISTER] {{
-    if (!pv_www_authenticate("$td", "{PASSWORD}", "0")) {{
-        www_challenge("$td", "1");
-        exit;
-    }}
-    append_to_reply("Service-Route: <sip:$RAi:$RAp;transport=$proto;lr>\r\n");
-    if (!save("location")) sl_reply_error();
-}}
-route[INVITE] {{
-    if (is_present_hf("Route")) {{
-        loose_route();
-        xlog("L_NOTICE", "by service route: $ru\n");
-    }}
-    record_route();
-    if ($fd == "pbx.test") {{
-        if (!pv_proxy_authenticate("$fd", "{PASSWORD}", "0")) {{
-            proxy_challenge("$fd", "1");
-            exit;
-        }}
-        consume_credentials();
-        $ru = "sip:" + $rU + "@{desk}";
-    }} else if (!lookup("location")) {{
-        sl_send_reply("404", "Not Found");
-        exit;
-    }}
-    t_relay();
-}}
-"#
-    )
-}
+use support::{Behaviour, Bench, Handler, LIMIT, Phone, hang_up_all, write_secret};
 
 /// Bridges each call to +16075550102.
 async fn handler() -> Handler {
@@ -67,12 +29,7 @@ async fn handler() -> Handler {
 
 /// A gateway that knows nobody but its proxy, with which it registers as `account`.
 async fn bench(target: &str, more: &str) -> Bench {
-    let extra = format!(
-        "sources = [\"192.0.2.0/24\"]\n[[route]]\nprefix = \"+\"\ntrunk = \"proxy\"\n\
-         [[trunk]]\nname = \"proxy\"\ntarget = [{target}]\nusername = \"account\"\n\
-         password-file = \"secrets/proxy.password\"\n\
-         register = {{ domain = \"pbx.test\", contact = \"{NUMBER}\", retry-seconds = 1 }}\n{more}"
-    );
+    let extra = trunk(target) + more;
     Bench::with(handler().await, None, &extra, |config| {
         let secret = config.origin.folder().join("secrets/proxy.password");
         write_secret(&secret, PASSWORD);

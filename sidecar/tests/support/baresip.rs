@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use skillcall_media::{tone, wav};
 
-use super::LIMIT;
 use super::asterisk::free_port;
+use super::{LIMIT, has_tone};
 
 /// A running phone.
 pub(crate) struct Baresip {
@@ -130,12 +130,11 @@ impl Baresip {
     pub(crate) fn has_heard(&self, hz: f64) {
         let until = Instant::now() + LIMIT;
         loop {
-            let heard = self.recordings().iter().any(|samples| {
-                samples
-                    .chunks_exact(1600)
-                    .any(|window| tone::power_at(window, hz) > 0.5)
-            });
-            if heard {
+            if self
+                .recordings()
+                .iter()
+                .any(|samples| has_tone(samples, hz))
+            {
                 return;
             }
             assert!(Instant::now() < until, "no {hz} Hz:\n{}", self.log());

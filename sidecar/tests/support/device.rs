@@ -14,11 +14,13 @@ use skillcall_media::rtp::MAX_PACKET;
 use skillcall_media::session::{AudioSession, Format, Outgoing, SessionConfig};
 use skillcall_media::transcode::{OpusSettings, Side, Transcoder};
 use skillcall_media::{FRAME_SAMPLES, Frame, SILENT_FRAME, codec::Codec, tone};
+use skillcall_video::Terms;
 use skillcall_webrtc::{
     Audio, Config, Direction, Event, Identity, LocalAddress, Output, Peer, Received, Style,
 };
 
 use super::LIMIT;
+use super::camera::Camera;
 use super::lossy::{Lossy, Trace};
 
 pub(crate) struct Device {
@@ -49,6 +51,9 @@ struct Inner {
     sockets: Vec<Arc<UdpSocket>>,
     /// The last protected packets that it sent.
     sent: VecDeque<Vec<u8>>,
+    camera: Option<Camera>,
+    /// Packets of video that have come, opened.
+    seen: Vec<Vec<u8>>,
 }
 
 impl Inner {
@@ -60,6 +65,22 @@ impl Inner {
         self.digits
             .extend(self.tones.push(&said).map(Digit::as_char));
         let _ = self.session.receive_rtp(now, packet);
+    }
+
+    /// Sends the next packet of its camera, if it has one that is wanted.
+    fn show(&mut self, sockets: &[Arc<UdpSocket>]) {
+        let (Some(camera), Some(video)) = (&mut self.camera, self.peer.video()) else {
+            return;
+        };
+        let (Some(format), true) = (video.formats.first(), video.direction.sends()) else {
+            return;
+        };
+        let packet = camera.packet(format.send);
+        let mut out = [0; MAX_PACKET];
+        out[..packet.len()].copy_from_slice(&packet);
+        if let Ok((route, len)) = self.peer.send_rtp(&mut out, packet.len()) {
+            send(sockets, route.local, route.remote, &out[..len]);
+        }
     }
 }
 
@@ -131,6 +152,33 @@ impl Device {
         Self::offering_on(socket, vec![host], frequency, codecs)
     }
 
+    /// A device that offers a call with video, too, and shows this.
+    pub(crate) fn offering_video(
+        frequency: f64,
+        codecs: &[Encoding],
+        terms: Terms,
+        shows: &[u8],
+    ) -> (Self, String) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let session = session(JitterConfig::default());
+        let host = LocalAddress::Host(socket.local_addr().unwrap());
+        let mut config = config(vec![host], codecs, session.ssrc());
+        config.video = Some(terms);
+        let ssrc = config.video_ssrc;
+        let (peer, offer) = Peer::offer(config, Instant::now());
+        let device = Self::start(socket, peer, session, frequency);
+        device.lock().camera = Some(Camera::new(ssrc, shows));
+        (device, offer)
+    }
+
+    /// Waits until it has seen this from now on; all packets of video that came until then.
+    pub(crate) fn sees(&self, shown: &[u8]) -> Vec<Vec<u8>> {
+        self.lock().seen.clear();
+        let is_shown = |packet: &Vec<u8>| packet.get(12..) == Some(shown);
+        self.wait("picture", |inner| inner.seen.iter().any(is_shown));
+        self.lock().seen.clone()
+    }
+
     /// The same on a socket that is reached by these addresses.
     pub(crate) fn offering_on(
         socket: UdpSocket,
@@ -199,6 +247,8 @@ impl Device {
             via: None,
             sockets: vec![Arc::new(socket)],
             sent: VecDeque::new(),
+            camera: None,
+            seen: Vec::new(),
         };
         let inner = Arc::new((Mutex::new(inner), Condvar::new()));
         let quit = Arc::new(AtomicBool::new(false));
@@ -468,19 +518,25 @@ fn run(inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
         let mut inner_ = inner.0.lock().unwrap();
         let state = &mut *inner_;
         let now = Instant::now();
-        if let Some((len, from, local)) = received
-            && let Received::Rtp(packet) = state.peer.receive(now, local, from, &mut buffer[..len])
-        {
-            state
-                .payloads
-                .push(packet.get(12..).unwrap_or_default().to_vec());
-            match state.transcoders.take() {
-                None => state.hear(now, packet),
-                Some((mut inbound, outbound)) => {
-                    let _ = inbound.push(packet, |packet| state.hear(now, packet));
-                    state.transcoders = Some((inbound, outbound));
+        let received = received.map(|(len, from, local)| {
+            let datagram = &mut buffer[..len];
+            state.peer.receive(now, local, from, datagram)
+        });
+        match received {
+            Some(Received::Rtp(packet)) => {
+                state
+                    .payloads
+                    .push(packet.get(12..).unwrap_or_default().to_vec());
+                match state.transcoders.take() {
+                    None => state.hear(now, packet),
+                    Some((mut inbound, outbound)) => {
+                        let _ = inbound.push(packet, |packet| state.hear(now, packet));
+                        state.transcoders = Some((inbound, outbound));
+                    }
                 }
             }
+            Some(Received::Video(packet)) => state.seen.push(packet.to_vec()),
+            _ => {}
         }
         loop {
             match state.peer.poll(now) {
@@ -509,6 +565,7 @@ fn run(inner: &(Mutex<Inner>, Condvar), quit: &AtomicBool, frequency: f64) {
             let may_send = audio.direction.sends() && state.peer.is_connected();
             while next_tick <= now {
                 next_tick += Duration::from_millis(20);
+                state.show(&sockets);
                 let said = voice[spoken % voice.len()];
                 let sends = may_send && !(state.mute && state.pressed.is_empty());
                 let frame = if state.pressed.is_empty() {

@@ -6,7 +6,56 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::LIMIT;
+use super::{LIMIT, NUMBER};
+
+/// Of each user of its domain, `pbx.test`.
+pub(crate) const PASSWORD: &str = "sesame";
+
+/// Users of its domain prove who they are; calls to +1607555… go to the desk, others to where they are registered.
+pub(crate) fn routes(desk: SocketAddr) -> String {
+    format!(
+        r#"
+route[REGISTER] {{
+    if (!pv_www_authenticate("$td", "{PASSWORD}", "0")) {{
+        www_challenge("$td", "1");
+        exit;
+    }}
+    append_to_reply("Service-Route: <sip:$RAi:$RAp;transport=$proto;lr>\r\n");
+    if (!save("location")) sl_reply_error();
+}}
+route[INVITE] {{
+    if (is_present_hf("Route")) {{
+        loose_route();
+        xlog("L_NOTICE", "by service route: $ru\n");
+    }}
+    record_route();
+    if ($fd == "pbx.test") {{
+        if (!pv_proxy_authenticate("$fd", "{PASSWORD}", "0")) {{
+            proxy_challenge("$fd", "1");
+            exit;
+        }}
+        consume_credentials();
+        $ru = "sip:" + $rU + "@{desk}";
+    }} else if (!lookup("location")) {{
+        sl_send_reply("404", "Not Found");
+        exit;
+    }}
+    t_relay();
+}}
+"#
+    )
+}
+
+/// The settings of a gateway that knows nobody but this proxy, and registers with it as `account`. They begin in `[sip]`; the secret
+/// is `secrets/proxy.password`.
+pub(crate) fn trunk(target: &str) -> String {
+    format!(
+        "sources = [\"192.0.2.0/24\"]\n[[route]]\nprefix = \"+\"\ntrunk = \"proxy\"\n\
+         [[trunk]]\nname = \"proxy\"\ntarget = [{target}]\nusername = \"account\"\n\
+         password-file = \"secrets/proxy.password\"\n\
+         register = {{ domain = \"pbx.test\", contact = \"{NUMBER}\", retry-seconds = 1 }}\n"
+    )
+}
 
 /// A running Kamailio.
 pub(crate) struct Kamailio {

@@ -10,6 +10,7 @@ pub(crate) mod asterisk;
 pub(crate) mod authority;
 pub(crate) mod baresip;
 pub(crate) mod boto3;
+pub(crate) mod camera;
 pub(crate) mod coturn;
 pub(crate) mod crowd;
 pub(crate) mod device;
@@ -25,6 +26,8 @@ pub(crate) mod process;
 pub(crate) mod recogniser;
 pub(crate) mod room;
 pub(crate) mod skill;
+#[allow(unreachable_pub, reason = "host-tests has it too")]
+pub(crate) mod steady;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -233,6 +236,12 @@ pub(crate) fn skill_headers(csi: &str) -> Vec<(&'static str, String)> {
         ("X-Alexa-LWA-ClientId", SKILL.to_owned()),
         ("User-to-User", uui),
     ]
+}
+
+/// Whether 200 ms on end are this tone. What is longer may have gaps where the machine stood still.
+pub(crate) fn has_tone(samples: &[i16], hz: f64) -> bool {
+    let clear = |piece| skillcall_media::tone::power_at(piece, hz) > 0.8;
+    samples.windows(1600).step_by(400).any(clear)
 }
 
 /// A program of another project, found in PATH or among what `tools/setup.sh` installs. Without it the test is left
