@@ -11,17 +11,18 @@ use crate::front::ToFront;
 
 /// New calls get 503 with Retry-After from now on, by SIP and through the API; those that run go on.
 pub(super) async fn begin(State(control): State<Arc<Control>>) -> StatusCode {
-    set(&control, true)
+    set(&control, true).await
 }
 
 /// New calls are taken again.
 pub(super) async fn end(State(control): State<Arc<Control>>) -> StatusCode {
-    set(&control, false)
+    set(&control, false).await
 }
 
-fn set(control: &Control, on: bool) -> StatusCode {
+async fn set(control: &Control, on: bool) -> StatusCode {
     control.draining.store(on, Ordering::Relaxed);
-    control.front.send(ToFront::Drain(on));
+    let front = &control.front;
+    front.order(|holds| ToFront::Drain { on, holds }).await;
     tracing::info!(on, "drain");
     StatusCode::NO_CONTENT
 }

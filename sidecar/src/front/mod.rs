@@ -28,6 +28,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 use mio::{Interest, Poll, Token, Waker};
 use skillcall_sip::endpoint::{Destination, Transport};
+use tokio::sync::oneshot;
 
 use crate::applications::Applications;
 use crate::config::{SidecarConfig, SipTransport};
@@ -74,9 +75,19 @@ pub(crate) enum ToFront {
     /// The call was refused by its worker before anything was done for it: its session may be used again.
     ReleaseSession(Box<str>),
     /// Whether new calls are refused from now on: 503.
-    Drain(bool),
+    Drain {
+        /// Whether they are.
+        on: bool,
+        /// Told when that holds.
+        holds: oneshot::Sender<()>,
+    },
     /// Other rules for what begins from now on.
-    Reload(Arc<SidecarConfig>),
+    Reload {
+        /// The rules.
+        config: Arc<SidecarConfig>,
+        /// Told when they hold.
+        holds: oneshot::Sender<()>,
+    },
     /// Somebody gave wrong credentials; a known source is never banned for it.
     Suspect {
         /// Who.
@@ -129,6 +140,14 @@ impl FrontHandle {
             // A waker that cannot wake means that the thread is gone.
             let _ = self.waker.wake();
         }
+    }
+
+    /// Hands something to the front and waits until it holds for whatever comes: who has ordered it, and is told that
+    /// it is done, must not see it pass a call by the old rules. After the front's end nothing is waited for.
+    pub(crate) async fn order(&self, what: impl FnOnce(oneshot::Sender<()>) -> ToFront) {
+        let (holds, held) = oneshot::channel();
+        self.send(what(holds));
+        let _ = held.await;
     }
 }
 

@@ -286,8 +286,14 @@ impl Running {
                     self.admission.release(&csi);
                     self.tell_release(&csi);
                 }
-                ToFront::Drain(on) => self.admission.drain(on),
-                ToFront::Reload(config) => self.reload(&config),
+                ToFront::Drain { on, holds } => {
+                    self.admission.drain(on);
+                    let _ = holds.send(());
+                }
+                ToFront::Reload { config, holds } => {
+                    self.reload(&config);
+                    let _ = holds.send(());
+                }
                 ToFront::Suspect { from, reliable } => self.suspect(from, reliable),
                 ToFront::Keep { connection, until } => {
                     if self.keeps_others(connection, until) {

@@ -23,7 +23,9 @@ impl Sidecar {
         // What is new, and our registrations, are the other process's then.
         if !handed_over {
             self.draining.store(true, Ordering::Relaxed);
-            self.front.send(ToFront::Drain(true));
+            self.front
+                .order(|holds| ToFront::Drain { on: true, holds })
+                .await;
         }
         if let Some(elder) = self.elder.as_ref().filter(|elder| elder.lives()) {
             elder.link().send(Frame::End);

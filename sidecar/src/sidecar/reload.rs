@@ -80,7 +80,9 @@ impl Reload {
         self.phones.reload(&config);
         self.known.reload(&config, Instant::now());
         self.live.replace(Arc::clone(&config));
-        self.front.send(ToFront::Reload(config));
+        self.front
+            .order(|holds| ToFront::Reload { config, holds })
+            .await;
         tracing::info!(taken = ?reloaded.taken, need_restart = ?reloaded.need_restart, "reloaded");
         Ok(reloaded)
     }

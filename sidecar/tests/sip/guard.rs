@@ -4,6 +4,8 @@ use crate::support;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -74,6 +76,42 @@ impl Peer {
             }
             assert!(Instant::now() < until, "{what}: nothing came");
         }
+    }
+
+    /// The first line of the final answer to a request.
+    fn final_answer(&self, id: u32) -> String {
+        let call = format!("call-{id}@");
+        loop {
+            let answer = self.one("a final answer");
+            let line = answer.lines().next().unwrap_or_default();
+            if answer.contains(&call) && !line.starts_with("SIP/2.0 1") {
+                return line.to_owned();
+            }
+        }
+    }
+}
+
+/// Takes all of the machine's time while it lives.
+struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    fn start(threads: usize) -> Self {
+        let over = Arc::<AtomicBool>::default();
+        for _ in 0..threads {
+            let over = Arc::clone(&over);
+            std::thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Self(over)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -349,6 +387,28 @@ async fn a_drain_refuses_calls_by_sip_and_through_the_api_and_ends() {
     phone.wait("an answer", |state| state.answered);
     running.hang_up();
     running.wait("the end", |state| state.ended);
+    bench.sidecar.shutdown().await;
+}
+
+/// An order is answered when it holds, also on a machine whose threads wait for each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_comes_in_behind_a_drain_that_was_answered() {
+    const ROUNDS: u32 = 60;
+    let bench = two_trunks("").await;
+    let (to, drain) = (bench.sidecar.sip_udp().unwrap(), bench.url("/v1/drain"));
+    let trunk = Peer::at("127.0.0.2");
+    let busy = Busy::start(8);
+    for id in 5000..5000 + ROUNDS {
+        let begun = bench.client.post(&drain).bearer_auth(TOKEN).send().await;
+        assert_eq!(begun.unwrap().status(), 204);
+        trunk.send(to, &trunk.request("INVITE", id, ""));
+        let answer = trunk.final_answer(id);
+        assert!(answer.starts_with("SIP/2.0 503 "), "{id}: {answer}");
+        let ended = bench.client.delete(&drain).bearer_auth(TOKEN).send().await;
+        assert_eq!(ended.unwrap().status(), 204);
+    }
+    drop(busy);
+    assert_eq!(bench.sidecar.figures().calls, 0);
     bench.sidecar.shutdown().await;
 }
 
