@@ -163,20 +163,27 @@ fn a_peer_that_is_gone_costs_nothing_for_long() {
     }
 }
 
+/// 1 calls 0: the call there, and what 0 wrote down of it.
+fn called(network: &mut Network) -> (CallHandle, SavedInvite) {
+    network.wait(0, LONG, |event| match event {
+        Event::Invite {
+            call,
+            request,
+            flow,
+            ..
+        } => Some((*call, SavedInvite::of_peer(request, flow))),
+        _ => None,
+    })
+}
+
 #[test]
 fn what_a_peer_has_called_is_refused() {
     for seed in 1..40 {
         let mut network = Network::new(2, trouble(), seed);
         let call = network.call(1, 0, Some("v=0"));
-        let (here, saved) = network.wait(0, LONG, |event| match event {
-            Event::Invite {
-                call,
-                request,
-                flow,
-                ..
-            } => Some((*call, SavedInvite::of_peer(request, flow))),
-            _ => None,
-        });
+        let (here, saved) = called(&mut network);
+        let dialog = network.peers[0].endpoint.saved_dialog(here);
+        assert!(dialog.is_some());
         network.act(0, |endpoint, now| {
             endpoint
                 .provisional(now, here, StatusCode::RINGING, "", &[], None)
@@ -188,9 +195,9 @@ fn what_a_peer_has_called_is_refused() {
         restart(&mut network);
         let status = StatusCode::SERVER_INTERNAL_ERROR;
         network.act(0, |endpoint, now| {
-            assert!(endpoint.refuse_saved(now, &saved, status));
+            assert!(endpoint.refuse_saved(now, &saved, dialog.as_ref(), status));
             // Once.
-            assert!(!endpoint.refuse_saved(now, &saved, status));
+            assert!(!endpoint.refuse_saved(now, &saved, dialog.as_ref(), status));
         });
         let failed = network.wait(1, LONG, |event| match event {
             Event::Failed { call, status, .. } => Some((*call, *status)),
@@ -198,5 +205,36 @@ fn what_a_peer_has_called_is_refused() {
         });
         assert_eq!(failed, (call, status), "seed {seed}");
         network.assert_empty();
+    }
+}
+
+#[test]
+fn an_answer_of_ours_that_was_not_written_down_is_ended() {
+    for seed in 1..40 {
+        let mut network = Network::new(2, trouble(), seed);
+        let call = network.call(1, 0, Some("v=0"));
+        let (here, saved) = called(&mut network);
+        let dialog = network.peers[0].endpoint.saved_dialog(here);
+        let sdp = Some(Bytes::from_static(b"v=0 answer"));
+        network.act(0, |endpoint, now| {
+            endpoint.accept(now, here, &[], sdp).unwrap()
+        });
+        network.wait(1, LONG, |event| {
+            matches!(event, Event::Answered { .. }).then_some(())
+        });
+        // In this moment, or later, when the peer remembers nothing of its INVITE.
+        network.run(Duration::from_secs(seed % 3 * 20));
+        restart(&mut network);
+        network.act(0, |endpoint, now| {
+            let status = StatusCode::SERVER_INTERNAL_ERROR;
+            assert!(endpoint.refuse_saved(now, &saved, dialog.as_ref(), status));
+        });
+        let ended = network.wait(1, LONG, |event| match event {
+            Event::Ended { call, .. } => Some(*call),
+            _ => None,
+        });
+        assert_eq!(ended, call, "seed {seed}");
+        network.assert_empty();
+        assert!(network.peers[0].events.is_empty());
     }
 }

@@ -76,7 +76,7 @@ impl JournalFile {
             // There is none, or its process has ended just now and left nothing.
             Some(Err(_)) | None => false,
         };
-        let left = left_of(&live);
+        let left = Left::take(&mut live);
         let mut journal = Self {
             bytes: file.metadata()?.len(),
             path,
@@ -129,7 +129,7 @@ impl JournalFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let left = left_of(&theirs);
+        let left = Left::take(&mut theirs);
         self.live.append(&mut theirs);
         self.path = path;
         self.is_aside = false;
@@ -150,7 +150,7 @@ impl JournalFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::default()),
             Err(error) => return Err(error),
         }
-        let left = left_of(&theirs);
+        let left = Left::take(&mut theirs);
         self.live.append(&mut theirs);
         self.write_anew()?;
         fs::remove_file(before)?;
@@ -296,13 +296,6 @@ fn read_into(live: &mut BTreeMap<String, Live>, file: &File) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn left_of(live: &BTreeMap<String, Live>) -> Left {
-    Left {
-        calls: live.values().filter_map(Live::left).collect(),
-        sessions: live.values().filter_map(Live::left_session).collect(),
-    }
 }
 
 fn options() -> OpenOptions {

@@ -30,12 +30,14 @@ pub(super) enum Line {
         call_id: String,
         invite: Box<InviteText>,
     },
-    /// A peer calls, and waits for an answer.
+    /// A peer calls, and waits for an answer, which makes the dialog.
     #[serde(rename_all = "camelCase")]
     Waiting {
         transaction: String,
         call_id: String,
         invite: Box<InviteText>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dialog: Option<Box<DialogText>>,
     },
     /// A leg has ended.
     #[serde(rename_all = "camelCase")]

@@ -18,10 +18,6 @@ pub(crate) struct LeftCall {
     pub(crate) sequence: u32,
     /// Legs and attributes as that event had them.
     pub(crate) details: CallDetails,
-    /// The answered legs' dialogs.
-    pub(crate) dialogs: Vec<SavedDialog>,
-    /// Where its unanswered legs ring.
-    pub(crate) ringing: Vec<SavedInvite>,
     /// CallIds of legs that had ended.
     pub(crate) ended: Vec<String>,
 }
@@ -35,21 +31,59 @@ pub(crate) struct LeftSession {
     pub(crate) account: String,
     /// Where the account's region has its APIs, if that is known.
     pub(crate) api_endpoint: Option<String>,
-    /// The phone's dialog, if it was answered.
-    pub(crate) dialogs: Vec<SavedDialog>,
-    /// Where the phone rings, if it was called and has not answered.
-    pub(crate) ringing: Vec<SavedInvite>,
-    /// The phone's INVITE, if it calls and was not answered.
-    pub(crate) waiting: Option<SavedInvite>,
 }
 
-/// What an earlier process has left.
+/// A peer that calls, and waits for an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WaitingCaller {
+    /// Its INVITE.
+    pub(crate) invite: SavedInvite,
+    /// The dialog that the answer makes. None in the files of programs that did not write it.
+    pub(crate) dialog: Option<SavedDialog>,
+}
+
+/// What an earlier process has left: whom to tell, and the legs of all calls, also of one of which nobody had heard yet.
 #[derive(Debug, Default)]
 pub(crate) struct Left {
     /// Calls of applications.
     pub(crate) calls: Vec<LeftCall>,
     /// Calls of the gateway's.
     pub(crate) sessions: Vec<LeftSession>,
+    /// The answered legs' dialogs.
+    pub(crate) dialogs: Vec<SavedDialog>,
+    /// Where unanswered legs ring.
+    pub(crate) ringing: Vec<SavedInvite>,
+    /// Who calls, and was not answered.
+    pub(crate) waiting: Vec<WaitingCaller>,
+}
+
+impl Left {
+    /// What these calls have left. Those whose end is told to nobody are forgotten with that.
+    pub(super) fn take(live: &mut BTreeMap<String, Live>) -> Self {
+        let mut left = Self::default();
+        for call in live.values() {
+            left.calls.extend(call.left());
+            left.sessions.extend(call.left_session());
+            left.dialogs
+                .extend(call.dialogs.values().filter_map(DialogText::dialog));
+            left.ringing
+                .extend(call.ringing.iter().filter_map(|(_, ring)| ring.invite()));
+            left.waiting
+                .extend(call.waiting.values().filter_map(CallerText::caller));
+        }
+        live.retain(|_, call| call.details.is_some() || call.signal.is_some());
+        left
+    }
+
+    /// How many legs there are.
+    pub(crate) fn legs(&self) -> usize {
+        self.dialogs.len() + self.ringing.len() + self.waiting.len()
+    }
+
+    /// Whether there is nothing to end.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.legs() + self.calls.len() + self.sessions.len() == 0
+    }
 }
 
 /// What the file holds of one call.
@@ -62,9 +96,26 @@ pub(super) struct Live {
     dialogs: BTreeMap<String, DialogText>,
     /// The INVITEs of legs that are not answered, with the legs' CallIds.
     ringing: Vec<(String, InviteText)>,
-    /// The INVITE of a peer that waits for an answer, with the leg's CallId.
-    waiting: Option<(String, InviteText)>,
+    /// Peers that wait for an answer, by their legs' CallIds.
+    waiting: BTreeMap<String, CallerText>,
     ended: Vec<String>,
+}
+
+/// [`WaitingCaller`], as it is written.
+#[derive(Debug)]
+struct CallerText {
+    invite: Box<InviteText>,
+    dialog: Option<Box<DialogText>>,
+}
+
+impl CallerText {
+    /// None for what this program has not written.
+    fn caller(&self) -> Option<WaitingCaller> {
+        Some(WaitingCaller {
+            invite: self.invite.invite()?,
+            dialog: self.dialog.as_deref().and_then(DialogText::dialog),
+        })
+    }
 }
 
 /// Takes a line over into the calls that are live, by their transactions.
@@ -100,8 +151,11 @@ pub(super) fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
             transaction,
             call_id,
             invite,
+            dialog,
         } => {
-            live.entry(transaction).or_default().waiting = Some((call_id, *invite));
+            let caller = CallerText { invite, dialog };
+            let call = live.entry(transaction).or_default();
+            call.waiting.insert(call_id, caller);
         }
         Line::LegEnded {
             transaction,
@@ -130,33 +184,21 @@ pub(super) fn apply(live: &mut BTreeMap<String, Live>, line: Line) {
 }
 
 impl Live {
-    fn left_dialogs(&self) -> Vec<SavedDialog> {
-        let dialogs = self.dialogs.values();
-        dialogs.filter_map(DialogText::dialog).collect()
-    }
-
     /// A leg is answered, or gone.
     fn forget_unanswered(&mut self, call_id: &str) {
         self.ringing.retain(|(leg, _)| leg != call_id);
-        self.waiting = self.waiting.take().filter(|(leg, _)| leg != call_id);
+        self.waiting.remove(call_id);
     }
 
-    fn left_ringing(&self) -> Vec<SavedInvite> {
-        let ringing = self.ringing.iter();
-        ringing.filter_map(|(_, invite)| invite.invite()).collect()
-    }
-
-    pub(super) fn left(&self) -> Option<LeftCall> {
+    fn left(&self) -> Option<LeftCall> {
         Some(LeftCall {
             sequence: self.sequence,
             details: self.details.as_deref()?.clone(),
-            dialogs: self.left_dialogs(),
-            ringing: self.left_ringing(),
             ended: self.ended.clone(),
         })
     }
 
-    pub(super) fn left_session(&self) -> Option<LeftSession> {
+    fn left_session(&self) -> Option<LeftSession> {
         let Line::Signal {
             transaction,
             account,
@@ -170,12 +212,6 @@ impl Live {
             session: transaction.clone(),
             account: account.clone(),
             api_endpoint: api_endpoint.clone(),
-            dialogs: self.left_dialogs(),
-            ringing: self.left_ringing(),
-            waiting: self
-                .waiting
-                .as_ref()
-                .and_then(|(_, invite)| invite.invite()),
         })
     }
 
@@ -200,10 +236,11 @@ impl Live {
             invite: Box::new(invite.clone()),
         });
         let begun = signal.into_iter().chain(asked);
-        let waiting = self.waiting.iter().map(|(call_id, invite)| Line::Waiting {
+        let waiting = self.waiting.iter().map(|(call_id, caller)| Line::Waiting {
             transaction: transaction.to_owned(),
             call_id: call_id.clone(),
-            invite: Box::new(invite.clone()),
+            invite: caller.invite.clone(),
+            dialog: caller.dialog.clone(),
         });
         begun.chain(ringing).chain(waiting).chain(legs).chain(ended)
     }

@@ -1,18 +1,20 @@
 //! The dialog journal: which calls run, so that a sidecar that was killed can take leave of them when it starts again.
 //!
 //! One file that is appended to. A line says that a handler was asked (with the call's legs and attributes as they were
-//! then), that a leg rings (with what a CANCEL needs) or is answered (with what a BYE needs), or that a leg or a call has ended. When the file has grown too
+//! then), that a leg rings (with what a CANCEL needs), that a peer calls (with what a refusal needs, and a BYE), that a leg
+//! is answered (with what a BYE needs), or that a leg or a call has ended. When the file has grown too
 //! long, and within a minute after a call has ended, it is written anew with the calls that still run.
 //!
 //! A line is with the system within a moment, so that it outlives the process; it is on the disk within a second, so that a
-//! machine that loses its power loses at most the last second. A leg that we called and whose answer is lost so gets a
-//! CANCEL, and by what the peer says to that, a BYE.
+//! machine that loses its power loses at most the last second. A leg whose answer is lost so is ended all the same: one that
+//! we called gets a CANCEL, and by what its peer says to that, a BYE; one that called us gets both, the refusal of what it
+//! seems to wait for, and a BYE.
 //!
 //! A process that is taken over from writes on beside the file, so that the next one has the file for itself; when it dies
 //! before its calls have ended, that one ends them.
 //!
-//! After a start, every call that the file still holds gets a BYE on each answered leg, a CANCEL wherever one rings, and its handler a HANGUP for
-//! each leg.
+//! After a start, every call that the file still holds gets a BYE on each answered leg, a CANCEL wherever one rings, a 500
+//! for each caller that waits, and its handler a HANGUP for each leg.
 
 mod disk;
 mod file;
@@ -34,7 +36,7 @@ use tokio::sync::oneshot;
 use file::JournalFile;
 pub(crate) use leftover::take_leave;
 use line::{DialogText, InviteText, Line};
-pub(crate) use live::{Left, LeftCall, LeftSession};
+pub(crate) use live::{Left, LeftCall, LeftSession, WaitingCaller};
 
 /// Lines that may wait for the file.
 const QUEUE: usize = 64 * 1024;
@@ -127,12 +129,14 @@ impl Journal {
     }
 
     /// A peer calls, and waits for an answer.
-    pub(crate) fn waiting(&self, transaction: &str, call_id: &str, invite: &SavedInvite) {
+    pub(crate) fn waiting(&self, transaction: &str, call_id: &str, caller: &WaitingCaller) {
         self.put(|| {
+            let dialog = caller.dialog.as_ref();
             Job::Line(Line::Waiting {
                 transaction: transaction.to_owned(),
                 call_id: call_id.to_owned(),
-                invite: Box::new(InviteText::of(invite)),
+                invite: Box::new(InviteText::of(&caller.invite)),
+                dialog: dialog.map(|dialog| Box::new(DialogText::of(dialog))),
             })
         });
     }

@@ -27,30 +27,18 @@ pub(super) struct LeaveTaking {
 impl LeaveTaking {
     /// Ends what was left. On any thread.
     pub(super) fn take(&self, left: Left) {
-        let Left {
-            calls: left,
-            sessions,
-        } = left;
-        let Some(worker) = self
-            .workers
-            .first()
-            .filter(|_| !left.is_empty() || !sessions.is_empty())
-        else {
+        let Some(worker) = self.workers.first().filter(|_| !left.is_empty()) else {
             return;
         };
         tracing::warn!(
-            calls = left.len() + sessions.len(),
+            calls = left.calls.len() + left.sessions.len(),
+            legs = left.legs(),
             "calls were left by an earlier process, and are ended"
         );
-        let of_sessions = sessions.iter().flat_map(|call| call.dialogs.clone());
-        let dialogs = left.iter().flat_map(|call| call.dialogs.clone());
-        worker.send(ToWorker::TakeLeave(dialogs.chain(of_sessions).collect()));
-        let waiting = sessions.iter().filter_map(|call| call.waiting.clone());
-        worker.send(ToWorker::Refuse(waiting.collect()));
-        let of_sessions = sessions.iter().flat_map(|call| call.ringing.clone());
-        let ringing = left.iter().flat_map(|call| call.ringing.clone());
+        worker.send(ToWorker::TakeLeave(left.dialogs));
+        worker.send(ToWorker::Refuse(left.waiting));
         // The responses lead to the worker that their branch names.
-        for invite in ringing.chain(of_sessions) {
+        for invite in left.ringing {
             let branch = invite.branch().unwrap_or_default();
             let named = self.naming.of_branch(&branch);
             if let Some(worker) = named.and_then(|worker| self.workers.get(worker)) {
@@ -59,16 +47,16 @@ impl LeaveTaking {
         }
         let _within = self.runtime.enter();
         match &self.switchboard {
-            Some(switchboard) => switchboard.take_leave(sessions),
+            Some(switchboard) => switchboard.take_leave(left.sessions),
             None => {
-                for call in sessions {
+                for call in left.sessions {
                     tracing::warn!(session = call.session, "there is no gateway any more");
                     self.journal.ended(&call.session);
                 }
             }
         }
         self.runtime.spawn(take_leave(
-            left,
+            left.calls,
             Arc::clone(&self.applications),
             Arc::clone(&self.handlers),
             self.trace.clone(),

@@ -12,6 +12,7 @@ use super::view::{CallView, MediaView};
 use super::{Running, ToWorker};
 use crate::engine::{Failure, Input, LegId, RecordingEnd, RecordingId, SpeechId};
 use crate::handler::Question;
+use crate::journal::WaitingCaller;
 use crate::leg::LegOffers;
 use crate::recording::Report;
 use crate::speech::{SpeechRequest, ssml};
@@ -220,10 +221,11 @@ impl Running {
                         }
                     }
                 }
-                ToWorker::Refuse(invites) => {
+                ToWorker::Refuse(callers) => {
                     let (now, status) = (Instant::now(), StatusCode::SERVER_INTERNAL_ERROR);
-                    for invite in &invites {
-                        if !self.endpoint.refuse_saved(now, invite, status) {
+                    for WaitingCaller { invite, dialog } in &callers {
+                        let dialog = dialog.as_ref();
+                        if !self.endpoint.refuse_saved(now, invite, dialog, status) {
                             tracing::warn!(from = %invite.to, "a call that was left is not refused");
                         }
                     }

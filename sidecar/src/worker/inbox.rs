@@ -18,6 +18,7 @@ use crate::applications::Application;
 use crate::capture::CallCapture;
 use crate::engine::{BotOutcome, TurnId};
 use crate::engine::{Failure, HandlerOutcome, LegId, OutboundCall, PlayId, RecordingId, SpeechId};
+use crate::journal::WaitingCaller;
 use crate::recording::Report;
 use crate::resolve::Hop;
 use crate::trunks::Trunk;
@@ -129,8 +130,8 @@ pub(crate) enum ToWorker {
     TakeLeave(Vec<SavedDialog>),
     /// Give up INVITEs that an earlier process has left.
     GiveUp(Vec<SavedInvite>),
-    /// Refuse the INVITEs of peers that an earlier process has left.
-    Refuse(Vec<SavedInvite>),
+    /// Refuse peers whose calls an earlier process has left.
+    Refuse(Vec<WaitingCaller>),
     /// Another process takes over: all that has come is taken in, and the reply is which calls stay.
     CountUp { reply: Sender<Stays> },
     /// End all calls; replies when none is left.

@@ -194,7 +194,12 @@ impl Running {
         {
             let _ = ids.capture_into(capture);
         }
-        let mut leg = LegEntry::new(LegId::A, call_id, LegState::Incoming, self.count_leg());
+        let mut leg = LegEntry::new(
+            LegId::A,
+            call_id.clone(),
+            LegState::Incoming,
+            self.count_leg(),
+        );
         leg.handle = Some(handle);
         leg.trunk = trunk;
         let trusted = leg.trunk.as_ref().is_some_and(|trunk| trunk.config.trusted);
@@ -228,6 +233,7 @@ impl Running {
         });
         self.own_media(slot, key, LegId::A);
         self.note_dialog(handle, key, LegId::A);
+        self.journal_waiting(key, &call_id, handle, (request, &flow));
         self.tell_invite(&ids, &flow, request.wire());
         self.hear_asking(key, LegId::A, request);
         let _ = self.endpoint.trying(now, handle);

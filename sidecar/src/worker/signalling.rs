@@ -323,56 +323,6 @@ impl Running {
         }
     }
 
-    /// Writes an INVITE down before it is sent, once.
-    fn journal_ringing(&mut self, id: Option<TransmitId>, transport: Transport, to: SocketAddr) {
-        let Some(id) = id.filter(|_| self.shared.journal.is_on()) else {
-            return;
-        };
-        let Some((handle, invite)) = self.endpoint.saved_invite(id, transport, to) else {
-            return;
-        };
-        let Some(&(key, leg)) = self.by_handle.get(&handle) else {
-            return;
-        };
-        let Some(call) = self.call_mut(key) else {
-            return;
-        };
-        let transaction = call.engine.transaction_id().as_str().to_owned();
-        let Some(entry) = call.leg_mut(leg) else {
-            return;
-        };
-        if entry.state != LegState::Dialing || entry.journalled.contains(&id) {
-            return;
-        }
-        entry.journalled.push(id);
-        let call_id = entry.call_id.as_str().to_owned();
-        self.shared.journal.ringing(&transaction, &call_id, &invite);
-    }
-
-    /// Writes down that a leg is answered, or has ended.
-    fn journal(&self, key: CallKey, leg: LegId, state: LegState) {
-        let journal = &self.shared.journal;
-        let Some(call) = self.call(key).filter(|_| journal.is_on()) else {
-            return;
-        };
-        let Some(entry) = call.leg(leg).filter(|entry| entry.state != state) else {
-            return;
-        };
-        let transaction = call.engine.transaction_id().as_str();
-        match state {
-            LegState::Connected => {
-                let dialog = entry
-                    .handle
-                    .and_then(|handle| self.endpoint.saved_dialog(handle));
-                if let Some(dialog) = dialog {
-                    journal.leg(transaction, entry.call_id.as_str(), &dialog);
-                }
-            }
-            LegState::Gone => journal.leg_ended(transaction, entry.call_id.as_str()),
-            _ => {}
-        }
-    }
-
     /// Remembers whose a SIP dialog is, and for the trace whose its messages are.
     pub(super) fn note_dialog(&mut self, handle: CallHandle, key: CallKey, leg: LegId) {
         self.by_handle.insert(handle, (key, leg));

@@ -1,15 +1,14 @@
-//! Transfers (RFC 3515, RFC 5589, RFC 3891): whom a leg is referred to takes its place in the call.
+//! Transfers (RFC 3515, RFC 5589): whom a leg is referred to takes its place in the call.
 //!
 //! The action engine is told nothing: the leg stays, with another party behind it. The gateway is told, as the new party
-//! knows of no hold. A target passes the routes before it
-//! is dialled, or it is a place that a route or trunk names.
+//! knows of no hold. A target passes the routes before it is dialled, or it is a place that a route or trunk names.
 
 use std::time::Instant;
 
 use skillcall_protocol::sma::action::BridgeEndpoint;
 use skillcall_protocol::sma::{CallId, SipHeaders};
-use skillcall_sip::endpoint::{CallHandle, Flow, Referral, RequestId, replaces_of};
-use skillcall_sip::message::{Request, StatusCode, UriRef};
+use skillcall_sip::endpoint::{CallHandle, Referral, RequestId};
+use skillcall_sip::message::{StatusCode, UriRef};
 use uuid::Uuid;
 
 use super::Running;
@@ -17,7 +16,7 @@ use super::call::{CallKey, LegEntry, LegState};
 use super::outgoing::{Dial, Refusal};
 use crate::config::RouteTarget;
 use crate::engine::{Input, LegId};
-use crate::leg::{Agreed, LegOffers, Target};
+use crate::leg::Target;
 
 /// The most transfers of one call: more are a loop.
 const MOST_TRANSFERS: u32 = 16;
@@ -205,12 +204,13 @@ impl Running {
         if status.is_success() && referrer.is_some() {
             self.take_over(key, leg, entry);
         } else {
-            self.drop_entry(entry, now);
+            self.drop_entry(key, entry, now);
         }
     }
 
     /// A party whose place is gone.
-    fn drop_entry(&mut self, entry: LegEntry, now: Instant) {
+    fn drop_entry(&mut self, key: CallKey, entry: LegEntry, now: Instant) {
+        self.journal_ended(key, &entry.call_id);
         if let Some(handle) = entry.handle {
             let _ = self.endpoint.bye(now, handle, &[]);
             self.by_handle.remove(&handle);
@@ -221,10 +221,10 @@ impl Running {
     }
 
     /// Puts a party into a leg; who was there is hung up on.
-    fn take_over(&mut self, key: CallKey, leg: LegId, new: LegEntry) {
+    pub(super) fn take_over(&mut self, key: CallKey, leg: LegId, new: LegEntry) {
         let now = Instant::now();
         let Some(entry) = self.call_mut(key).and_then(|call| call.leg_mut(leg)) else {
-            return self.drop_entry(new, now);
+            return self.drop_entry(key, new, now);
         };
         let (handle, slot, trunk, route) = (new.handle, new.media, new.trunk, new.route);
         let old_handle = std::mem::replace(&mut entry.handle, handle);
@@ -256,6 +256,9 @@ impl Running {
             self.note_dialog(handle, key, leg);
         }
         self.set_state(key, leg, LegState::Connected);
+        // The leg was answered before, by whom it replaces.
+        self.journal_answered(key, leg);
+        self.journal_ended(key, &new.call_id);
         if !takes_place {
             self.tell_of_new_party(key);
         }
@@ -275,95 +278,6 @@ impl Running {
             self.gateway_input(key, crate::gateway::Input::PhoneReplaced);
             self.video_replaced(key);
         }
-    }
-
-    /// An INVITE that names a call of ours to take the place in it (RFC 3891). True: it was dealt with.
-    pub(super) fn on_replacing(
-        &mut self,
-        now: Instant,
-        handle: CallHandle,
-        flow: &Flow,
-        request: &Request,
-        offer: Option<&[u8]>,
-    ) -> bool {
-        let found = match replaces_of(request) {
-            Ok(None) => return false,
-            Ok(Some(replaces)) => self.endpoint.replaced(&replaces),
-            Err(status) => Err(status),
-        };
-        let taken = found.and_then(|old| self.replace(now, (handle, flow), old, offer));
-        if let Err(status) = taken {
-            let _ = self.endpoint.reject(now, handle, status, "", &[]);
-        }
-        true
-    }
-
-    fn replace(
-        &mut self,
-        now: Instant,
-        (handle, flow): (CallHandle, &Flow),
-        old: CallHandle,
-        offer: Option<&[u8]>,
-    ) -> Result<(), StatusCode> {
-        let &(key, leg) = self
-            .by_handle
-            .get(&old)
-            .ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
-        let connected = self
-            .call(key)
-            .and_then(|call| call.leg(leg))
-            .filter(|entry| entry.state == LegState::Connected);
-        let trunk = connected
-            .ok_or(StatusCode::CALL_DOES_NOT_EXIST)?
-            .trunk
-            .clone();
-        let slot = self
-            .take_media(now)
-            .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-        let mut offers = LegOffers::new(self.media_session(
-            slot,
-            flow.remote.ip(),
-            trunk.as_deref(),
-            self.codecs_of(key),
-        ));
-        let described = match offer {
-            Some(offer) => offers.answer(None, offer).map(|(answer, agreed)| {
-                if let Some(media) = self.media.get_mut(slot) {
-                    media.agree(&Agreed::from(&agreed));
-                }
-                answer
-            }),
-            None => offers.offer(None),
-        };
-        let described = described.map_err(|error| {
-            self.release_media(slot, now);
-            error.status()
-        })?;
-        if self
-            .endpoint
-            .accept(now, handle, &[], Some(described))
-            .is_err()
-        {
-            self.release_media(slot, now);
-            return Err(StatusCode::SERVER_INTERNAL_ERROR);
-        }
-        if let Some(media) = self.media.get_mut(slot) {
-            media.open = true;
-        }
-        let id = CallId::new(Uuid::new_v4().to_string());
-        let mut entry = LegEntry::new(leg, id, LegState::Connected, self.count_leg());
-        entry.handle = Some(handle);
-        entry.media = Some(slot);
-        entry.offers = Some(offers);
-        entry.trunk = trunk;
-        entry.takes_place = true;
-        self.note(
-            key,
-            false,
-            "another party takes a place in the call (Replaces)",
-        );
-        self.take_over(key, leg, entry);
-        Ok(())
     }
 
     /// Asks the party of a leg to call somebody else.

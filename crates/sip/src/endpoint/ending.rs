@@ -36,10 +36,12 @@ impl Endpoint {
         Ok(())
     }
 
-    /// The dialog of an answered call, to be written down: [`Endpoint::bye_saved`] ends it after a restart.
+    /// The dialog of an answered call, to be written down: [`Endpoint::bye_saved`] ends it after a restart. Of a call that
+    /// waits for our answer it is the dialog that the answer makes: [`Endpoint::refuse_saved`] takes it.
     pub fn saved_dialog(&self, call: CallHandle) -> Option<SavedDialog> {
         match &self.call(call)?.state {
             CallState::Established(established) => Some(established.dialog.save()),
+            CallState::Incoming(incoming) => Some(incoming.dialog.save()),
             _ => None,
         }
     }

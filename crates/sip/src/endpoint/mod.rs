@@ -92,6 +92,8 @@ pub struct Endpoint {
     clients: Slab<ClientTx>,
     /// INVITEs of another endpoint that are given up here, by their branches.
     restored: HashMap<Box<[u8]>, TxRef>,
+    /// Dialogs of another endpoint that may have been answered, while their INVITEs are refused here.
+    refused: HashMap<u32, Box<Dialog>>,
     timers: TimerLanes<Due>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
@@ -109,7 +111,8 @@ pub struct Counts {
     pub client_transactions: usize,
     /// Timers, stale ones included.
     pub timers: usize,
-    /// Requests of peers that wait for the user's answer, and requests of ours whose outcome it does not hear of.
+    /// Requests of peers that wait for the user's answer, requests of ours whose outcome it does not hear of, and dialogs
+    /// whose INVITE is refused for another endpoint.
     pub waiting: usize,
 }
 
@@ -140,6 +143,9 @@ enum Due {
         index: u32,
         serial: u32,
     },
+    Refused {
+        serial: u32,
+    },
 }
 
 impl Endpoint {
@@ -163,6 +169,7 @@ impl Endpoint {
             quiet: HashSet::new(),
             clients: Slab::new(),
             restored: HashMap::new(),
+            refused: HashMap::new(),
             timers: TimerLanes::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -251,6 +258,7 @@ impl Endpoint {
                 Due::Unanswered { id } => self.on_unanswered(id),
                 Due::Restored { index, serial } => self.forget_restored(index, serial),
                 Due::Unheard { index, serial } => self.end_unheard(now, TxRef { index, serial }),
+                Due::Refused { serial } => self.end_refused(now, serial),
             }
         }
     }
@@ -262,7 +270,7 @@ impl Endpoint {
             server_transactions: self.servers.len(),
             client_transactions: self.clients.len(),
             timers: self.timers.len(),
-            waiting: self.surfaced.len() + self.quiet.len(),
+            waiting: self.surfaced.len() + self.quiet.len() + self.refused.len(),
         }
     }
 

@@ -12,13 +12,14 @@ use super::event::CallHandle;
 use super::flow::{Destination, Flow, TransmitId, Transport};
 use super::receive::Answer;
 use super::{Due, Endpoint};
+use crate::dialog::SavedDialog;
 use crate::message::{
     Framing, HeaderName, Message, MessageWriter, Method, Request, Response, StatusCode, parse,
 };
 use crate::transaction::{ClientInvite, ClientInviteState};
 
 /// What a peer that takes a CANCEL has to say of the INVITE is heard within so many T1, also where two of its messages are
-/// lost (our choice: 2 s).
+/// lost, and so is by a peer what we have to say of its own (our choice: 2 s).
 const HEARD_WITHIN: u32 = 4;
 
 /// An INVITE as it can be written down: all that a CANCEL and an ACK repeat of it, or that a response does, and where it went
@@ -132,10 +133,20 @@ impl Endpoint {
         true
     }
 
-    /// Refuses a peer's INVITE that another endpoint has left unanswered, and that was written down: whatever that one said
-    /// before, a final response ends it. It is repeated until its ACK comes, so the endpoint has to live on. False: it cannot
-    /// be read, or the table is full.
-    pub fn refuse_saved(&mut self, now: Instant, saved: &SavedInvite, status: StatusCode) -> bool {
+    /// Refuses a peer's INVITE that another endpoint has left unanswered, and that was written down: whatever provisional
+    /// response that one gave, a final one ends it. It is repeated until its ACK comes, so the endpoint has to live on. False:
+    /// it cannot be read, or the table is full.
+    ///
+    /// An answer may have been given and not been written down: then the refusal is heard by nobody (RFC 6026 §7.2). So
+    /// `dialog`, which that answer would have made, gets a BYE a moment later, whatever the refusal met with: a proxy
+    /// acknowledges it, too. Where there is no such dialog, the BYE is answered with 481.
+    pub fn refuse_saved(
+        &mut self,
+        now: Instant,
+        saved: &SavedInvite,
+        dialog: Option<&SavedDialog>,
+        status: StatusCode,
+    ) -> bool {
         if self.servers.len() >= self.config.limits.transactions || !status.is_failure() {
             return false;
         }
@@ -158,7 +169,20 @@ impl Endpoint {
         let tx = self.add_server(&request, &flow, None, None);
         let response = self.write_reply(&flow, &request, Some(&tag), &Answer::bare(status));
         self.answer_server(now, tx, status, response);
+        if let Some(dialog) = dialog {
+            let serial = self.next_serial();
+            self.refused.insert(serial, Box::new(dialog.restore()));
+            let after = self.config.timers.t1.saturating_mul(HEARD_WITHIN);
+            self.timers.add_rare(now, after, Due::Refused { serial });
+        }
         true
+    }
+
+    /// The refusal of another endpoint's INVITE has been heard, if anybody waited for it.
+    pub(super) fn end_refused(&mut self, now: Instant, serial: u32) {
+        if let Some(mut dialog) = self.refused.remove(&serial) {
+            self.write_bye(now, &mut dialog, None, &[]);
+        }
     }
 
     /// A peer has taken the CANCEL of an INVITE of another endpoint. What it has to say of the INVITE comes within moments,

@@ -60,10 +60,9 @@ fn what_runs_is_left_and_what_ended_is_not() {
     file.write_all(b"{\"what\":\"ended\",\"transa").unwrap();
     drop(file);
     let (mut journal, left) = JournalFile::open(folder.path(), 0).unwrap();
-    let left = left.calls;
-    assert_eq!(left.len(), 1);
-    assert_eq!(left[0].sequence, 2);
-    assert_eq!(left[0].dialogs[0].remote, b"\xe4<sip:b@h>;tag=2");
+    assert_eq!(left.calls.len(), 1);
+    assert_eq!(left.calls[0].sequence, 2);
+    assert_eq!(left.dialogs[0].remote, b"\xe4<sip:b@h>;tag=2");
     // It goes on, and what was read is left again until it is ended.
     journal.write(Line::LegEnded {
         transaction: "t".to_owned(),
@@ -71,9 +70,8 @@ fn what_runs_is_left_and_what_ended_is_not() {
     });
     drop(journal);
     let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
-    let left = left.calls;
-    assert_eq!(left[0].ended, ["t-a"]);
-    assert!(left[0].dialogs.is_empty());
+    assert_eq!(left.calls[0].ended, ["t-a"]);
+    assert!(left.dialogs.is_empty());
 }
 
 #[test]
@@ -101,6 +99,7 @@ fn a_session_is_left_with_its_dialog_until_it_ends() {
         transaction,
         call_id: call_id.clone(),
         invite,
+        dialog: None,
     };
     journal.write(waiting.clone());
     journal.write(leg("s-1"));
@@ -113,6 +112,7 @@ fn a_session_is_left_with_its_dialog_until_it_ends() {
         transaction: "s-0".to_owned(),
         call_id,
         invite,
+        dialog: None,
     });
     // Nobody knows this one: there is nothing to end.
     journal.write(signal("s-2", "CallRingingAck", false));
@@ -126,12 +126,11 @@ fn a_session_is_left_with_its_dialog_until_it_ends() {
         let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
         assert!(left.calls.is_empty());
         assert_eq!(left.sessions.len(), 2);
-        assert!(left.sessions[0].waiting.is_some());
+        assert_eq!(left.waiting.len(), 1);
+        assert_eq!(left.dialogs.len(), 1);
         let answered = &left.sessions[1];
         assert_eq!(answered.session, "s-1");
         assert_eq!(answered.account, "amzn1.ask.account.A");
-        assert_eq!(answered.dialogs.len(), 1);
-        assert_eq!(answered.waiting, None);
     }
 }
 
@@ -170,9 +169,9 @@ fn what_rings_is_left_until_it_is_answered_or_gone() {
     // Twice: the file was written anew meanwhile.
     for _ in 0..2 {
         let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
-        let rings: Vec<usize> = left.calls.iter().map(|call| call.ringing.len()).collect();
-        assert_eq!(rings, [0, 0, PLACES]);
-        let last = left.calls[2].ringing.last().unwrap();
+        assert_eq!(left.calls.len(), 3);
+        assert_eq!(left.ringing.len(), PLACES);
+        let last = left.ringing.last().unwrap();
         assert_eq!(
             last.branch().unwrap(),
             format!("z9hG4bK{}", PLACES + 1).as_bytes()
@@ -257,7 +256,7 @@ fn two_processes_write_beside_each_other_and_the_one_left_takes_all() {
         panic!("{left:?}");
     };
     assert_eq!(call.details.transaction_id.as_str(), "old");
-    assert_eq!(call.dialogs.len(), 1);
+    assert_eq!(left.dialogs.len(), 1);
     assert!(!before.exists());
     drop(successor);
     let (mut last, left) = open().unwrap();
@@ -306,4 +305,38 @@ fn the_file_comes_back_when_the_process_that_took_over_dies() {
     let (_, left) = open().unwrap();
     assert_eq!(left.calls.len(), 3);
     assert!(!folder.path().join(BEFORE.0).exists());
+}
+
+#[test]
+fn who_called_just_now_is_left_though_nobody_was_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = JournalFile::open(folder.path(), 0).unwrap();
+    let (Line::Ringing { invite, .. }, Line::Leg { dialog, .. }) = (ringing("t", "b"), leg("t"))
+    else {
+        unreachable!()
+    };
+    for transaction in ["t", "gone", "answered"] {
+        journal.write(Line::Waiting {
+            transaction: transaction.to_owned(),
+            call_id: format!("{transaction}-a"),
+            invite: invite.clone(),
+            dialog: Some(dialog.clone()),
+        });
+    }
+    journal.write(Line::LegEnded {
+        transaction: "gone".to_owned(),
+        call_id: "gone-a".to_owned(),
+    });
+    journal.write(leg("answered"));
+    drop(journal);
+    let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
+    assert!(left.calls.is_empty() && !left.is_empty());
+    let [caller] = &left.waiting[..] else {
+        panic!("{left:?}");
+    };
+    assert_eq!(caller.dialog, dialog.dialog());
+    assert_eq!(left.dialogs.len(), 1);
+    // There is nobody to tell, so nothing is left of it.
+    let (_, left) = JournalFile::open(folder.path(), 0).unwrap();
+    assert!(left.is_empty(), "{left:?}");
 }

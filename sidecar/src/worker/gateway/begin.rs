@@ -8,7 +8,7 @@ use skillcall_protocol::communication::ParticipantId;
 use skillcall_protocol::ids::SessionId;
 use skillcall_protocol::signaling::{Forward, Operation, Participant, ResultCode};
 use skillcall_protocol::sma::{CallId, TransactionId};
-use skillcall_sip::endpoint::{CallHandle, Flow, SavedInvite};
+use skillcall_sip::endpoint::{CallHandle, Flow};
 use skillcall_sip::message::{Request, StatusCode, escaped_user};
 use uuid::Uuid;
 
@@ -247,14 +247,8 @@ impl Running {
         }
         self.own_media(phone_slot, key, LegId::A);
         self.note_dialog(handle, key, LegId::A);
-        if self.shared.journal.is_on()
-            && let Some(call) = self.call(key)
-            && let Some(leg) = call.leg(LegId::A)
-        {
-            let invite = SavedInvite::of_peer(request, flow);
-            let (transaction, call_id) = (call.engine.transaction_id(), &leg.call_id);
-            let journal = &self.shared.journal;
-            journal.waiting(transaction.as_str(), call_id.as_str(), &invite);
+        if let Some(leg) = self.call(key).and_then(|call| call.leg(LegId::A)) {
+            self.journal_waiting(key, &leg.call_id, handle, (request, flow));
         }
         self.tell_invite(&ids, flow, request.wire());
         let _ = self.endpoint.trying(now, handle);

@@ -1,24 +1,20 @@
-//! kill -9 while telephones ring: the next sidecar gives them up, also where one is answered in that moment.
+//! Killed while telephones ring: the next sidecar gives them up, also where one is answered in that moment, and refuses
+//! whoever waits for an answer.
 
-mod support;
-
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use skillcall_media::encoding::Encoding;
-use support::device::Device;
-use support::pjsua::Pjsua;
-use support::process::{Process, free_port, wait};
-use support::skill::{ACCOUNT, Skill, message};
-use support::{Behaviour, Handler, LIMIT, NUMBER, Phone};
+
+use crate::support::device::Device;
+use crate::support::pjsua::Pjsua;
+use crate::support::process::{Process, free_port};
+use crate::support::skill::{ACCOUNT, Skill, message};
+use crate::support::{self, Behaviour, Handler, LIMIT, NUMBER, Phone};
+use crate::{ONE, again, are_written, config, is_forgotten};
 
 const DEVICE: f64 = 700.0;
 const G711: [Encoding; 2] = [Encoding::Pcmu, Encoding::Pcma];
-
-/// One at a time: each of them waits for what has to be there within seconds.
-static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// It rings, and is cancelled.
 const BEGINS: &str = r#"<recv request="INVITE"/>
@@ -98,17 +94,6 @@ fn rings(then: &str) -> String {
     format!("<scenario name=\"rings\">\n{BEGINS}{then}</scenario>")
 }
 
-/// Writes the configuration of a sidecar that comes back at the same port, as the responses to what it has sent do.
-fn config(folder: &Path, handler: &str, route: Option<SocketAddr>, more: &str) -> PathBuf {
-    let text = support::config_text(folder, handler, route, more);
-    let port = free_port();
-    let text = text.replace("udp:127.0.0.1:0", &format!("udp:127.0.0.1:{port}"));
-    let text = text.replace("tcp:127.0.0.1:0", &format!("tcp:127.0.0.1:{port}"));
-    let file = folder.join("sidecar.toml");
-    std::fs::write(&file, text).unwrap();
-    file
-}
-
 fn call_to(address: &str) -> (Device, Value) {
     let (device, offer) = Device::offering(DEVICE, &G711);
     let begin = json!({
@@ -119,36 +104,6 @@ fn call_to(address: &str) -> (Device, Value) {
         "sdpDetails": {"type": "OFFER", "value": offer},
     });
     (device, begin)
-}
-
-/// Kills it and starts another one; when that was.
-fn again(mut killed: Process, file: &Path) -> (Process, Instant) {
-    killed.0.kill().unwrap();
-    killed.0.wait().unwrap();
-    let began = Instant::now();
-    let (next, _, _) = Process::sidecar_with_control(file);
-    (next, began)
-}
-
-/// The journal's thread has written so many INVITEs: a moment after they were sent, where the machine is busy.
-fn are_written(folder: &Path, invites: usize) {
-    let journal = folder.join("journal/calls.jsonl");
-    wait("the journal's lines", || {
-        let text = std::fs::read_to_string(&journal).unwrap();
-        (text.matches("\"what\":\"ringing\"").count() >= invites).then_some(())
-    });
-}
-
-/// The journal forgets who was called.
-fn is_forgotten(folder: &Path, file: &Path, ended: usize, last: Process) {
-    let journal = folder.join("journal/calls.jsonl");
-    wait("the journal's end", || {
-        let text = std::fs::read_to_string(&journal).unwrap();
-        (text.matches("\"what\":\"ended\"").count() >= ended).then_some(())
-    });
-    drop(last);
-    let (_third, _) = Process::sidecar(file);
-    assert_eq!(std::fs::read_to_string(journal).unwrap(), "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,7 +156,7 @@ async fn what_a_device_has_called_stops_ringing() {
         for n in 1..=3 {
             skill.wait("CallRinging", n);
         }
-        are_written(folder.path(), 3);
+        are_written(folder.path(), "ringing", 3);
         let (next, began) = again(first, &file);
         pjsip.is("1", "DISCONNECTED");
         assert!(
@@ -241,9 +196,11 @@ async fn what_a_handler_has_called_stops_ringing() {
     caller.call(sip, NUMBER, &[]);
     tokio::task::block_in_place(|| {
         desk.wait("the INVITE", |state| state.rung);
-        are_written(folder.path(), 1);
+        are_written(folder.path(), "ringing", 1);
         let (next, began) = again(first, &file);
         desk.wait("CANCEL", |state| state.cancelled);
+        // Who called was not answered yet.
+        caller.wait("a refusal", |state| state.failed == Some(500));
         assert!(
             began.elapsed() < Duration::from_secs(5),
             "{:?}",
