@@ -333,6 +333,32 @@ fn a_bye_in_the_middle_of_a_change_ends_it_on_both_sides() {
 }
 
 #[test]
+fn a_reinvite_is_forgotten_with_its_call_though_nothing_more_comes() {
+    for from in [0, 1] {
+        let mut network = network();
+        let calls = established(&mut network);
+        let calls = [calls.0, calls.1];
+        let before = network.sent(1 - from, "SIP/2.0 100");
+        network.act(from, |endpoint, now| {
+            endpoint.reinvite(now, calls[from], sdp("x"), &[]).unwrap()
+        });
+        network.wait(1 - from, SHORT, |event| {
+            matches!(event, Event::Reinvite { .. }).then_some(())
+        });
+        // The peer says that it is asked, and is never heard again.
+        network.run(Duration::from_secs(1));
+        assert!(network.sent(1 - from, "SIP/2.0 100") > before);
+        network.trouble.loss = 100;
+        for peer in [0, 1] {
+            network.act(peer, |endpoint, now| {
+                endpoint.bye(now, calls[peer], &[]).unwrap()
+            });
+        }
+        network.assert_empty();
+    }
+}
+
+#[test]
 fn a_loud_network_with_little_patience_keeps_both_sides_in_step() {
     // Each side changes the session over and over; whatever is lost, each change ends and so does the call.
     for seed in 0..40u64 {

@@ -10,8 +10,9 @@ use super::call::{CallState, CallTimer, TxRef};
 use super::client::{ClientMachine, ClientTx};
 use super::event::{CallHandle, EndedBy, Event, FailureCause};
 use super::requests::Inside;
-use super::{CallError, Endpoint};
+use super::{CallError, Due, Endpoint};
 use crate::message::{ExtraHeader, Method, Response, StatusCode};
+use crate::transaction::ClientInviteState;
 
 /// How often a change is tried when the peer begins one at the same time.
 const MAX_TRIES: u8 = 6;
@@ -239,6 +240,26 @@ impl Endpoint {
         let give_up = self.config.timers.give_up();
         self.send_cancel(now, tx, &[]);
         self.call_timer(now, call, give_up, CallTimer::ChangeOverdue { serial });
+    }
+
+    /// After a provisional response a re-INVITE's transaction waits for the user (RFC 3261 §17.1.1.2), who gives it up as
+    /// [`Endpoint::on_change_overdue`] says. Where the call has ended before, nobody would.
+    pub(super) fn bound_reinvite(&mut self, now: Instant, tx: TxRef) {
+        let TxRef { index, serial } = tx;
+        let longest = PATIENCE + self.config.timers.give_up().saturating_mul(2);
+        self.timers
+            .add_rare(now, longest, Due::Reinvite { index, serial });
+    }
+
+    pub(super) fn forget_reinvite(&mut self, tx: TxRef) {
+        if let Some(ClientTx {
+            machine: ClientMachine::Invite(machine, _),
+            ..
+        }) = self.client(tx)
+            && machine.state() == ClientInviteState::Proceeding
+        {
+            self.forget_client(tx);
+        }
     }
 
     /// Whether `tx` is the change that `call` waits for.

@@ -68,6 +68,8 @@ pub(super) struct InviteMemory {
     pub(super) acknowledged: Vec<Acknowledged>,
     /// It is a re-INVITE: its 2xx makes no dialog.
     pub(super) reinvite: bool,
+    /// It has had a provisional response, and so a bound of its time.
+    bounded: bool,
     /// The dialog that there may be with a peer that has taken the CANCEL, and says nothing of the INVITE.
     pub(super) unheard: Option<Box<Dialog>>,
     /// The ACK of a failure response.
@@ -272,8 +274,14 @@ impl Endpoint {
             return;
         };
         let call = found.call;
+        let mut is_begun = false;
         let effects = match &mut found.machine {
-            ClientMachine::Invite(machine, _) => machine.on_response(response.status()),
+            ClientMachine::Invite(machine, memory) => {
+                is_begun = memory.reinvite
+                    && response.status().is_provisional()
+                    && !std::mem::replace(&mut memory.bounded, true);
+                machine.on_response(response.status())
+            }
             ClientMachine::Other(machine) => machine.on_response(response.status()),
         };
         let (method, sent) = (found.method.clone(), found.sent);
@@ -288,6 +296,9 @@ impl Endpoint {
         .then(|| self.repeatable(tx))
         .flatten();
         self.apply_client(now, tx, effects, Some(response));
+        if is_begun {
+            self.bound_reinvite(now, tx);
+        }
         if !effects.deliver {
             return;
         }

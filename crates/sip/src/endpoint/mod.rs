@@ -146,6 +146,10 @@ enum Due {
     Refused {
         serial: u32,
     },
+    Reinvite {
+        index: u32,
+        serial: u32,
+    },
 }
 
 impl Endpoint {
@@ -259,6 +263,7 @@ impl Endpoint {
                 Due::Restored { index, serial } => self.forget_restored(index, serial),
                 Due::Unheard { index, serial } => self.end_unheard(now, TxRef { index, serial }),
                 Due::Refused { serial } => self.end_refused(now, serial),
+                Due::Reinvite { index, serial } => self.forget_reinvite(TxRef { index, serial }),
             }
         }
     }
