@@ -7,6 +7,7 @@
 mod abilities;
 mod body;
 mod call;
+mod calls;
 mod cancel;
 mod challenge;
 mod change;
@@ -60,9 +61,9 @@ pub(crate) use reply::{received_via, response_address};
 use crate::dialog::{Dialog, next_hop};
 use crate::message::{Framing, Message, parse};
 use crate::transaction::{Timer, TimerLanes};
-use call::{Call, CallState, CallTimer, Established, TxRef};
+use call::{Call, CallState, CallTimer, TxRef};
 use client::ClientTx;
-use ids::{Ids, Token};
+use ids::Ids;
 use serve::Surfaced;
 use server::ServerTx;
 use texts::Texts;
@@ -305,19 +306,6 @@ impl Endpoint {
         self.serial
     }
 
-    fn call(&self, handle: CallHandle) -> Option<&Call> {
-        self.calls
-            .get(handle.index as usize)
-            .filter(|call| call.serial == handle.serial)
-    }
-
-    fn call_mut(&mut self, handle: CallHandle) -> Option<&mut Call> {
-        self.calls
-            .get_mut(handle.index as usize)
-            .filter(|call| call.serial == handle.serial)
-    }
-
-    /// Makes room for a call; its state is made from its handle and tag.
     /// Names other addresses of ours from now on: those of the transports and of the views of `config`, of which nothing else is
     /// taken. What was sent already keeps the old ones.
     pub fn advertise(&mut self, config: &EndpointConfig) {
@@ -334,100 +322,6 @@ impl Endpoint {
         (own.udp, own.tcp, own.tls) = (udp, tcp, tls);
         (own.ws, own.wss, own.views) = (ws, wss, views);
         self.texts = Texts::new(&self.config);
-    }
-
-    fn add_call(&mut self, state: impl FnOnce(CallHandle, &str) -> CallState) -> CallHandle {
-        let serial = self.next_serial();
-        let nonce = self.ids.nonce();
-        let entry = self.calls.vacant_entry();
-        let index = u32::try_from(entry.key()).unwrap_or(u32::MAX);
-        let handle = CallHandle { index, serial };
-        let tag = self.ids.write(Token {
-            index,
-            serial,
-            nonce,
-        });
-        entry.insert(Call {
-            serial,
-            nonce,
-            state: state(handle, &tag),
-            auth: None,
-            caller: false,
-            udp_only: false,
-            referring: false,
-            change: None,
-            peer_update: None,
-            session: None,
-        });
-        handle
-    }
-
-    fn remove_call(&mut self, handle: CallHandle) -> Option<CallState> {
-        self.call(handle)?;
-        self.calls
-            .try_remove(handle.index as usize)
-            .map(|call| call.state)
-    }
-
-    /// Takes the state out, to be put back by [`Endpoint::put_state`] or replaced.
-    fn take_state(&mut self, handle: CallHandle) -> Option<CallState> {
-        self.call_mut(handle)
-            .map(|call| std::mem::replace(&mut call.state, CallState::Taken))
-    }
-
-    /// As [`Endpoint::take_state`], but only of an established call.
-    fn take_established(&mut self, handle: CallHandle) -> Option<Established> {
-        if !matches!(self.call(handle)?.state, CallState::Established(_)) {
-            return None;
-        }
-        match self.take_state(handle)? {
-            CallState::Established(established) => Some(*established),
-            _ => None,
-        }
-    }
-
-    fn put_state(&mut self, handle: CallHandle, state: CallState) {
-        if let Some(call) = self.call_mut(handle) {
-            call.state = state;
-        }
-    }
-
-    fn tag_of(&self, handle: CallHandle) -> Option<String> {
-        let nonce = self.call(handle)?.nonce;
-        Some(self.ids.write(Token {
-            index: handle.index,
-            serial: handle.serial,
-            nonce,
-        }))
-    }
-
-    /// The call whose tag `tag` is.
-    fn call_by_tag(&self, tag: &[u8]) -> Option<CallHandle> {
-        let Token {
-            index,
-            serial,
-            nonce,
-        } = self.ids.read(tag)?;
-        let handle = CallHandle { index, serial };
-        self.call(handle)
-            .filter(|call| call.nonce == nonce)
-            .map(|_| handle)
-    }
-
-    fn call_timer(
-        &mut self,
-        now: Instant,
-        handle: CallHandle,
-        after: std::time::Duration,
-        timer: CallTimer,
-    ) {
-        let due = Due::Call { handle, timer };
-        match timer {
-            CallTimer::RetryChange { .. } | CallTimer::Session { .. } => {
-                self.timers.add_rare(now, after, due);
-            }
-            _ => self.timers.add(now, after, due),
-        }
     }
 
     /// The peer of a call that came in takes nothing but UDP: see [`OutgoingInvite::udp_only`].
