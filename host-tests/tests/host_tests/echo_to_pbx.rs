@@ -18,6 +18,8 @@ use asterisk::{Asterisk, MUSIC};
 #[allow(dead_code, reason = "the sidecar's tests use all of it")]
 #[path = "../../../sidecar/tests/support/asterisk.rs"]
 mod asterisk;
+#[path = "../../../sidecar/tests/support/free_port.rs"]
+mod free_port;
 
 /// The longest that Asterisk may take.
 const LIMIT: Duration = PATIENCE;

@@ -7,13 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
+use support::free_port::free_port;
 use support::{Behaviour, Bench, Handler, LIMIT, Phone};
-
-/// A UDP port that is free now.
-fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_forks_that_ring_the_one_that_answers_is_bridged() {

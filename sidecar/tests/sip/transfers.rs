@@ -6,6 +6,7 @@ use crate::support;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use support::free_port::free_port;
 use support::pjsua::Pjsua;
 use support::{Behaviour, Bench, Handler, NUMBER, Phone, TOKEN, write_secret};
 
@@ -153,11 +154,6 @@ fn sipp(folder: &std::path::Path, port: u16, arguments: &[&str]) -> std::process
         .stderr(Stdio::piped())
         .spawn()
         .expect("sipp runs; tools/setup.sh installs it")
-}
-
-fn free_port() -> u16 {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -76,15 +76,9 @@ pub(crate) fn skipped(peer: &str, why: &str) {
 /// The tone of its music on hold, in Hz.
 pub(crate) const MUSIC: f64 = 850.0;
 
-/// A port that is free now, for UDP and TCP.
+/// A place on loopback that is free now, for UDP and TCP.
 pub(crate) fn free_port() -> SocketAddr {
-    loop {
-        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address = udp.local_addr().unwrap();
-        if std::net::TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
+    SocketAddr::from(([127, 0, 0, 1], super::free_port::free_port()))
 }
 
 const ASTERISK_CONF: &str = "[directories]

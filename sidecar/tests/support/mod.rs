@@ -14,6 +14,7 @@ pub(crate) mod camera;
 pub(crate) mod coturn;
 pub(crate) mod crowd;
 pub(crate) mod device;
+pub(crate) mod free_port;
 pub(crate) mod handler;
 pub(crate) mod kamailio;
 pub(crate) mod lossy;
